@@ -1,0 +1,79 @@
+"""Column types whose values are the same on SQLite and Azure SQL, to the last digit."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, override
+
+from sqlalchemy import BigInteger, Integer, Numeric
+from sqlalchemy.dialects import mssql
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+class Hundredths(TypeDecorator[Decimal]):
+    """An exact decimal of two places: DECIMAL on Azure SQL, a whole number of hundredths on SQLite.
+
+    SQLite has no decimal type: its NUMERIC is a binary float, in which 0.1 + 0.2 is not 0.3.
+    """
+
+    impl = Integer
+    cache_ok = True
+
+    def __init__(self, precision: int) -> None:
+        """`precision` is the number of digits in all, two of them behind the point."""
+        super().__init__()
+        self.precision = precision
+
+    @override
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(BigInteger())
+        return dialect.type_descriptor(Numeric(self.precision, 2))
+
+    @override
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | Decimal | None:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return int(value.scaleb(2))
+
+    @override
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        if value is None or dialect.name != "sqlite":
+            return value  # type: ignore[no-any-return]  # the driver gives a Decimal
+        return Decimal(value).scaleb(-2)
+
+
+class UtcTime(TypeDecorator[dt.datetime]):
+    """A point in time to the microsecond, in UTC: DATETIME2(6) on Azure SQL, microseconds since 1970 on SQLite."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    @override
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(BigInteger())
+        return dialect.type_descriptor(mssql.DATETIME2(6))
+
+    @override
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> int | dt.datetime | None:
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return (value - _EPOCH) // _MICROSECOND
+        return value.astimezone(dt.UTC).replace(tzinfo=None)
+
+    @override
+    def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return _EPOCH + value * _MICROSECOND
+        return value.replace(tzinfo=dt.UTC)  # type: ignore[no-any-return]  # a naive datetime of the driver's

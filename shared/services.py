@@ -1,0 +1,62 @@
+"""Builds the parts of the application, each when it is first needed.
+
+A function app pays for its imports at every cold start, and a request that the cache answers needs neither SQL nor
+Azure's SDKs: so each part's module is imported here, at first use, and nowhere at the top of a module that
+`function_app` loads.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from shared.cache.invalidation import Invalidations
+    from shared.catalog.service import CatalogService
+    from shared.database.engine import Database
+    from shared.identity.service import IdentityService
+    from shared.imports.service import ImportService
+
+
+class Services:
+    """The application's parts for one set of settings; one of these per process (or per test)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @functools.cached_property
+    def database(self) -> Database:
+        """SQL connections."""
+        from shared.database.engine import Database
+
+        return Database(self.settings)
+
+    @functools.cached_property
+    def invalidations(self) -> Invalidations:
+        """The outbox of stale scopes."""
+        from shared.cache.invalidation import Invalidations
+
+        return Invalidations(self.database, self.settings)
+
+    @functools.cached_property
+    def catalog(self) -> CatalogService:
+        """Products and categories."""
+        from shared.catalog.service import CatalogService
+
+        return CatalogService(self.database, self.invalidations)
+
+    @functools.cached_property
+    def imports(self) -> ImportService:
+        """A CSV's way from blob to table."""
+        from shared.imports.service import ImportService
+
+        return ImportService(self.database, self.invalidations, self.settings)
+
+    @functools.cached_property
+    def identity(self) -> IdentityService:
+        """Users, tokens and roles."""
+        from shared.identity.service import IdentityService
+
+        return IdentityService(self.settings)
