@@ -1,0 +1,176 @@
+"""Builds the HTTP API: the FastAPI app of all endpoints, and the layers in front of it."""
+
+from __future__ import annotations
+
+import contextlib
+import http
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import ASGIApp
+
+import shared.catalog.endpoints
+import shared.docs.endpoints
+import shared.health.endpoints
+import shared.identity.endpoints
+import shared.imports.endpoints
+from shared.cache.hit_path import HitPath
+from shared.edge import BoundedBody, ErrorBoundary, HeadAsGet, RequestId
+from shared.errors import (
+    PROBLEM_MEDIA_TYPE,
+    FieldError,
+    ProblemError,
+    UnsupportedMediaTypeError,
+    ValidationFailedError,
+    problem_body,
+)
+from shared.services import Services
+from shared.strict_route import UNREADABLE_BODY
+
+PREFIX = "/api"
+_MODULES = (
+    shared.catalog.endpoints,
+    shared.identity.endpoints,
+    shared.imports.endpoints,
+    shared.health.endpoints,
+)
+
+
+def create_framework(services: Services) -> FastAPI:
+    """The FastAPI app alone: what has operations and an OpenAPI document."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await services.close()
+
+    app = FastAPI(
+        title="Product catalogue",
+        version="1.0.0",
+        description="Query and insert products; drop CSV files and follow their import. See docs/architecture.md.",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        separate_input_output_schemas=False,
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    for module in _MODULES:
+        app.include_router(module.router, prefix=PREFIX)
+    app.include_router(shared.docs.endpoints.router, prefix=PREFIX)
+    app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_middleware(ErrorBoundary)
+    return app
+
+
+def in_front_of(framework: FastAPI, services: Services) -> ASGIApp:
+    """The whole API: the framework with the layers in front of it, outermost last."""
+    app: ASGIApp = BoundedBody(framework)
+    app = HitPath(app, services)
+    app = HeadAsGet(app)
+    app = RequestId(app)
+    return ErrorBoundary(app)
+
+
+def create_app(services: Services) -> ASGIApp:
+    """The whole API as one ASGI application."""
+    return in_front_of(create_framework(services), services)
+
+
+def operations(framework: FastAPI) -> list[APIRoute]:
+    """The API's operations; each one's `name` is its operation id and the name of its function."""
+    return [route for route in framework.routes if isinstance(route, APIRoute) and route.include_in_schema]
+
+
+def _reply(request: Request, error: ProblemError) -> Response:
+    return Response(
+        problem_body(error.status, error.detail, request.url.path, error.errors),
+        status_code=error.status,
+        headers=error.headers,
+        media_type=PROBLEM_MEDIA_TYPE,
+    )
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    return _reply(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    unreadable: ProblemError | None = request.scope.get(UNREADABLE_BODY)
+    if unreadable:
+        return _reply(request, unreadable)
+    if isinstance(error.body, bytes):
+        came = request.headers.get("content-type") or "no Content-Type"
+        return _reply(request, UnsupportedMediaTypeError(f"The body: expected application/json, got {came}."))
+    return _reply(request, ValidationFailedError(*(_field_error(entry) for entry in error.errors())))
+
+
+def _field_error(entry: dict[str, Any]) -> FieldError:
+    """Pydantic's error in our words: where, what was expected, and what kind of value came (never the value)."""
+    loc = [part if isinstance(part, int) else _printable(str(part)) for part in entry["loc"]]
+    match entry["type"]:
+        case "extra_forbidden":
+            return {"loc": loc, "msg": "Unknown field; expected only those of the documentation"}
+        case "missing":
+            return {"loc": loc, "msg": "Required, but missing"}
+        case "value_error" | "assertion_error":
+            return {"loc": loc, "msg": str(entry["ctx"]["error"])}
+        case _:
+            return {"loc": loc, "msg": f"{entry['msg']}, got {_kind(entry.get('input'))}"}
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"a text of {len(value)} characters"
+        case list() | tuple():
+            return f"a list of {len(value)}"
+        case dict():
+            return "an object"
+        case _:
+            return "a number"
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """What the framework's router refuses: unknown paths and methods."""
+    assert isinstance(error, HTTPException)
+    detail = str(error.detail)
+    headers = dict(error.headers or {})
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = _allowed_methods(request)
+        headers = {"allow": ", ".join(allowed)}
+        detail = f"{request.url.path}: expected one of {', '.join(allowed)}, got {request.method}."
+    elif error.status_code == http.HTTPStatus.NOT_FOUND:
+        detail = f"There is nothing at {request.url.path}; {PREFIX}/docs lists what there is."
+    problem = problem_body(error.status_code, detail, request.url.path)
+    return Response(problem, status_code=error.status_code, headers=headers, media_type=PROBLEM_MEDIA_TYPE)
+
+
+def _allowed_methods(request: Request) -> Sequence[str]:
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= route.methods
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+
+

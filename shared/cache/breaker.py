@@ -1,0 +1,72 @@
+"""A circuit breaker: after repeated failures Redis is left alone, and looked at again every second."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from collections.abc import Awaitable, Callable
+
+log = logging.getLogger(__name__)
+
+_FAILURES_TO_OPEN = 3
+_PROBE_SECONDS = 1.0
+
+
+class State(enum.Enum):
+    """How far Redis is trusted."""
+
+    CLOSED = "closed"  # trusted
+    OPEN = "open"  # left alone
+    CLOSING = "closing"  # answers again: told of invalidations, but not yet read from
+
+
+class Breaker:
+    """Counts failures in a row; while open, a task of its own probes and, before closing, catches up."""
+
+    def __init__(self, probe: Callable[[], Awaitable[None]], catch_up: Callable[[], Awaitable[None]]) -> None:
+        """`probe` raises where Redis is still away; `catch_up` applies the outbox, and raises where it can't."""
+        self.state = State.CLOSED
+        self._failures = 0
+        self._probe = probe
+        self._catch_up = catch_up
+        self._probing: asyncio.Task[None] | None = None
+
+    def succeeded(self) -> None:
+        """Notes an exchange that went well."""
+        self._failures = 0
+
+    def failed(self, error: Exception) -> None:
+        """Notes one that didn't; the third in a row opens the breaker."""
+        self._failures += 1
+        if self._failures >= _FAILURES_TO_OPEN:
+            self.open(error)
+
+    def open(self, error: Exception) -> None:
+        """Leaves Redis alone from now on, until a probe succeeds."""
+        if self.state is State.CLOSED:
+            log.warning("Redis is left alone: %s", error)
+            self.state = State.OPEN
+            self._probing = asyncio.get_running_loop().create_task(self._probe_until_closed())
+
+    async def close(self) -> None:
+        """Ends the probing."""
+        if self._probing:
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)
+
+    async def _probe_until_closed(self) -> None:
+        while self.state is not State.CLOSED:
+            await asyncio.sleep(_PROBE_SECONDS)
+            try:
+                await self._probe()
+                # From here on writes tell Redis themselves: what they skipped before is in the outbox by now.
+                self.state = State.CLOSING
+                await self._catch_up()
+            except Exception as error:  # noqa: BLE001  # whatever it is, the breaker stays open and tries again
+                self.state = State.OPEN
+                log.info("Redis is still left alone: %s", error)
+            else:
+                self.state = State.CLOSED
+                self._failures = 0
+                log.warning("Redis is trusted again")

@@ -1,0 +1,147 @@
+"""Invalidation, written with the data: an outbox of stale scopes in the same SQL transaction.
+
+A write records its scopes in the transaction that changes the rows, and applies them to Redis after the commit and
+before its reply. What is left (a crash, Redis away, a merge of Data Factory) the drain applies. Applying twice does no
+harm. An applied row is applied once more when it is 15 s old and only then deleted: a replica that was promoted
+meanwhile may lack the first time (docs/architecture.md, "Cached responses").
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from shared.cache.redis_link import CacheUnavailableError
+from shared.cache.store import CacheStore
+from shared.database.engine import Database
+from shared.database.tables import cache_invalidations
+from shared.errors import UnavailableError
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_APPLY_AGAIN_AFTER = dt.timedelta(seconds=15)
+# One merge writes some 1,300 rows; a run of the drain does at most this much and leaves the rest to the next.
+_ROWS_PER_BATCH = 2_000
+_BATCHES_PER_DRAIN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Scopes that a transaction wrote to the outbox, with the range of their rows; applied after its commit."""
+
+    scopes: frozenset[str]
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """How many scopes wait to be applied, and how old the oldest of them is."""
+
+    length: int
+    oldest_seconds: float
+
+
+class Invalidations:
+    """The outbox and its way to Redis."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self.store = CacheStore(settings, self._apply_waiting)
+
+    def record(self, connection: sa.Connection, scopes: Iterable[str]) -> Recorded:
+        """Writes the scopes to the outbox, in the caller's transaction."""
+        distinct = frozenset(scopes)
+        now = dt.datetime.now(dt.UTC)
+        ids = tuple(
+            connection.execute(
+                sa.insert(cache_invalidations).returning(cache_invalidations.c.invalidation_id),
+                [{"scope": scope, "created_at": now} for scope in sorted(distinct)],
+            ).scalars()
+            if distinct
+            else ()
+        )
+        return Recorded(distinct, ids)
+
+    async def apply(self, recorded: Recorded) -> None:
+        """Tells Redis, after the commit; where it can't be told, the scopes wait in the outbox for the drain."""
+        if not recorded.ids:
+            return
+        try:
+            await self.store.renew(recorded.scopes)
+        except CacheUnavailableError as error:
+            log.warning("%d stale scopes wait in the outbox: %s", len(recorded.scopes), error)
+            return
+        try:
+            await self._database.catalog.write(lambda connection: _mark(connection, recorded.ids))
+        except UnavailableError:
+            log.warning("%d applied scopes could not be marked and will be applied again", len(recorded.scopes))
+
+    async def drain(self) -> bool:
+        """Applies what waits, then once more what was applied 15 s ago; bounded work.
+
+        Gives whether nothing waits any more: False where Redis can't be told, or there was more than one run does.
+        """
+        try:
+            await self._apply_waiting()
+            await self._apply_again()
+        except CacheUnavailableError as error:
+            log.warning("The outbox waits for Redis: %s", error)
+            return False
+        return (await self.state()).length == 0
+
+    async def state(self) -> OutboxState:
+        """Length and age of what waits."""
+        table = cache_invalidations.c
+        statement = sa.select(sa.func.count(), sa.func.min(table.created_at)).where(table.applied_at.is_(None))
+        length, oldest = (await self._database.catalog.read(lambda connection: connection.execute(statement).one()))._tuple()
+        age = (dt.datetime.now(dt.UTC) - oldest).total_seconds() if oldest else 0.0
+        return OutboxState(length, max(0.0, age))
+
+    async def _apply_waiting(self) -> None:
+        for _ in range(_BATCHES_PER_DRAIN):
+            waiting = await self._rows(cache_invalidations.c.applied_at.is_(None))
+            if not waiting:
+                return
+            await self.store.renew_late(set(waiting.values()))
+            await self._database.catalog.write(lambda connection, ids=tuple(waiting): _mark(connection, ids))
+
+    async def _apply_again(self) -> None:
+        for _ in range(_BATCHES_PER_DRAIN):
+            settled = await self._rows(cache_invalidations.c.applied_at < dt.datetime.now(dt.UTC) - _APPLY_AGAIN_AFTER)
+            if not settled:
+                return
+            await self.store.renew_late(set(settled.values()))
+            await self._database.catalog.write(lambda connection, ids=tuple(settled): _delete(connection, ids))
+
+    async def _rows(self, condition: sa.ColumnElement[bool]) -> dict[int, str]:
+        table = cache_invalidations.c
+        statement = (
+            sa.select(table.invalidation_id, table.scope)
+            .where(condition)
+            .order_by(table.invalidation_id)
+            .limit(_ROWS_PER_BATCH)
+        )
+        rows = await self._database.catalog.read(lambda connection: connection.execute(statement).all())
+        return {row.invalidation_id: row.scope for row in rows}
+
+
+def _mark(connection: sa.Connection, ids: tuple[int, ...]) -> None:
+    table = cache_invalidations.c
+    connection.execute(
+        sa.update(cache_invalidations)
+        .where(table.invalidation_id == sa.bindparam("id"), table.applied_at.is_(None))
+        .values(applied_at=dt.datetime.now(dt.UTC)),
+        [{"id": invalidation_id} for invalidation_id in ids],
+    )
+
+
+def _delete(connection: sa.Connection, ids: tuple[int, ...]) -> None:
+    connection.execute(
+        sa.delete(cache_invalidations).where(cache_invalidations.c.invalidation_id == sa.bindparam("id")),
+        [{"id": invalidation_id} for invalidation_id in ids],
+    )

@@ -1,0 +1,43 @@
+"""The HTTP side of a cached reply, the same whether the hit layer or the framework sends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.cache.keys import View
+from shared.cache.page import Page
+from shared.cache.store import Lookup
+
+# Where an ASGI scope carries what the hit layer and the endpoint tell each other.
+CACHE_SLOT = "catalog.cache"
+
+
+@dataclass(slots=True)
+class CacheSlot:
+    """From the hit layer: what it looked up already. From the endpoint: the view that this URL shows."""
+
+    view: View | None = None
+    lookup: Lookup | None = None
+
+
+def headers_of(page: Page, outcome: bytes, timing: bytes, *, not_modified: bool) -> list[tuple[bytes, bytes]]:
+    """The headers of a 200, or of a 304, which has no body to describe (RFC 9110, 15.4.5)."""
+    headers = [
+        (b"etag", page.etag),
+        (b"cache-control", b"no-cache"),
+        (b"x-cache", outcome),
+        (b"server-timing", timing),
+    ]
+    if not not_modified:
+        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(page.body))]
+    return headers
+
+
+def is_not_modified(if_none_match: Iterable[str | bytes], etag: bytes) -> bool:
+    """Whether one of the If-None-Match headers names this ETag: lists, `*`, and weak comparison (RFC 9110, 13.1.2)."""
+    for header in if_none_match:
+        value = header.encode("latin-1") if isinstance(header, str) else header
+        if value.strip() == b"*" or any(tag.strip().removeprefix(b"W/") == etag for tag in value.split(b",")):
+            return True
+    return False
