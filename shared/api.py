@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -12,7 +13,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
 from starlette.types import ASGIApp
 
 import shared.catalog.endpoints
@@ -58,6 +58,7 @@ def create_framework(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         separate_input_output_schemas=False,
         lifespan=lifespan,
     )
@@ -86,9 +87,23 @@ def create_app(services: Services) -> ASGIApp:
     return in_front_of(create_framework(services), services)
 
 
-def operations(framework: FastAPI) -> list[APIRoute]:
-    """The API's operations; each one's `name` is its operation id and the name of its function."""
-    return [route for route in framework.routes if isinstance(route, APIRoute) and route.include_in_schema]
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the API; its name is its operation id and the name of its function."""
+
+    name: str
+    path: str
+    methods: frozenset[str]
+
+
+def operations() -> list[Operation]:
+    """The API's operations."""
+    return [
+        Operation(route.name, PREFIX + route.path, frozenset(route.methods))
+        for module in _MODULES
+        for route in module.router.routes
+        if isinstance(route, APIRoute)
+    ]
 
 
 def _reply(request: Request, error: ProblemError) -> Response:
@@ -167,10 +182,11 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 def _allowed_methods(request: Request) -> Sequence[str]:
     methods: set[str] = set()
-    for route in request.app.routes:
-        match, _ = route.matches(request.scope)
-        if match is not Match.NONE:
-            methods |= route.methods
+    path = request.url.path.removeprefix(PREFIX)
+    for module in (*_MODULES, shared.docs.endpoints):
+        for route in module.router.routes:
+            if isinstance(route, APIRoute) and route.path_regex.match(path):
+                methods |= route.methods
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 

@@ -14,6 +14,8 @@ from shared.settings import Settings
 
 if TYPE_CHECKING:
     from shared.cache.invalidation import Invalidations
+    from shared.cache.store import CacheStore
+    from shared.cache.views import CachedViews
     from shared.catalog.service import CatalogService
     from shared.database.engine import Database
     from shared.identity.service import IdentityService
@@ -34,11 +36,28 @@ class Services:
         return Database(self.settings)
 
     @functools.cached_property
+    def cache(self) -> CacheStore:
+        """Pages and generations in Redis; needs SQL only once Redis comes back after it was away."""
+        from shared.cache.store import CacheStore
+
+        async def catch_up() -> None:
+            await self.invalidations.catch_up()
+
+        return CacheStore(self.settings, catch_up)
+
+    @functools.cached_property
     def invalidations(self) -> Invalidations:
         """The outbox of stale scopes."""
         from shared.cache.invalidation import Invalidations
 
-        return Invalidations(self.database, self.settings)
+        return Invalidations(self.database, self.cache)
+
+    @functools.cached_property
+    def views(self) -> CachedViews:
+        """Cached replies."""
+        from shared.cache.views import CachedViews
+
+        return CachedViews(self.cache)
 
     @functools.cached_property
     def catalog(self) -> CatalogService:
@@ -60,3 +79,10 @@ class Services:
         from shared.identity.service import IdentityService
 
         return IdentityService(self.settings)
+
+    async def close(self) -> None:
+        """Ends what was begun: connections, threads, tasks."""
+        if "cache" in self.__dict__:
+            await self.cache.close()
+        if "database" in self.__dict__:
+            self.database.close()

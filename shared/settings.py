@@ -57,6 +57,10 @@ class Settings(BaseSettings):
             description="Blob endpoint of the storage account, reached with the managed identity.",
         ),
     ] = None
+    blob_trigger_source: Annotated[
+        Literal["EventGrid", "LogsAndContainerScan"],
+        Field(description="How the host learns of new blobs: by events (Azure), or by scanning (local)."),
+    ] = "EventGrid"
     import_max_reject_share: Annotated[
         float, Field(ge=0, le=1, description="An import with a larger share of bad rows fails.")
     ] = 0.5

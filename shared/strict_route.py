@@ -6,13 +6,16 @@ that it doesn't know. Here the first is read as a Decimal and the second refused
 
 from __future__ import annotations
 
+import contextvars
+import functools
 import json
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn, override
 
-from fastapi import Depends, Request
-from fastapi.dependencies.utils import get_parameterless_sub_dependant
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import APIRoute
 
 from shared.errors import BadRequestError, FieldError, ValidationFailedError
@@ -54,6 +57,9 @@ def exact_json(body: bytes) -> object:
         raise BadRequestError("The body: expected JSON, got a number or a nesting that JSON readers refuse.") from error
 
 
+type Endpoint = Callable[..., Coroutine[Any, Any, Any]]
+
+
 class _Unreadable:
     """Stands for a body that isn't JSON: no model accepts it."""
 
@@ -72,32 +78,42 @@ class ExactRequest(Request):
         return self._json
 
 
+_request: contextvars.ContextVar[Request] = contextvars.ContextVar("request")
+
+
 class StrictRoute(APIRoute):
-    """See the module; use as `APIRouter(route_class=StrictRoute)`."""
+    """See the module; use as `APIRouter(route_class=StrictRoute)`. Endpoints are `async def`."""
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
-        known = frozenset(_query_names(self))
-
-        def check(request: Request) -> None:
-            _check_query(request, known)
-
-        # Behind the endpoint's own dependencies, so that a guard's 401 or 403 comes first.
-        self.dependant.dependencies.append(get_parameterless_sub_dependant(depends=Depends(check), path=self.path_format))
+    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
+        super().__init__(path, _with_checked_query(path, endpoint), **options)
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handle_exactly(request: Request) -> Response:
-            return await handle(ExactRequest(request.scope, request.receive))
+            exact = ExactRequest(request.scope, request.receive)
+            _request.set(exact)
+            return await handle(exact)
 
         return handle_exactly
 
 
-def _query_names(route: APIRoute) -> list[str]:
+def _with_checked_query(path: str, endpoint: Endpoint) -> Endpoint:
+    """The endpoint, behind a check of the query: it runs last, so that a guard's 401 or 403 comes before a 422."""
+    known = frozenset(_query_names(get_dependant(path=path, call=endpoint)))
+
+    @functools.wraps(endpoint)
+    async def checked(**values: Any) -> Any:
+        _check_query(_request.get(), known)
+        return await endpoint(**values)
+
+    return checked
+
+
+def _query_names(dependant: Dependant) -> list[str]:
     names = []
-    for parameter in route.dependant.query_params:
+    for parameter in dependant.query_params:
         model_fields = getattr(parameter.field_info.annotation, "model_fields", None)
         names += list(model_fields) if model_fields else [parameter.alias]
     return names

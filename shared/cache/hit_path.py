@@ -43,7 +43,7 @@ class HitPath:
         if view:
             self._views.move_to_end(url)
             began = time.perf_counter()
-            slot.lookup = await self._services.invalidations.store.look_up(view)
+            slot.lookup = await self._services.cache.look_up(view)
             slot.view = view
             if slot.lookup.page:
                 await _send_hit(scope, send, slot.lookup.page, time.perf_counter() - began)

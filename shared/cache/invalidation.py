@@ -20,7 +20,6 @@ from shared.cache.store import CacheStore
 from shared.database.engine import Database
 from shared.database.tables import cache_invalidations
 from shared.errors import UnavailableError
-from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +48,9 @@ class OutboxState:
 class Invalidations:
     """The outbox and its way to Redis."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, cache: CacheStore) -> None:
         self._database = database
-        self.store = CacheStore(settings, self._apply_waiting)
+        self._cache = cache
 
     def record(self, connection: sa.Connection, scopes: Iterable[str]) -> Recorded:
         """Writes the scopes to the outbox, in the caller's transaction."""
@@ -72,7 +71,7 @@ class Invalidations:
         if not recorded.ids:
             return
         try:
-            await self.store.renew(recorded.scopes)
+            await self._cache.renew(recorded.scopes)
         except CacheUnavailableError as error:
             log.warning("%d stale scopes wait in the outbox: %s", len(recorded.scopes), error)
             return
@@ -87,7 +86,7 @@ class Invalidations:
         Gives whether nothing waits any more: False where Redis can't be told, or there was more than one run does.
         """
         try:
-            await self._apply_waiting()
+            await self.catch_up()
             await self._apply_again()
         except CacheUnavailableError as error:
             log.warning("The outbox waits for Redis: %s", error)
@@ -102,12 +101,13 @@ class Invalidations:
         age = (dt.datetime.now(dt.UTC) - oldest).total_seconds() if oldest else 0.0
         return OutboxState(length, max(0.0, age))
 
-    async def _apply_waiting(self) -> None:
+    async def catch_up(self) -> None:
+        """Applies what waits, a bounded part of it. Raises CacheUnavailableError."""
         for _ in range(_BATCHES_PER_DRAIN):
             waiting = await self._rows(cache_invalidations.c.applied_at.is_(None))
             if not waiting:
                 return
-            await self.store.renew_late(set(waiting.values()))
+            await self._cache.renew_late(set(waiting.values()))
             await self._database.catalog.write(lambda connection, ids=tuple(waiting): _mark(connection, ids))
 
     async def _apply_again(self) -> None:
@@ -115,7 +115,7 @@ class Invalidations:
             settled = await self._rows(cache_invalidations.c.applied_at < dt.datetime.now(dt.UTC) - _APPLY_AGAIN_AFTER)
             if not settled:
                 return
-            await self.store.renew_late(set(settled.values()))
+            await self._cache.renew_late(set(settled.values()))
             await self._database.catalog.write(lambda connection, ids=tuple(settled): _delete(connection, ids))
 
     async def _rows(self, condition: sa.ColumnElement[bool]) -> dict[int, str]:

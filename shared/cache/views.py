@@ -44,12 +44,13 @@ class CachedViews:
         began = time.perf_counter()
         lookup = slot.lookup if slot.lookup and slot.view == view else await self._store.look_up(view)
         looked_up = time.perf_counter() - began
-        slot.view = view
         if lookup.page:
+            slot.view = view
             return _response(request, lookup.page, "HIT", f"cache;dur={looked_up * 1000:.3f}")
         if lookup.generation is None:
             return await self.bypass(request, read)
         fresh = await self._join(view, lookup, read)
+        slot.view = view  # only now: a query that `read` refused is no view
         timing = f"cache;dur={looked_up * 1000:.3f}, db;dur={fresh.seconds * 1000:.3f}"
         return _response(request, fresh.page, "MISS", timing)
 

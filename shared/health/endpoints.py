@@ -47,7 +47,7 @@ async def health_live() -> Live:
 )
 async def health_ready(services: ServicesDep) -> Response:
     """Redis down alone is `degraded` with 200; SQL down is `unready` with 503."""
-    redis_up, outbox = await asyncio.gather(services.invalidations.store.is_up(), _outbox(services))
+    redis_up, outbox = await asyncio.gather(services.cache.is_up(), _outbox(services))
     parts: dict[str, Part] = {"sql": "up" if outbox else "down", "redis": "up" if redis_up else "down"}
     ready = Ready(
         status=("ready" if redis_up else "degraded") if outbox else "unready",

@@ -1,0 +1,54 @@
+"""Every trigger of the app. No logic: each hands its work to `shared/`."""
+
+from __future__ import annotations
+
+import azure.functions as func
+import azurefunctions.extensions.bindings.blob as blob
+
+from shared.api import create_framework, in_front_of, operations
+from shared.functions_bridge import FunctionsBridge
+from shared.services import Services
+from shared.settings import load_settings
+
+settings = load_settings()
+services = Services(settings)
+framework = create_framework(services)
+bridge = FunctionsBridge(in_front_of(framework, services))
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+
+def serve(name: str, route: str, methods: list[str]) -> None:
+    """Registers an HTTP-triggered function that hands its requests to the API."""
+    app.function_name(name)(app.route(route, methods=methods)(bridge.handle))
+
+
+for operation in operations():
+    serve(operation.name, operation.path.removeprefix("/api/"), bridge.methods_of(operation))
+serve("docs", "docs/{*path}", ["GET", "HEAD"])
+# The host tries routes in the order of the functions' names: this one last (azure-functions-host #9876).
+serve("zz_fallback", "{*path}", bridge.ALL_METHODS)
+
+
+@app.blob_trigger("upload", "imports/{name}", "IMPORT_STORAGE", source=settings.blob_trigger_source)
+async def start_import(upload: blob.BlobClient) -> None:
+    """A blob has landed: only a reference to it crosses from the host."""
+    await services.imports.receive(upload)
+
+
+@app.queue_trigger("message", "webjobs-blobtrigger-poison", "IMPORT_STORAGE")
+async def record_poison(message: func.QueueMessage) -> None:
+    """The host gave up on a blob event."""
+    await services.imports.record_poison(message.get_body().decode())
+
+
+@app.timer_trigger("timer", "%RECONCILE_SCHEDULE%")
+async def reconcile_imports(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the binding's
+    """Brings unfinished imports on."""
+    await services.imports.reconcile()
+
+
+@app.timer_trigger("timer", "%DRAIN_SCHEDULE%")
+async def drain_invalidations(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the binding's
+    """Tells Redis what it wasn't told of."""
+    await services.invalidations.drain()

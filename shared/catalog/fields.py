@@ -1,0 +1,131 @@
+"""The values of products and categories as the wire carries them: strict types, their ranges, and what to say else."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+MAX_INTEGER = 2_147_483_647
+MAX_MONEY = Decimal("99999999.99")
+MAX_STARS = Decimal(5)
+ASIN_PATTERN = r"^[0-9A-Z]{10}$"
+
+_ASIN = re.compile(r"[0-9A-Z]{10}")
+_HTTP_URL = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
+_QUERY_INTEGER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+_QUERY_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("A NUL character is not allowed")
+    return text
+
+
+def _http_url(text: str) -> str:
+    if not _HTTP_URL.fullmatch(text):
+        raise ValueError("Expected a URL that begins with http:// or https://, without white space")
+    return text
+
+
+def _asin(text: str) -> str:
+    if not _ASIN.fullmatch(text):
+        raise ValueError("Expected 10 characters of A-Z and 0-9")
+    return text
+
+
+def _number(value: Any) -> Any:
+    """A JSON number as Decimal; anything else is left for pydantic to refuse."""
+    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _two_decimals(value: Decimal) -> Decimal:
+    if value != value.quantize(Decimal("0.01")):
+        raise ValueError("Expected at most two decimals; more are never rounded away")
+    return abs(value)  # -0 is 0
+
+
+def _from_query(pattern: re.Pattern[str], kind: str) -> BeforeValidator:
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and not pattern.fullmatch(value):
+            raise ValueError(f"Expected {kind}")
+        return Decimal(value) if isinstance(value, str) else value
+
+    return BeforeValidator(check)
+
+
+def _integer_from_query(value: Any) -> Any:
+    if isinstance(value, str):
+        if not _QUERY_INTEGER.fullmatch(value):
+            raise ValueError("Expected an integer")
+        return int(value)
+    return value
+
+
+def _boolean_from_query(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in {"true", "false"}:
+            raise ValueError("Expected true or false")
+        return value == "true"
+    return value
+
+
+def _json_number(maximum: Decimal) -> WithJsonSchema:
+    return WithJsonSchema({"type": "number", "minimum": 0, "maximum": float(maximum)})
+
+
+# Ten significant digits at most: a binary float's shortest spelling gives each of them back.
+_AS_FLOAT = PlainSerializer(float, return_type=float, when_used="json")
+
+Asin = Annotated[
+    str,
+    AfterValidator(_asin),
+    Field(json_schema_extra={"pattern": ASIN_PATTERN}, description="10 of A-Z and 0-9.", examples=["B014TMV5YE"]),
+]
+Title = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_without_nul)]
+HttpUrl = Annotated[
+    str,
+    Field(max_length=2000, description="http(s), kept as it came."),
+    AfterValidator(_without_nul),
+    AfterValidator(_http_url),
+]
+Money = Annotated[
+    Decimal,
+    BeforeValidator(_number),
+    Field(ge=0, le=MAX_MONEY, description="At most two decimals, kept exactly."),
+    AfterValidator(_two_decimals),
+    _AS_FLOAT,
+    _json_number(MAX_MONEY),
+]
+Stars = Annotated[
+    Decimal,
+    BeforeValidator(_number),
+    Field(ge=0, le=MAX_STARS, description="0 to 5 with at most two decimals."),
+    AfterValidator(_two_decimals),
+    _AS_FLOAT,
+    _json_number(MAX_STARS),
+]
+Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+CategoryId = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
+CategoryName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_without_nul)]
+
+QueryMoney = Annotated[
+    Decimal,
+    _from_query(_QUERY_DECIMAL, "a number like 19.99"),
+    Field(ge=0, le=MAX_MONEY),
+    AfterValidator(_two_decimals),
+    _json_number(MAX_MONEY),
+]
+QueryStars = Annotated[
+    Decimal,
+    _from_query(_QUERY_DECIMAL, "a number like 4.5"),
+    Field(ge=0, le=MAX_STARS),
+    AfterValidator(_two_decimals),
+    _json_number(MAX_STARS),
+]
+QueryCategoryId = Annotated[int, BeforeValidator(_integer_from_query), Field(ge=1, le=MAX_INTEGER)]
+PageLimit = Annotated[int, BeforeValidator(_integer_from_query), Field(ge=1, le=100)]
+QueryFlag = Annotated[bool, BeforeValidator(_boolean_from_query)]

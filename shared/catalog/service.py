@@ -1,0 +1,231 @@
+"""The catalogue's rules: what a write needs and changes, which views it makes stale, and when Redis is told."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from shared.cache.invalidation import Invalidations, Recorded
+from shared.cache.page import etag_of
+from shared.catalog import rendering, repository, scopes
+from shared.catalog.paging import Order, Position
+from shared.catalog.schemas import CategoryPatch, NewCategory, NewProduct, ProductPatch, ProductQuery
+from shared.cursor import decode_cursor, encode_cursor
+from shared.database.engine import Database
+from shared.errors import ConflictError, FieldError, NotFoundError, PreconditionFailedError, ValidationFailedError
+
+type Written[T] = tuple[T, Recorded]
+
+
+class CatalogService:
+    """Products and categories. Replies are JSON as bytes, ready to be sent and kept."""
+
+    def __init__(self, database: Database, invalidations: Invalidations) -> None:
+        self._store = database.catalog
+        self._invalidations = invalidations
+
+    @property
+    def caches_words(self) -> bool:
+        """Whether pages with `q` may be cached: not where the text index lags behind the commit."""
+        return self._store.engine.dialect.name == "sqlite"
+
+    async def list_products(self, query: ProductQuery) -> bytes:
+        """A page of products. Raises BadRequestError for a cursor that isn't this list's."""
+        after = _position(query)
+
+        def read(connection: sa.Connection) -> tuple[Sequence[sa.Row[Any]], int | None]:
+            rows = repository.read_products(connection, query, after, query.limit + 1)
+            total = repository.count_products(connection, query) if query.include_total else None
+            return rows, total
+
+        rows, total = await self._store.read(read)
+        page = rows[: query.limit]
+        next_cursor = _cursor(query, page[-1]) if len(rows) > query.limit else None
+        return rendering.product_page(page, next_cursor, total)
+
+    async def get_product(self, asin: str) -> bytes:
+        """One product. Raises NotFoundError."""
+        return rendering.product(await self._store.read(lambda connection: _existing(connection, asin)))
+
+    async def list_categories(self) -> bytes:
+        """All categories."""
+        return rendering.category_list(await self._store.read(repository.read_categories))
+
+    async def insert_product(self, new: NewProduct) -> bytes:
+        """Inserts one product and gives it back. Raises ConflictError, ValidationFailedError (category_id)."""
+
+        def insert(connection: sa.Connection) -> Written[bytes]:
+            recorded = self._insert(connection, [new], lambda _index: ["body"])
+            return rendering.product(_existing(connection, new.asin)), recorded
+
+        return await self._write(insert)
+
+    async def insert_products(self, new: Sequence[NewProduct]) -> int:
+        """Inserts all or none. Raises ConflictError, ValidationFailedError (an asin twice, category_id)."""
+        _each_asin_once(new)
+
+        def insert(connection: sa.Connection) -> Written[int]:
+            return len(new), self._insert(connection, new, lambda index: ["body", "items", index])
+
+        return await self._write(insert)
+
+    async def update_product(self, asin: str, patch: ProductPatch, if_match: Sequence[str]) -> bytes:
+        """Changes the given fields and gives the product. Raises NotFoundError, PreconditionFailedError."""
+
+        def update(connection: sa.Connection) -> Written[bytes]:
+            before = _existing(connection, asin)
+            _check_version(before, if_match)
+            given = patch.model_dump(include=patch.model_fields_set)
+            changes = {name: value for name, value in given.items() if before._mapping[name] != value}
+            if not changes:
+                return rendering.product(before), self._invalidations.record(connection, ())
+            stale = {scopes.CATALOG, scopes.product(asin), scopes.category(before.category_id)}
+            if "category_id" in changes:
+                category_id = changes["category_id"]
+                _check_categories(connection, [category_id], lambda _index: ["body"])
+                repository.add_to_product_counts(connection, {before.category_id: -1, category_id: 1})
+                stale |= {scopes.category(category_id), scopes.CATEGORIES}
+            repository.update_product(connection, asin, changes, dt.datetime.now(dt.UTC))
+            recorded = self._invalidations.record(connection, stale)
+            return rendering.product(_existing(connection, asin)), recorded
+
+        return await self._write(update)
+
+    async def delete_product(self, asin: str, if_match: Sequence[str]) -> None:
+        """Deletes one product. Raises NotFoundError, PreconditionFailedError."""
+
+        def delete(connection: sa.Connection) -> Written[None]:
+            before = _existing(connection, asin)
+            _check_version(before, if_match)
+            repository.delete_product(connection, asin)
+            repository.add_to_product_counts(connection, {before.category_id: -1})
+            return None, self._invalidations.record(connection, _stale([(asin, before.category_id)]))
+
+        await self._write(delete)
+
+    async def insert_category(self, new: NewCategory) -> bytes:
+        """Inserts one category and gives it back. Raises ConflictError."""
+
+        def insert(connection: sa.Connection) -> Written[bytes]:
+            if repository.known_categories(connection, [new.id]):
+                raise ConflictError(f"There is a category {new.id} already; nothing was changed.")
+            repository.insert_category(connection, new)
+            recorded = self._invalidations.record(connection, {scopes.CATEGORIES})
+            return rendering.category(_existing_category(connection, new.id)), recorded
+
+        return await self._write(insert)
+
+    async def update_category(self, category_id: int, patch: CategoryPatch) -> bytes:
+        """Renames a category and gives it. Raises NotFoundError."""
+
+        def update(connection: sa.Connection) -> Written[bytes]:
+            before = _existing_category(connection, category_id)
+            if "name" not in patch.model_fields_set or patch.name == before.name:
+                return rendering.category(before), self._invalidations.record(connection, ())
+            repository.rename_category(connection, category_id, patch.name)
+            recorded = self._invalidations.record(connection, {scopes.CATEGORIES})
+            return rendering.category(_existing_category(connection, category_id)), recorded
+
+        return await self._write(update)
+
+    async def _write[T](self, work: Callable[[sa.Connection], Written[T]]) -> T:
+        """One transaction, then Redis: what the reply says is what every later read shows."""
+        try:
+            result, recorded = await self._store.write(work)
+        except IntegrityError as error:
+            # Another instance was faster between the check and the insert.
+            raise ConflictError("Another request has just inserted the same; nothing was changed.") from error
+        await self._invalidations.apply(recorded)
+        return result
+
+    def _insert(
+        self, connection: sa.Connection, new: Sequence[NewProduct], loc: Callable[[int], list[str | int]]
+    ) -> Recorded:
+        known = repository.known_asins(connection, (item.asin for item in new))
+        if known:
+            raise ConflictError(f"There are products with these asins already: {_some(known)}; nothing was changed.")
+        _check_categories(connection, [item.category_id for item in new], loc)
+        repository.insert_products(connection, new, dt.datetime.now(dt.UTC))
+        repository.add_to_product_counts(connection, Counter(item.category_id for item in new))
+        return self._invalidations.record(connection, _stale([(item.asin, item.category_id) for item in new]))
+
+
+def _stale(added_or_gone: Sequence[tuple[str, int]]) -> set[str]:
+    """The scopes of products that come or go, by asin and category."""
+    stale = {scopes.CATALOG, scopes.CATEGORIES}
+    for asin, category_id in added_or_gone:
+        stale |= {scopes.product(asin), scopes.category(category_id)}
+    return stale
+
+
+def _existing(connection: sa.Connection, asin: str) -> sa.Row[Any]:
+    row = repository.read_product(connection, asin)
+    if row is None:
+        raise NotFoundError(f"There is no product with the asin {asin}.")
+    return row
+
+
+def _existing_category(connection: sa.Connection, category_id: int) -> sa.Row[Any]:
+    row = repository.read_category(connection, category_id)
+    if row is None:
+        raise NotFoundError(f"There is no category {category_id}.")
+    return row
+
+
+def _check_version(row: sa.Row[Any], if_match: Sequence[str]) -> None:
+    """If-Match against the product's ETag, by strong comparison (RFC 9110, 13.1.1)."""
+    if not if_match:
+        return
+    tags = [tag.strip() for header in if_match for tag in header.split(",")]
+    if "*" not in tags and etag_of(rendering.product(row)).decode() not in tags:
+        raise PreconditionFailedError("If-Match: expected the ETag of the product as it is now; it has changed since.")
+
+
+def _check_categories(
+    connection: sa.Connection, category_ids: Sequence[int], loc: Callable[[int], list[str | int]]
+) -> None:
+    known = repository.known_categories(connection, set(category_ids))
+    errors: list[FieldError] = [
+        {"loc": [*loc(index), "category_id"], "msg": f"Expected the id of a category, got {category_id}"}
+        for index, category_id in enumerate(category_ids)
+        if category_id not in known
+    ]
+    if errors:
+        raise ValidationFailedError(*errors)
+
+
+def _each_asin_once(new: Sequence[NewProduct]) -> None:
+    first: dict[str, int] = {}
+    errors: list[FieldError] = []
+    for index, item in enumerate(new):
+        if first.setdefault(item.asin, index) != index:
+            msg = f"Expected each asin once in a batch, got {item.asin} at {first[item.asin]} already"
+            errors.append({"loc": ["body", "items", index, "asin"], "msg": msg})
+    if errors:
+        raise ValidationFailedError(*errors)
+
+
+def _some(asins: set[str]) -> str:
+    shown = sorted(asins)[:10]
+    return ", ".join(shown) + (f" and {len(asins) - len(shown)} more" if len(asins) > len(shown) else "")
+
+
+def _cursor(query: ProductQuery, last: sa.Row[Any]) -> str:
+    position = Order.of(query.sort).position(last)
+    value = int(position.value.scaleb(2)) if isinstance(position.value, Decimal) else position.value
+    return encode_cursor([value, position.asin], query.filters)
+
+
+def _position(query: ProductQuery) -> Position | None:
+    if query.cursor is None:
+        return None
+    value, asin = decode_cursor(query.cursor, query.filters)
+    if isinstance(value, int) and query.sort.removeprefix("-") in {"price", "stars"}:
+        return Position(Decimal(value).scaleb(-2), str(asin))
+    return Position(value if isinstance(value, int) else None, str(asin))
