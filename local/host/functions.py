@@ -1,0 +1,133 @@
+"""The app's functions and their triggers, read from the worker's index.
+
+The keys are those of function.json, https://learn.microsoft.com/azure/azure-functions/functions-triggers-bindings.
+What this host doesn't know it refuses by name: a trigger that silently never fires would be worse.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from local.host.app_settings import resolve
+from local.host.errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from local.host.worker import IndexedFunction
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTrigger:
+    """`route` without the prefix, as written; `methods` in capitals, None for all."""
+
+    route: str
+    methods: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlobTrigger:
+    """`path` is `container/name`, with `{parameter}` in the name."""
+
+    path: str
+    connection: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueTrigger:
+    """A queue of the account that `connection` names."""
+
+    queue_name: str
+    connection: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerTrigger:
+    """`schedule` is an NCRONTAB expression; `use_monitor`: a missed run is made up at the next start."""
+
+    schedule: str
+    run_on_startup: bool
+    use_monitor: bool
+
+
+type Trigger = HttpTrigger | BlobTrigger | QueueTrigger | TimerTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class Function[T: Trigger]:
+    """A function; `parameter` is the Python name of its trigger's argument."""
+
+    name: str
+    function_id: str
+    parameter: str
+    trigger: T
+
+    @property
+    def host_id(self) -> str:
+        """Its id in receipts and blob trigger messages (the .NET host's FunctionDescriptor.Id)."""
+        return f"Host.Functions.{self.name}"
+
+
+def read_functions(indexed: Iterable[IndexedFunction]) -> list[Function[Trigger]]:
+    """The app's functions that aren't disabled, by name.
+
+    The order is that of the .NET host (FunctionMetadataManager.cs: OrderBy(Name, OrdinalIgnoreCase), which compares
+    capitals, so `_` comes after the letters). A function is disabled by the app setting `AzureWebJobs.{name}.Disabled`.
+
+    Raises:
+        HostError: a binding that this host doesn't know, or a setting that one names and that is missing.
+    """
+    enabled = (function for function in indexed if not _is_disabled(function.name))
+    return sorted((_read_function(function) for function in enabled), key=lambda function: function.name.upper())
+
+
+def having[T: Trigger](functions: Iterable[Function[Trigger]], kind: type[T]) -> list[Function[T]]:
+    """Those with this kind of trigger."""
+    return [
+        Function(function.name, function.function_id, function.parameter, function.trigger)
+        for function in functions
+        if isinstance(function.trigger, kind)
+    ]
+
+
+def _is_disabled(name: str) -> bool:
+    return os.environ.get(f"AzureWebJobs.{name}.Disabled", "").lower() in ("1", "true")
+
+
+def _read_function(indexed: IndexedFunction) -> Function[Trigger]:
+    if indexed.has_retry_policy:
+        raise HostError(f"The function {indexed.name} has a retry policy, which this host doesn't know.")
+    triggers = [binding for binding in indexed.bindings if binding["type"].endswith("Trigger")]
+    others = [binding["type"] for binding in indexed.bindings if binding not in triggers]
+    if len(triggers) != 1:
+        raise HostError(f"The function {indexed.name} has {len(triggers)} triggers; expected one.")
+    trigger = _read_trigger(indexed.name, triggers[0])
+    if others != (["http"] if isinstance(trigger, HttpTrigger) else []):
+        raise HostError(f"The function {indexed.name} has a binding that this host doesn't know: {', '.join(others)}.")
+    return Function(indexed.name, indexed.function_id, triggers[0]["name"], trigger)
+
+
+def _read_trigger(function: str, binding: dict[str, Any]) -> Trigger:
+    def text(key: str) -> str:
+        return resolve(str(binding[key]), f"{key} of the function {function}")
+
+    match binding["type"]:
+        case "httpTrigger":
+            methods = frozenset(str(method).upper() for method in binding.get("methods", ()))
+            return HttpTrigger(binding.get("route") or function, methods or None)
+        case "blobTrigger":
+            if not binding.get("properties", {}).get("SupportsDeferredBinding"):
+                raise HostError(
+                    f"The function {function} takes its blob's bytes; this host passes only references (BlobClient)."
+                )
+            return BlobTrigger(text("path"), text("connection"))
+        case "queueTrigger":
+            return QueueTrigger(text("queueName"), text("connection"))
+        case "timerTrigger":
+            return TimerTrigger(
+                text("schedule"), bool(binding.get("runOnStartup")), bool(binding.get("useMonitor", True))
+            )
+        case kind:
+            raise HostError(f"The function {function} has a trigger that this host doesn't know: {kind}.")

@@ -1,0 +1,74 @@
+"""Queue triggers: a message of a queue becomes an invocation.
+
+What a function sees of the message besides its body are the keys of QueueTriggerBinding.cs (azure-sdk-for-net,
+Microsoft.Azure.WebJobs.Extensions.Storage.Queues).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from local.host.queue_reader import QueueReader, Reading, decode, poison_queue
+from local.host.worker import Datum, Worker
+
+if TYPE_CHECKING:
+    from azure.storage.queue import QueueMessage
+
+    from local.host.app_settings import QueueSettings
+    from local.host.functions import Function, QueueTrigger
+    from local.host.storage import Storage
+
+
+def queue_listener(
+    function: Function[QueueTrigger], worker: Worker, storage: Storage, settings: QueueSettings, poll_seconds: float
+) -> QueueReader:
+    """Reads the function's queue and runs the function for each message.
+
+    Raises:
+        HostError: the trigger's connection is missing.
+    """
+    trigger = function.trigger
+    queues = storage.queues(trigger.connection, f"the function {function.name}")
+    poison = poison_queue(queues, trigger.queue_name)
+
+    async def run(message: QueueMessage) -> None:
+        data = (function.parameter, _body(decode(message, in_base64=settings.base64)))
+        await worker.invoke(function.function_id, function.name, data, _metadata(message, data[1]))
+
+    reading = Reading(
+        concurrency=settings.batch_size + settings.new_batch_threshold,
+        batch_size=settings.batch_size,
+        max_dequeue_count=settings.max_dequeue_count,
+        retry_seconds=settings.visibility_timeout,
+        poll_seconds=poll_seconds,
+    )
+    return QueueReader(queues.get_queue_client(trigger.queue_name), lambda _: poison, run, reading, storage)
+
+
+def _body(body: bytes) -> Datum:
+    try:
+        return Datum(body.decode(), "string")
+    except UnicodeDecodeError:
+        return Datum(body, "bytes")
+
+
+def _metadata(message: QueueMessage, body: Datum) -> dict[str, Datum]:
+    metadata = {
+        "Id": Datum(message.id, "string"),
+        "PopReceipt": Datum(message.pop_receipt, "string"),
+        "DequeueCount": Datum(json.dumps(message.dequeue_count), "json"),
+        "InsertionTime": _time(message.inserted_on),
+        "ExpirationTime": _time(message.expires_on),
+        "NextVisibleTime": _time(message.next_visible_on),
+    }
+    if body.type == "string":
+        metadata["QueueTrigger"] = body
+    return metadata
+
+
+def _time(moment: datetime | None) -> Datum:
+    """A .NET DateTimeOffset in JSON; an open end is its largest value."""
+    moment = moment or datetime.max.replace(tzinfo=UTC)
+    return Datum(json.dumps(moment.astimezone(UTC).isoformat()), "json")

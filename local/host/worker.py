@@ -1,0 +1,178 @@
+"""Drives `azure_functions_runtime`, Microsoft's own Python worker, in this process.
+
+The .NET host talks to the worker over gRPC; here its entry points are called directly: `worker_init_request` indexes
+the app, `invocation_request_native` runs a function without a message object in between, and `invocation_request`
+(the gRPC path's entry) runs one that takes an SDK type such as BlobClient, which the native entry leaves out by its
+own docstring.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import uuid
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from azure_functions_runtime import (
+    functions_metadata_request,
+    invocation_id_cv,
+    invocation_request,
+    start_threadpool_executor,
+    stop_threadpool_executor,
+    worker_init_request,
+)
+from azure_functions_runtime.bindings.datumdef import Datum
+from azure_functions_runtime.native_invocation import invocation_request_native
+
+from local.host import protos
+from local.host.errors import HostError
+from local.host.logs import running_functions
+
+if TYPE_CHECKING:
+    import contextvars
+    from collections.abc import Mapping
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+__all__ = ["Datum", "IndexedFunction", "InvocationFailedError", "Trace", "Worker"]
+
+
+class InvocationFailedError(Exception):
+    """A function raised; its traceback has been logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFunction:
+    """A function as the worker's index describes it; a binding has the keys of function.json."""
+
+    name: str
+    function_id: str
+    # function.json: each kind of binding has keys of its own, read in functions.py.
+    bindings: list[dict[str, Any]]
+    has_retry_policy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The W3C trace context that an invocation continues, "" where there is none."""
+
+    parent: str = ""
+    state: str = ""
+
+
+_NO_TRACE = Trace()
+
+
+class Worker:
+    """The worker of one function app. There can be one in a process: the runtime keeps its registry in a module."""
+
+    async def index(self, app: Path) -> list[IndexedFunction]:
+        """Imports function_app.py of the folder and lists its functions.
+
+        Raises:
+            HostError: there is none, or it doesn't import or index; with the traceback of the app's code.
+        """
+        sys.path.insert(0, str(app))
+        start_threadpool_executor()
+        request = SimpleNamespace(
+            request=SimpleNamespace(
+                worker_init_request=SimpleNamespace(capabilities={}, function_app_directory=str(app))
+            ),
+            properties={"protos": protos, "host": "127.0.0.1"},
+        )
+        result = (await worker_init_request(request)).result
+        if result.status == protos.StatusResult.Failure:
+            raise HostError(_index_failure(app, result.exception))
+        metadata = (await functions_metadata_request(request)).function_metadata_results
+        if metadata is None:
+            raise HostError(f"{app} is no function app: it has no function_app.py.")
+        return [
+            IndexedFunction(
+                name=function.name,
+                function_id=function.function_id,
+                bindings=[json.loads(binding) for binding in function.raw_bindings],
+                has_retry_policy=function.retry_options is not None,
+            )
+            for function in metadata
+        ]
+
+    async def invoke(
+        self,
+        function_id: str,
+        name: str,
+        data: tuple[str, Datum],
+        metadata: Mapping[str, Datum],
+        trace: Trace = _NO_TRACE,
+    ) -> Datum | None:
+        """Runs a function and gives what it returned.
+
+        Args:
+            function_id: of the index.
+            name: the function's, for the log.
+            data: the trigger's parameter and its value.
+            metadata: what the trigger knows besides, in the runtime's own keys (`DequeueCount`, …).
+            trace: the trace to go on with.
+
+        Raises:
+            InvocationFailedError: the function raised, or returned what its binding doesn't take.
+        """
+        invocation_id = str(uuid.uuid4())
+        running_functions[invocation_id] = name
+        try:
+            succeeded, returned, _outputs, error, _traceback = await invocation_request_native(
+                invocation_id, function_id, [data], metadata, trace.parent, trace.state
+            )
+        finally:
+            del running_functions[invocation_id]
+        if not succeeded:  # the runtime has logged the traceback
+            raise InvocationFailedError(error)
+        return returned
+
+    async def invoke_with_reference(
+        self, function_id: str, name: str, parameter: str, reference: protos.ModelBindingData
+    ) -> None:
+        """Runs a function whose trigger parameter is an SDK type, made by the runtime from the reference.
+
+        Raises:
+            InvocationFailedError: the function raised, or the type couldn't be made.
+        """
+        invocation_id = str(uuid.uuid4())
+        request = protos.InvocationRequest(
+            invocation_id=invocation_id,
+            function_id=function_id,
+            input_data=[
+                protos.ParameterBinding(name=parameter, data=protos.TypedData(model_binding_data=reference)),
+            ],
+            trigger_metadata={},
+            trace_context=SimpleNamespace(trace_parent="", trace_state="", attributes={}),
+            retry_context=SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),
+        )
+        running_functions[invocation_id] = name
+        token: contextvars.Token[str] = invocation_id_cv.set(invocation_id)
+        try:
+            response = await invocation_request(SimpleNamespace(request=SimpleNamespace(invocation_request=request)))
+            if response.result.status == protos.StatusResult.Failure:
+                failure = response.result.exception
+                log.error("%s\n%s", failure.message, failure.stack_trace)
+                raise InvocationFailedError(failure.message)
+        finally:
+            invocation_id_cv.reset(token)
+            del running_functions[invocation_id]
+
+    def stop(self) -> None:
+        """Ends the threads of sync functions, after they have returned."""
+        stop_threadpool_executor()
+
+
+def _index_failure(app: Path, failure: protos.RpcException) -> str:
+    """The app's own part of the traceback, and what is wrong in one sentence."""
+    lines = failure.stack_trace.rstrip().splitlines()
+    first = next((at for at, line in enumerate(lines) if line.lstrip().startswith(f'File "{app}')), 0)
+    # The runtime adds advice about Azure and the whole sys.path to an import error's message.
+    message = failure.message.split(". Cannot find module. ")[0]
+    traceback = "\n".join(lines[first:]).split(". Cannot find module. ")[0]
+    return f"The function app in {app} can't be indexed: {message}\n{traceback}"
