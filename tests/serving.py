@@ -1,0 +1,72 @@
+"""Applications served by uvicorn in a thread of the test, on a free port, until the test ends."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import redis
+import sqlalchemy as sa
+import uvicorn
+from starlette.types import ASGIApp
+
+from shared.api import create_framework, in_front_of
+from shared.database import migrate
+from shared.services import Services
+from shared.settings import Settings
+from tests.guarding import let_everybody_in
+
+
+@contextlib.contextmanager
+def served(app: ASGIApp) -> Iterator[httpx.Client]:
+    """A client of the served application; its lifespan runs."""
+    # The protocol is named, else asyncio leaves Nagle's algorithm on and each reply waits 40 ms for an ACK.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@functools.cache
+def _migrated_catalog() -> Path:
+    """A folder with an empty, migrated catalogue, to be copied."""
+    folder = Path(tempfile.mkdtemp(prefix="migrated-"))
+    migrate.upgrade(sa.make_url(f"sqlite:///{folder / 'catalog.db'}"))
+    return folder
+
+
+def catalog_settings(folder: Path, redis_url: str, **changes: Any) -> Settings:
+    """Settings of an application with an empty catalogue in this folder and an emptied Redis."""
+    shutil.copytree(_migrated_catalog(), folder / "database")
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    values: dict[str, Any] = {
+        "azure_functions_environment": "Development",
+        "database_url": f"sqlite:///{folder / 'database' / 'catalog.db'}",
+        "redis_url": redis_url,
+    }
+    return Settings(**values | changes)
+
+
+@contextlib.contextmanager
+def served_catalog(services: Services) -> Iterator[httpx.Client]:
+    """A client of the whole API, in which everybody may write."""
+    framework = create_framework(services)
+    let_everybody_in(framework)
+    with served(in_front_of(framework, services)) as client:
+        yield client
