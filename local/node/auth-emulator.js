@@ -1,0 +1,78 @@
+// The Firebase Auth emulator of firebase-tools alone: one port, no network, no login, no firebase.json.
+//
+//   node auth-emulator.js PORT PROJECT_ID [STATE_FILE]
+//
+// The emulator keeps its users in memory. With STATE_FILE they are read at the start and written after each request
+// that may have changed them, so that they outlive a restart, a killed one too.
+"use strict";
+
+const fs = require("node:fs/promises");
+const http = require("node:http");
+const { SingleProjectMode } = require("firebase-tools/lib/emulator/auth");
+const { createApp } = require("firebase-tools/lib/emulator/auth/server");
+
+const HOST = "127.0.0.1";
+const OWNER = { authorization: "Bearer owner", "content-type": "application/json" };
+const [port, projectId, stateFile] = process.argv.slice(2);
+const accounts = `http://${HOST}:${port}/identitytoolkit.googleapis.com/v1/projects/${projectId}/accounts`;
+
+async function restoreUsers() {
+  let state;
+  try {
+    state = await fs.readFile(stateFile, "utf8");
+  } catch (error) {
+    if (error.code === "ENOENT") return;
+    throw error;
+  }
+  const { users = [] } = JSON.parse(state);
+  if (users.length === 0) return; // batchCreate refuses an empty list
+  const reply = await fetch(`${accounts}:batchCreate`, { method: "POST", headers: OWNER, body: JSON.stringify({ users }) });
+  if (!reply.ok) throw new Error(`${stateFile} can't be restored: ${await reply.text()}`);
+  const { error: refused = [] } = await reply.json();
+  if (refused.length > 0) throw new Error(`${stateFile} can't be restored: ${JSON.stringify(refused)}`);
+}
+
+async function storeUsers() {
+  const reply = await fetch(`${accounts}:batchGet?maxResults=-1`, { headers: OWNER });
+  if (!reply.ok) throw new Error(`the users can't be stored: ${await reply.text()}`);
+  const draft = `${stateFile}.draft`;
+  await fs.writeFile(draft, await reply.text());
+  await fs.rename(draft, stateFile);
+}
+
+// One store at a time; changes that come while one runs are in the next, which starts when it is done.
+let storing = null;
+let changed = false;
+function noteChange() {
+  changed = true;
+  storing ??= (async () => {
+    while (changed) {
+      changed = false;
+      await storeUsers();
+    }
+  })()
+    .catch((error) => console.error(error.message))
+    .finally(() => (storing = null));
+}
+
+async function main() {
+  const app = await createApp(projectId, SingleProjectMode.NO_WARNING);
+  const server = http.createServer((request, response) => {
+    if (stateFile && request.method !== "GET") response.on("finish", noteChange);
+    app(request, response);
+  });
+  await new Promise((resolve, reject) => server.once("error", reject).listen(Number(port), HOST, resolve));
+  if (stateFile) await restoreUsers();
+  console.log(`listening on ${HOST}:${port}`);
+  for (const signal of ["SIGTERM", "SIGINT"]) {
+    process.once(signal, async () => {
+      await storing;
+      process.exit(0);
+    });
+  }
+}
+
+main().catch((error) => {
+  console.error(error.message);
+  process.exit(1);
+});

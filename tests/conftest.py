@@ -1,0 +1,98 @@
+"""What every room's tests may use: the real parts, started when a test first asks for them."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local import services
+from local.processes import end_with_parent
+from tests.shared_services import TestRun, number, shared, wait_until_it_answers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Azurite takes its accounts at the start, as one environment variable, which Linux limits to 128 KiB.
+_ACCOUNTS = 2_000
+_ACCOUNT_KEY = "a2V5"
+
+_RUN = pytest.StashKey[TestRun]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The run's first process holds what the shared services live by."""
+    if not hasattr(config, "workerinput"):
+        config.stash[_RUN] = TestRun()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The shared services end with the run."""
+    run = config.stash.get(_RUN, None)
+    if run is not None:
+        run.end()
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a Valkey of this worker's own: tests may flush it."""
+    folder = tmp_path_factory.mktemp("valkey")
+    service = services.valkey(services.free_ports(1)[0])
+    with (folder / f"{service.name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            service.command,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            preexec_fn=end_with_parent(),  # noqa: PLW1509 - it calls nothing that another thread could have locked
+        )
+    try:
+        wait_until_it_answers(service, process, folder)
+        yield f"redis://127.0.0.1:{service.port}/0"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def auth_emulator() -> str:
+    """host:port of the Firebase Auth emulator; all workers share it, so a test takes e-mails of its own."""
+    (port,) = shared("auth", 1, lambda ports, folder: [services.auth_emulator(ports[0], folder / "users.json")])
+    return f"127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def _azurite_ports() -> tuple[int, int]:
+    """Ports of blobs and queues of the Azurite that all workers share."""
+    accounts = dict.fromkeys(map(_account, range(_ACCOUNTS)), _ACCOUNT_KEY)
+
+    def azurite(ports: list[int], folder: Path) -> list[services.Service]:
+        return [
+            services.azurite_blob(ports[0], folder / "blob", accounts),
+            services.azurite_queue(ports[1], folder / "queue", accounts),
+        ]
+
+    blob, queue = shared("azurite", 2, azurite)
+    return blob, queue
+
+
+@pytest.fixture
+def azurite(_azurite_ports: tuple[int, int]) -> str:
+    """Connection string of an empty storage account (blobs and queues) of this test's own."""
+    return _fresh_account(_azurite_ports)
+
+
+@pytest.fixture(scope="session")
+def session_azurite(_azurite_ports: tuple[int, int]) -> str:
+    """Connection string of a storage account that one worker's tests share."""
+    return _fresh_account(_azurite_ports)
+
+
+def _fresh_account(ports: tuple[int, int]) -> str:
+    return services.storage_connection_string(*ports, account=_account(number("accounts")), key=_ACCOUNT_KEY)
+
+
+def _account(number: int) -> str:
+    return f"test{number}"
