@@ -188,5 +188,3 @@ def _allowed_methods(request: Request) -> Sequence[str]:
             if isinstance(route, APIRoute) and route.path_regex.match(path):
                 methods |= route.methods
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
-
-

@@ -47,4 +47,6 @@ def _spelled(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-_REFUSED = "cursor: expected a next_cursor of this list with the same sort and filters, got a damaged one or another list's."
+_REFUSED = (
+    "cursor: expected a next_cursor of this list with the same sort and filters, got a damaged one or another list's."
+)

@@ -39,7 +39,6 @@ class Settings(BaseSettings):
     redis_url: Annotated[
         SecretStr, Field(description="`redis://…`, or `rediss://…` for TLS (Azure Managed Redis: port 10000).")
     ] = SecretStr("redis://127.0.0.1:6379")
-    redis_pool_size: Annotated[int, Field(ge=1, le=1024, description="Connections to Redis in a process.")] = 16
     cache_enabled: Annotated[bool, Field(description="false: every read goes to SQL (for comparisons).")] = True
     cache_ttl: Annotated[int, Field(ge=1, description="Seconds that a cached page lives at most, ±10 %.")] = 600
     cache_timeout: Annotated[

@@ -44,11 +44,11 @@ def exact_json(body: bytes) -> object:
     Raises BadRequestError where the body isn't JSON in UTF-8 (RFC 8259).
     """
     try:
-        return json.loads(
-            body.decode("utf-8"), parse_float=Decimal, parse_int=_integer, parse_constant=_no_constant
-        )
+        return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_int=_integer, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
-        raise BadRequestError(f"The body: expected JSON in UTF-8, got another encoding at byte {error.start}.") from error
+        raise BadRequestError(
+            f"The body: expected JSON in UTF-8, got another encoding at byte {error.start}."
+        ) from error
     except json.JSONDecodeError as error:
         raise BadRequestError(
             f"The body: expected JSON, got something else at line {error.lineno}, column {error.colno}."
@@ -131,5 +131,3 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
         seen.add(name)
     if errors:
         raise ValidationFailedError(*errors)
-
-

@@ -76,5 +76,6 @@ async def renew_on_another_server(exchange: Callable[[Sequence[Command]], Awaita
     if kind not in {b"set", b"none"}:
         await exchange([("DEL", SCOPES_KEY)])
     (keys,) = await exchange([("SMEMBERS", SCOPES_KEY)])
-    log.warning("Redis is another server than before: %d generations are made anew", len(keys))
+    if known is not None:
+        log.warning("Redis is another server than before: %d generations are made anew", len(keys))
     await exchange([*_renewal(sorted(keys)), ("SET", SERVER_KEY, run_id, "EX", _SCOPES_SECONDS)])

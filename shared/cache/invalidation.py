@@ -97,7 +97,9 @@ class Invalidations:
         """Length and age of what waits."""
         table = cache_invalidations.c
         statement = sa.select(sa.func.count(), sa.func.min(table.created_at)).where(table.applied_at.is_(None))
-        length, oldest = (await self._database.catalog.read(lambda connection: connection.execute(statement).one()))._tuple()
+        length, oldest = (
+            await self._database.catalog.read(lambda connection: connection.execute(statement).one())
+        )._tuple()
         age = (dt.datetime.now(dt.UTC) - oldest).total_seconds() if oldest else 0.0
         return OutboxState(length, max(0.0, age))
 

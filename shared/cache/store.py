@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -31,15 +32,16 @@ _WRITE_CHECK: Command = ("SET", WRITABLE_KEY, b"1", "EX", 60)
 class Lookup:
     """What Redis knew of a view: `generation` is None where it isn't to be used, `page` where it's a miss.
 
-    `seconds_left` is what the request may still wait for Redis.
+    `asked_at` is when it was asked (`time.monotonic`), `seconds_left` what the request may still wait for Redis.
     """
 
     generation: bytes | None
     page: Page | None
+    asked_at: float
     seconds_left: float
 
 
-BYPASS = Lookup(None, None, 0.0)
+BYPASS = Lookup(None, None, 0.0, 0.0)
 
 
 class CacheStore:
@@ -50,7 +52,10 @@ class CacheStore:
         self._enabled = settings.cache_enabled
         self._ttl = settings.cache_ttl
         self._read_seconds = settings.cache_timeout
-        self._link = RedisLink(settings, generations.renew_on_another_server)
+        # Apart, so that neither waits behind the other's longer limit.
+        self._reads = RedisLink(settings, generations.renew_on_another_server)
+        self._writes = RedisLink(settings, generations.renew_on_another_server)
+        self._late_writes = RedisLink(settings, generations.renew_on_another_server)
         self._wrote_at = 0.0
         self.breaker = Breaker(self._probe, catch_up)
 
@@ -66,15 +71,17 @@ class CacheStore:
             (generation, raw), *_ = await self._exchange(commands, self._read_seconds)
             if generation is None or not generations.is_token(generation):
                 left = self._read_seconds - (time.monotonic() - began)
-                return Lookup(await self._make_generation(view.generation_key, left), None, left)
+                generation, raw = await self._make_generation(view.generation_key, left), None
         except CacheUnavailableError:
             return BYPASS
         left = self._read_seconds - (time.monotonic() - began)
-        return Lookup(generation, page.decode(raw, generation), left)
+        return Lookup(generation, page.decode(raw, generation), began, left)
 
     async def store(self, view: View, lookup: Lookup, fresh: Page) -> None:
         """Keeps a page under the generation that was read before its query; a failure is the breaker's to count."""
-        if lookup.generation is None or len(fresh.body) > page.MAX_PAGE_BYTES or self.breaker.state is not State.CLOSED:
+        if lookup.generation is None or lookup.seconds_left <= 0 or self.breaker.state is not State.CLOSED:
+            return
+        if len(fresh.body) > page.MAX_PAGE_BYTES:
             return
         seconds = round(self._ttl * random.uniform(1 - _TTL_SPREAD, 1 + _TTL_SPREAD))  # noqa: S311  # spreads expiry
         raw = page.encode(fresh, lookup.generation)
@@ -90,7 +97,7 @@ class CacheStore:
         if self.breaker.state is State.OPEN:
             raise CacheUnavailableError("left alone after repeated failures")
         try:
-            await self._exchange(generations.renewal(scopes), _RENEW_SECONDS)
+            await self._writes.exchange(*generations.renewal(scopes), seconds=_RENEW_SECONDS)
         except CacheUnavailableError as error:
             # Whatever this process would read now may be stale.
             self.breaker.open(error)
@@ -100,7 +107,7 @@ class CacheStore:
         """As `renew`, for scopes that wait in the outbox: patient, and whatever the breaker says."""
         commands = generations.renewal(scopes)
         if self._enabled and commands:
-            await self._link.exchange(*commands, seconds=_CATCH_UP_SECONDS)
+            await self._late_writes.exchange(*commands, seconds=_CATCH_UP_SECONDS)
 
     async def is_up(self) -> bool:
         """Whether Redis answers and takes writes."""
@@ -113,12 +120,12 @@ class CacheStore:
     async def close(self) -> None:
         """Ends the probing and the connections."""
         await self.breaker.close()
-        await self._link.close()
+        await asyncio.gather(self._reads.close(), self._writes.close(), self._late_writes.close())
 
     async def _make_generation(self, key: str, seconds: float) -> bytes | None:
         """The generation under a key where none stands, or something that isn't one."""
         try:
-            _, generation, *_ = await self._link.exchange(*generations.creation(key), seconds=seconds)
+            _, generation, *_ = await self._reads.exchange(*generations.creation(key), seconds=seconds)
         except CacheRefusedError as error:
             if error.code != "WRONGTYPE":
                 self.breaker.open(error)
@@ -130,11 +137,11 @@ class CacheStore:
         return None  # the next look-up finds it
 
     async def _probe(self) -> None:
-        await self._link.exchange(_WRITE_CHECK, seconds=_PROBE_SECONDS)
+        await self._late_writes.exchange(_WRITE_CHECK, seconds=_PROBE_SECONDS)
 
     async def _exchange(self, commands: Sequence[Command], seconds: float) -> list[Any]:
         try:
-            replies = await self._link.exchange(*commands, seconds=seconds)
+            replies = await self._reads.exchange(*commands, seconds=seconds)
         except CacheRefusedError as error:
             self.breaker.open(error)
             raise

@@ -8,6 +8,7 @@ began before the write.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from shared.cache.page import Page
 from shared.cache.reply import CACHE_SLOT, CacheSlot, headers_of, is_not_modified
 from shared.cache.store import CacheStore, Lookup
 
+_LATE_JOIN_SECONDS = 0.25
+
 type Read = Callable[[], Awaitable[bytes]]
 
 
@@ -31,12 +34,20 @@ class _Fresh:
     seconds: float
 
 
+@dataclass(slots=True)
+class _Flight:
+    """A query that others may join; `landed_at` is in the clock of `Lookup.asked_at`."""
+
+    task: asyncio.Task[_Fresh]
+    landed_at: float = math.inf
+
+
 class CachedViews:
     """Answers views from Redis, or from `read` where Redis has no page that is certainly current."""
 
     def __init__(self, store: CacheStore) -> None:
         self._store = store
-        self._flights: dict[tuple[str, bytes], asyncio.Task[_Fresh]] = {}
+        self._flights: dict[tuple[str, bytes], _Flight] = {}
 
     async def reply(self, request: Request, view: View, read: Read) -> Response:
         """The reply to a request for `view`; `read` gives the body of a fresh one and is called on a miss only."""
@@ -62,22 +73,30 @@ class CachedViews:
     async def _join(self, view: View, lookup: Lookup, read: Read) -> _Fresh:
         key = (view.page_key, lookup.generation or b"")
         flight = self._flights.get(key)
-        if flight is None:
-            flight = asyncio.get_running_loop().create_task(self._fly(view, lookup, read))
+        if flight is None or lookup.asked_at > flight.landed_at:
+            flight = _Flight(asyncio.get_running_loop().create_task(self._fly(view, lookup, read)))
             self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._landed(key, done))
+            flight.task.add_done_callback(lambda _task: self._landed(key, flight))
         # Shielded: one who hangs up leaves the query to the others.
-        return await asyncio.shield(flight)
+        return await asyncio.shield(flight.task)
 
     async def _fly(self, view: View, lookup: Lookup, read: Read) -> _Fresh:
         fresh = await _make(read)
         await self._store.store(view, lookup, fresh.page)
         return fresh
 
-    def _landed(self, key: tuple[str, bytes], flight: asyncio.Task[_Fresh]) -> None:
-        del self._flights[key]
-        if not flight.cancelled():
-            flight.exception()  # retrieved, also where everybody who waited for it has hung up
+    def _landed(self, key: tuple[str, bytes], flight: _Flight) -> None:
+        flight.landed_at = time.monotonic()
+        # The exception is retrieved here, also where everybody who waited for it has hung up.
+        if flight.task.cancelled() or flight.task.exception():
+            self._forget(key, flight)
+        else:
+            # Who looked up before the page was stored and gets here only now joins it: as good as a hit.
+            flight.task.get_loop().call_later(_LATE_JOIN_SECONDS, self._forget, key, flight)
+
+    def _forget(self, key: tuple[str, bytes], flight: _Flight) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
 
 
 async def _make(read: Read) -> _Fresh:
@@ -91,5 +110,3 @@ def _response(request: Request, page: Page, outcome: str, timing: str) -> Respon
     response = Response(status_code=304 if not_modified else 200, content=None if not_modified else page.body)
     response.raw_headers = headers_of(page, outcome.encode(), timing.encode(), not_modified=not_modified)
     return response
-
-

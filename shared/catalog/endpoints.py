@@ -41,11 +41,12 @@ CACHED = {304: {"description": "Not Modified: If-None-Match names the current ET
 
 
 @router.get(
-    "/products", summary="A page of products", response_model=ProductPage, responses=CACHED | READ_PROBLEMS | problems(400, 501)
+    "/products",
+    summary="A page of products",
+    response_model=ProductPage,
+    responses=CACHED | READ_PROBLEMS | problems(400, 501),
 )
-async def list_products(
-    request: Request, query: Annotated[ProductQuery, Query()], services: ServicesDep
-) -> Response:
+async def list_products(request: Request, query: Annotated[ProductQuery, Query()], services: ServicesDep) -> Response:
     """Filtered, sorted, paged by key: any page costs what the first one costs.
 
     A row that nobody changes is seen exactly once, whatever is inserted meanwhile.
@@ -69,9 +70,7 @@ async def get_product(request: Request, asin: AsinPath, services: ServicesDep) -
     )
 
 
-@router.post(
-    "/products", status_code=201, summary="Insert a product", response_model=Product, responses=WRITE_PROBLEMS
-)
+@router.post("/products", status_code=201, summary="Insert a product", response_model=Product, responses=WRITE_PROBLEMS)
 async def insert_product(_editor: Editor, new: Annotated[NewProduct, Body()], services: ServicesDep) -> Response:
     """The next read of every list that could show it does."""
     body = await services.catalog.insert_product(new)
@@ -112,17 +111,13 @@ async def update_product(
     summary="Delete a product",
     responses=problems(401, 403, 404, 412, 422, 503),
 )
-async def delete_product(
-    _editor: Editor, asin: AsinPath, services: ServicesDep, if_match: IfMatch = None
-) -> Response:
+async def delete_product(_editor: Editor, asin: AsinPath, services: ServicesDep, if_match: IfMatch = None) -> Response:
     """An import that has the product brings it back."""
     await services.catalog.delete_product(asin, if_match or [])
     return Response(status_code=204)
 
 
-@router.get(
-    "/categories", summary="All categories", response_model=CategoryList, responses=CACHED | READ_PROBLEMS
-)
+@router.get("/categories", summary="All categories", response_model=CategoryList, responses=CACHED | READ_PROBLEMS)
 async def list_categories(request: Request, services: ServicesDep) -> Response:
     """By id, each with its number of products."""
     return await services.views.reply(

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from shared.catalog.paging import Order, Position, read_page
 from shared.catalog.schemas import NewCategory, NewProduct, ProductQuery, words_of
-from shared.database.title_words import is_one_token
 from shared.database.tables import categories, products
+from shared.database.title_words import is_one_token
 from shared.errors import NotSupportedError
 
 _SHOWN = (
@@ -97,9 +97,7 @@ def insert_products(connection: sa.Connection, new: Sequence[NewProduct], now: d
 
 def update_product(connection: sa.Connection, asin: str, changes: Mapping[str, Any], now: dt.datetime) -> None:
     """Changes fields of one product."""
-    connection.execute(
-        sa.update(products).where(products.c.asin == asin).values(**changes, updated_at=now)
-    )
+    connection.execute(sa.update(products).where(products.c.asin == asin).values(**changes, updated_at=now))
 
 
 def delete_product(connection: sa.Connection, asin: str) -> None:
@@ -124,9 +122,7 @@ def read_categories(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
 
 def read_category(connection: sa.Connection, category_id: int) -> sa.Row[Any] | None:
     """One category."""
-    return connection.execute(
-        sa.select(categories).where(categories.c.category_id == category_id)
-    ).one_or_none()
+    return connection.execute(sa.select(categories).where(categories.c.category_id == category_id)).one_or_none()
 
 
 def insert_category(connection: sa.Connection, new: NewCategory) -> None:

@@ -164,7 +164,9 @@ import_rejects = Table(
     Column("import_id", CHAR(36), primary_key=True),
     Column("row_no", BigInteger, primary_key=True),
     Column("reason", Unicode(400), nullable=False),
-    Column("fields", UnicodeText, nullable=False),  # a JSON list of the row's texts, in the order of imports.md's header
+    Column(
+        "fields", UnicodeText, nullable=False
+    ),  # a JSON list of the row's texts, in the order of imports.md's header
 )
 
 

@@ -55,9 +55,7 @@ async def health_ready(services: ServicesDep) -> Response:
         outbox_length=outbox[0] if outbox else None,
         outbox_oldest_seconds=outbox[1] if outbox else None,
     )
-    return Response(
-        ready.model_dump_json(), status_code=200 if outbox else 503, media_type="application/json"
-    )
+    return Response(ready.model_dump_json(), status_code=200 if outbox else 503, media_type="application/json")
 
 
 async def _outbox(services: ServicesDep) -> tuple[int, float] | None:

@@ -34,9 +34,9 @@ def test_an_inserted_product_is_given_back_as_get_gives_it(api: httpx.Client, in
 
 def test_what_an_insert_leaves_out_is_null_or_zero_or_false(insert: Insert) -> None:
     product = insert()
-    assert {name: product[name] for name in ("image_url", "product_url", "stars", "price", "list_price")} == dict.fromkeys(
-        ("image_url", "product_url", "stars", "price", "list_price")
-    )
+    assert {
+        name: product[name] for name in ("image_url", "product_url", "stars", "price", "list_price")
+    } == dict.fromkeys(("image_url", "product_url", "stars", "price", "list_price"))
     assert (product["reviews"], product["is_best_seller"], product["bought_in_last_month"]) == (0, False, 0)
 
 
@@ -50,7 +50,9 @@ def test_money_is_kept_exactly(api: httpx.Client, insert: Insert, price: str) ->
     assert reply.json()["price"] == abs(float(price))
 
 
-def test_an_insert_says_where_the_product_stands_without_asking_the_host_header(api: httpx.Client, insert: Insert) -> None:
+def test_an_insert_says_where_the_product_stands_without_asking_the_host_header(
+    api: httpx.Client, insert: Insert
+) -> None:
     insert()
     reply = api.post(
         "/api/products",
@@ -72,9 +74,7 @@ def test_of_many_concurrent_inserts_of_one_asin_exactly_one_succeeds(api: httpx.
 def test_an_unknown_category_is_named_and_nothing_is_inserted(api: httpx.Client) -> None:
     reply = api.post("/api/products", json={"asin": "B000000001", "title": "x", "category_id": 7})
     assert reply.status_code == 422
-    assert reply.json()["errors"] == [
-        {"loc": ["body", "category_id"], "msg": "Expected the id of a category, got 7"}
-    ]
+    assert reply.json()["errors"] == [{"loc": ["body", "category_id"], "msg": "Expected the id of a category, got 7"}]
     assert api.get("/api/products/B000000001").status_code == 404
 
 
@@ -116,7 +116,9 @@ def test_a_patch_changes_the_given_fields_only(api: httpx.Client, insert: Insert
 
 
 @pytest.mark.parametrize("patch", [{}, {"title": "A toy", "price": None}])
-def test_a_patch_that_changes_nothing_leaves_updated_at(api: httpx.Client, insert: Insert, patch: dict[str, Any]) -> None:
+def test_a_patch_that_changes_nothing_leaves_updated_at(
+    api: httpx.Client, insert: Insert, patch: dict[str, Any]
+) -> None:
     before = insert()
     reply = api.patch("/api/products/B000000001", json=patch)
     assert (reply.status_code, reply.json()) == (200, before)

@@ -11,6 +11,7 @@ import pytest
 from shared.services import Services
 from tests.serving import catalog_settings, served_catalog
 
+
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[httpx.Client]:
     """One API for all: what is refused changes nothing."""
@@ -39,7 +40,10 @@ def assert_problem(reply: httpx.Response, status: int, path: str) -> dict[str, A
     [
         *[("asin", value) for value in ("b000000001", "B00000001", "B0000000011", "B00000000é", "", 1234567890, None)],
         *[("title", value) for value in ("", "x" * 1001, 5, None, True, "a\0b", ["x"])],
-        *[("image_url", value) for value in ("", "ftp://x", "x" * 10, "http://", "https://x y", "http://" + "x" * 1994)],
+        *[
+            ("image_url", value)
+            for value in ("", "ftp://x", "x" * 10, "http://", "https://x y", "http://" + "x" * 1994)
+        ],
         *[("product_url", value) for value in (7, "javascript:alert(1)", "http://a\0b")],
         *[("stars", value) for value in (-0.01, 5.01, 4.555, "4.5", True)],
         *[("price", value) for value in (-1, 100_000_000, 0.001, 1.005, "1", True, [], {})],
@@ -124,7 +128,12 @@ def test_a_bad_query_parameter_is_named(api: httpx.Client, query: str, field: st
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/api/products/B000000001"), ("GET", "/api/categories"), ("GET", "/api/health/live"), ("POST", "/api/products")],
+    [
+        ("GET", "/api/products/B000000001"),
+        ("GET", "/api/categories"),
+        ("GET", "/api/health/live"),
+        ("POST", "/api/products"),
+    ],
 )
 def test_operations_without_query_parameters_take_none(api: httpx.Client, method: str, path: str) -> None:
     reply = api.request(method, f"{path}?limit=5", json=GOOD if method == "POST" else None)
@@ -151,7 +160,9 @@ def test_a_wrong_method_says_which_are_right(api: httpx.Client, method: str, pat
         assert reply.headers["Allow"] == allow
 
 
-@pytest.mark.parametrize("path", ["/api/nothing", "/api/products/", "/api/docs/nothing", "/", "/api", "/api/categories/"])
+@pytest.mark.parametrize(
+    "path", ["/api/nothing", "/api/products/", "/api/docs/nothing", "/", "/api", "/api/categories/"]
+)
 def test_an_unknown_path_is_not_found_and_never_redirected(api: httpx.Client, path: str) -> None:
     assert_problem(api.get(path), 404, path)
 
