@@ -1,0 +1,406 @@
+"""The factory's JSON (ADF's git format) as typed definitions, with exactly the properties that this engine obeys.
+
+Anything else (a type, a property, a value that would ask for another behaviour) is an InvalidDefinitionError that
+names it: what runs here must not do less than it would do in Azure.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from local.datafactory.failures import InvalidDefinitionError
+from local.datafactory.json_values import Json
+
+type DependencyCondition = Literal["Succeeded", "Failed", "Skipped", "Completed"]
+
+_SECONDS_PATTERN = r"^(\d+\.)?\d\d:\d\d:\d\d$"
+
+
+class Definition(BaseModel):
+    """A JSON object of the factory; its properties in camelCase, no others."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
+
+
+class Expression(Definition):
+    """A value that is evaluated when it is used."""
+
+    type: Literal["Expression"]
+    value: str
+
+
+type Text = str | Expression
+
+
+class LinkedServiceReference(Definition):
+    """The name of a linked service."""
+
+    type: Literal["LinkedServiceReference"]
+    reference_name: str
+
+
+class DatasetReference(Definition):
+    """The name of a dataset and the values of its parameters."""
+
+    type: Literal["DatasetReference"]
+    reference_name: str
+    parameters: dict[str, Json] = {}
+
+
+class ParameterSpecification(Definition):
+    """A parameter; without a default it must be given."""
+
+    type: Literal["string", "String", "int", "Int", "bool", "Bool"]
+    default_value: Json = None
+
+
+class Dependency(Definition):
+    """An activity to wait for; any one of the conditions is enough."""
+
+    activity: str
+    dependency_conditions: Annotated[list[DependencyCondition], Field(min_length=1)]
+
+
+class Policy(Definition):
+    """How long an attempt may take, and how often and when it is repeated."""
+
+    timeout: Annotated[str, Field(pattern=_SECONDS_PATTERN)] = "0.12:00:00"
+    retry: Annotated[int, Field(ge=0)] = 0
+    retry_interval_in_seconds: Annotated[int, Field(ge=0)] = 30
+    secure_input: Literal[False] = False
+    secure_output: Literal[False] = False
+
+
+class Activity(Definition):
+    """What all activities have."""
+
+    name: str
+    description: str = ""
+    depends_on: list[Dependency] = []
+    policy: Policy = Policy()
+    user_properties: list[Json] = []
+
+
+class AdditionalColumn(Definition):
+    """A column that Copy adds to each row of the source."""
+
+    name: str
+    value: Text
+
+
+class BlobReadSettings(Definition):
+    """How a blob is read: one file, as it is."""
+
+    type: Literal["AzureBlobStorageReadSettings"]
+    recursive: Literal[False] = False
+    enable_partition_discovery: Literal[False] = False
+
+
+class DelimitedTextReadSettings(Definition):
+    """No lines skipped, nothing compressed."""
+
+    type: Literal["DelimitedTextReadSettings"]
+
+
+class DelimitedTextSource(Definition):
+    """A CSV file as the source of a Copy."""
+
+    type: Literal["DelimitedTextSource"]
+    additional_columns: list[AdditionalColumn] = []
+    store_settings: BlobReadSettings
+    format_settings: DelimitedTextReadSettings
+
+
+class SqlSink(Definition):
+    """A table as the target of a Copy: rows are appended."""
+
+    type: Literal["AzureSqlSink"]
+    pre_copy_script: Text | None = None
+    write_behavior: Literal["insert"] = "insert"
+    max_concurrent_connections: Literal[1] = 1
+    sql_writer_use_table_lock: Literal[False] = False
+    disable_metrics_collection: bool = False
+
+
+class NamedColumn(Definition):
+    """A column of a mapping; staging knows texts only."""
+
+    name: str
+    type: Literal["String"] = "String"
+
+
+class ColumnMapping(Definition):
+    """From a column of the file to a column of the table."""
+
+    source: NamedColumn
+    sink: NamedColumn
+
+
+class Translator(Definition):
+    """The explicit mapping of columns by name."""
+
+    type: Literal["TabularTranslator"]
+    mappings: list[ColumnMapping]
+
+
+class CopyLogSettings(Definition):
+    """Skipped rows are logged, and the log is complete."""
+
+    log_level: Literal["Warning"]
+    enable_reliable_logging: bool = False
+
+
+class LogLocation(Definition):
+    """Container and folder of the log."""
+
+    linked_service_name: LinkedServiceReference
+    path: Text
+
+
+class LogSettings(Definition):
+    """Where Copy writes what it skipped."""
+
+    enable_copy_activity_log: Literal[True]
+    copy_activity_log_settings: CopyLogSettings
+    log_location_settings: LogLocation
+
+
+class CopyProperties(Definition):
+    """A Copy from one CSV file into one table."""
+
+    source: DelimitedTextSource
+    sink: SqlSink
+    translator: Translator
+    enable_staging: Literal[False] = False
+    parallel_copies: Literal[1] = 1
+    validate_data_consistency: bool = False
+    enable_skip_incompatible_row: bool = False
+    log_settings: LogSettings | None = None
+
+
+class CopyActivity(Activity):
+    """Moves rows."""
+
+    type: Literal["Copy"]
+    type_properties: CopyProperties
+    inputs: Annotated[list[DatasetReference], Field(min_length=1, max_length=1)]
+    outputs: Annotated[list[DatasetReference], Field(min_length=1, max_length=1)]
+
+
+class ProcedureParameter(Definition):
+    """An argument of a stored procedure."""
+
+    type: Literal["String", "Int64", "Int32"]
+    value: Json
+
+
+class ProcedureSource(Definition):
+    """A stored procedure whose one result set is read."""
+
+    type: Literal["AzureSqlSource"]
+    sql_reader_stored_procedure_name: str
+    stored_procedure_parameters: dict[str, ProcedureParameter] = {}
+    query_timeout: Annotated[str, Field(pattern=_SECONDS_PATTERN)] = "02:00:00"
+    partition_option: Literal["None"] = "None"
+
+
+class LookupProperties(Definition):
+    """The first row of a procedure's result."""
+
+    source: ProcedureSource
+    dataset: DatasetReference
+    first_row_only: Literal[True] = True
+
+
+class LookupActivity(Activity):
+    """Reads a row."""
+
+    type: Literal["Lookup"]
+    type_properties: LookupProperties
+
+
+class WaitProperties(Definition):
+    """How long to wait, in seconds."""
+
+    wait_time_in_seconds: int | Expression
+
+
+class WaitActivity(Activity):
+    """Waits."""
+
+    type: Literal["Wait"]
+    type_properties: WaitProperties
+
+
+class FailProperties(Definition):
+    """The error to end with."""
+
+    message: Text
+    error_code: Text
+
+
+class FailActivity(Activity):
+    """Fails."""
+
+    type: Literal["Fail"]
+    type_properties: FailProperties
+
+
+type AnyActivity = CopyActivity | LookupActivity | WaitActivity | FailActivity
+_ACTIVITY_TYPES: dict[str, type[CopyActivity | LookupActivity | WaitActivity | FailActivity]] = {
+    "Copy": CopyActivity,
+    "Lookup": LookupActivity,
+    "Wait": WaitActivity,
+    "Fail": FailActivity,
+}
+
+
+class Pipeline(Definition):
+    """Activities and the order that their dependencies give."""
+
+    name: str
+    description: str = ""
+    activities: list[Annotated[AnyActivity, Field(discriminator="type")]]
+    parameters: dict[str, ParameterSpecification] = {}
+    concurrency: Annotated[int, Field(ge=1)] | None = None
+    annotations: list[Json] = []
+
+
+class BlobLocation(Definition):
+    """One blob."""
+
+    type: Literal["AzureBlobStorageLocation"]
+    container: Text
+    folder_path: Text | None = None
+    file_name: Text
+
+
+class DelimitedTextProperties(Definition):
+    """RFC 4180; a doubled quote stands for a quote."""
+
+    location: BlobLocation
+    column_delimiter: Literal[","]
+    encoding_name: Literal["UTF-8"]
+    quote_char: Literal['"']
+    escape_char: Literal['"']
+    first_row_as_header: Literal[True]
+
+
+class DelimitedTextDataset(Definition):
+    """A CSV file."""
+
+    name: str
+    type: Literal["DelimitedText"]
+    description: str = ""
+    linked_service_name: LinkedServiceReference
+    parameters: dict[str, ParameterSpecification] = {}
+    annotations: list[Json] = []
+    type_properties: DelimitedTextProperties
+
+
+class TableProperties(Definition):
+    """A table's schema and name."""
+
+    schema_: Annotated[str, Field(alias="schema")]
+    table: str
+
+
+class TableDataset(Definition):
+    """A table."""
+
+    name: str
+    type: Literal["AzureSqlTable"]
+    description: str = ""
+    linked_service_name: LinkedServiceReference
+    parameters: dict[str, ParameterSpecification] = {}
+    annotations: list[Json] = []
+    type_properties: TableProperties
+
+
+class LinkedService(Definition):
+    """A store by name and type; where it is on this machine, the environment says, not `typeProperties`."""
+
+    name: str
+    type: Literal["AzureBlobStorage", "AzureSqlDatabase"]
+    description: str = ""
+    annotations: list[Json] = []
+    type_properties: dict[str, Json]
+
+
+class Definitions:
+    """The folder of the factory's JSON, read anew for each run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def pipeline_names(self) -> list[str]:
+        """The pipelines that can be run."""
+        return sorted(file.stem for file in (self._folder / "pipeline").glob("*.json"))
+
+    def concurrency(self, name: str) -> int | None:
+        """How many runs of the pipeline go at once; None: any number, also where the definition can't be used."""
+        value = self._properties("pipeline", name).get("concurrency")
+        return value if isinstance(value, int) and value > 0 else None
+
+    def pipeline(self, name: str) -> Pipeline:
+        """A pipeline. Raises InvalidDefinitionError, as all below do."""
+        properties = self._properties("pipeline", name)
+        activities = properties.get("activities")
+        for activity in activities if isinstance(activities, list) else []:
+            kind = activity.get("type") if isinstance(activity, dict) else None
+            if kind not in _ACTIVITY_TYPES:
+                raise InvalidDefinitionError(f"The activity type '{kind}' is not known to the local Data Factory.")
+        return _validated(Pipeline, properties, f"pipeline '{name}'")
+
+    def delimited_text(self, name: str) -> DelimitedTextDataset:
+        """A dataset that is a CSV file."""
+        return _validated(DelimitedTextDataset, self._properties("dataset", name), f"dataset '{name}'")
+
+    def table(self, name: str) -> TableDataset:
+        """A dataset that is a table."""
+        return _validated(TableDataset, self._properties("dataset", name), f"dataset '{name}'")
+
+    def linked_service(self, name: str) -> LinkedService:
+        """A linked service."""
+        return _validated(LinkedService, self._properties("linkedService", name), f"linked service '{name}'")
+
+    def _properties(self, kind: str, name: str) -> dict[str, Json]:
+        file = next((file for file in (self._folder / kind).glob("*.json") if file.stem == name), None)
+        if file is None:
+            raise InvalidDefinitionError(f"The {kind} '{name}' doesn't exist in the factory.")
+        try:
+            resource: dict[str, Json] = json.loads(file.read_text(encoding="utf-8"))
+            unknown = set(resource) - {"name", "type", "properties"}
+            properties = resource["properties"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidDefinitionError(f"The {kind} '{name}' is not JSON in the factory's form: {error}") from error
+        if unknown or not isinstance(properties, dict):
+            raise InvalidDefinitionError(f"The {kind} '{name}' has unknown properties: {', '.join(sorted(unknown))}")
+        return {"name": name, **properties}
+
+
+def _validated[T: Definition](model: type[T], properties: dict[str, Json], what: str) -> T:
+    try:
+        return model.model_validate(properties)
+    except ValidationError as error:
+        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+        place = ".".join(
+            str(part) for part in first["loc"] if not (isinstance(part, str) and part.endswith("Activity"))
+        )
+        if first["type"] == "extra_forbidden":
+            message = f"The property '{place}' of {what} is not known to the local Data Factory."
+        else:
+            message = f"The property '{place}' of {what} can't be used: {first['msg']}."
+        raise InvalidDefinitionError(message) from error
+
+
+def seconds_of(text: str) -> float:
+    """The length of a time span like `0.12:00:00` (days.hours:minutes:seconds), in seconds."""
+    days, _, clock = text.rpartition(".")
+    hours, minutes, seconds = clock.split(":")
+    return ((int(days or 0) * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds)

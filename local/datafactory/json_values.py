@@ -1,0 +1,24 @@
+"""JSON as Python values."""
+
+from __future__ import annotations
+
+type Json = None | bool | int | float | str | list[Json] | dict[str, Json]
+
+
+def kind_of(value: Json) -> str:
+    """JSON's own name for the kind of a value, as error messages give it."""
+    match value:
+        case None:
+            return "Null"
+        case bool():
+            return "Boolean"
+        case int():
+            return "Integer"
+        case float():
+            return "Float"
+        case str():
+            return "String"
+        case list():
+            return "Array"
+        case dict():
+            return "Object"

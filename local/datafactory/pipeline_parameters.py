@@ -1,0 +1,30 @@
+"""Parameters of pipelines and datasets: given, by default, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from local.datafactory.definitions import ParameterSpecification
+from local.datafactory.failures import InvalidDefinitionError
+from local.datafactory.json_values import Json, kind_of
+
+_KINDS = {"string": "String", "int": "Integer", "bool": "Boolean"}
+
+
+def parameters_of(
+    specifications: Mapping[str, ParameterSpecification], given: Mapping[str, Json], owner: str
+) -> dict[str, Json]:
+    """The values of all parameters. Raises InvalidDefinitionError for a missing, an unknown or a wrong one."""
+    unknown = set(given) - set(specifications)
+    if unknown:
+        raise InvalidDefinitionError(f"The {owner} has no parameter '{min(unknown)}'.")
+    values: dict[str, Json] = {}
+    for name, specification in specifications.items():
+        value = given.get(name, specification.default_value)
+        if value is None:
+            raise InvalidDefinitionError(f"The parameter '{name}' of {owner} was not given.")
+        expected = _KINDS[specification.type.lower()]
+        if kind_of(value) != expected:
+            raise InvalidDefinitionError(f"The parameter '{name}' of {owner} expects {expected}, got {kind_of(value)}.")
+        values[name] = value
+    return values

@@ -1,0 +1,109 @@
+"""SQLite as Copy's sink and as the place of procedures: a staging file per run, beside the catalogue.
+
+Two copies of SQLite's library are in this process: ADBC's, which takes whole columns, and Python's. POSIX locks of
+one would be lost when the other closes the same file, so no file is ever open in both: ADBC has the run's staging
+file during Copy and nothing else, Python's has all the others, and that one before and after.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import threading
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+from sqlalchemy.schema import CreateTable
+
+from local.datafactory.failures import ActivityFailedError, InvalidDefinitionError, StoppedError
+from local.datafactory.json_values import Json
+from local.datafactory.stop import Stop
+from local.datafactory.stores.merge_kinds import KINDS
+from local.datafactory.stores.sqlite_merge import merge
+from shared.database import sqlite
+from shared.database.tables import IMPORT_SCHEMA, staging_metadata
+
+_PAGE_BYTES = 16384
+# The file is the run's alone and goes with it: nothing in it need survive a crash.
+_STAGING_PRAGMAS = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -16384")
+
+
+class SqliteStore:
+    """The catalogue of a `sqlite:///` URL."""
+
+    def __init__(self, url: sa.URL) -> None:
+        self._url = url
+
+    def copy_into(
+        self, run_id: str, schema: str, table: str, pre_copy_script: str | None, rows: pa.RecordBatchReader
+    ) -> int:
+        """See SqlStore."""
+        if f"{schema}.{table}" not in staging_metadata.tables:
+            raise ActivityFailedError("SqlInvalidObjectName", f"Invalid object name '{schema}.{table}'.")
+        file = sqlite.staging_file(self._url, run_id)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._prepare(run_id, f"{schema}.{table}", pre_copy_script)
+            return _ingest(str(file), table, rows)
+        except BaseException:
+            # Without a journal there is no way back for a file: a retry begins with a new one.
+            self.end_run(run_id)
+            raise
+
+    def call(self, procedure: str, parameters: dict[str, Json], timeout: float, stop: Stop) -> dict[str, Json]:
+        """See SqlStore."""
+        kind = KINDS.get(procedure)
+        if kind is None:
+            raise ActivityFailedError("SqlOperationFailed", f"Could not find stored procedure '{procedure}'.")
+        match parameters:
+            case {"import_id": str(import_id), "run_id": str(run_id), "rows_skipped": int(rows_skipped), **rest} if (
+                not rest
+            ):
+                pass
+            case _:
+                raise InvalidDefinitionError(f"The procedure '{procedure}' has other parameters: {set(parameters)}")
+        limit = Stop()
+        timer = threading.Timer(timeout, limit.request)
+        timer.daemon = True
+        timer.start()
+        try:
+            with stop.on_request(limit.request):
+                return merge(self._url, kind, import_id, run_id, rows_skipped, limit)
+        except StoppedError:
+            stop.check()
+            raise ActivityFailedError("SqlTimeout", f"The procedure ran beyond its {timeout:g} s.") from None
+        except sqlite3.Error as error:
+            raise ActivityFailedError("SqlOperationFailed", f"SQLite: {error}", "SystemError") from error
+        finally:
+            timer.cancel()
+
+    def end_run(self, run_id: str) -> None:
+        """See SqlStore."""
+        sqlite.staging_file(self._url, run_id).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """See SqlStore."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(sqlite.staging_folder(self._url))
+
+    def _prepare(self, run_id: str, table: str, pre_copy_script: str | None) -> None:
+        """Makes the staging table where it is missing, and runs Copy's script, which names it `[import].[…]`."""
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        with contextlib.closing(connection):
+            connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(sqlite.staging_file(self._url, run_id))])
+            connection.execute(f"PRAGMA [{IMPORT_SCHEMA}].page_size = {_PAGE_BYTES}")
+            create = CreateTable(staging_metadata.tables[table], if_not_exists=True)
+            connection.execute(str(create.compile(dialect=SQLiteDialect())))
+            if pre_copy_script is not None:
+                connection.execute(pre_copy_script)
+
+
+def _ingest(file: str, table: str, rows: pa.RecordBatchReader) -> int:
+    from adbc_driver_sqlite import dbapi
+
+    with dbapi.connect(file, autocommit=True) as connection, connection.cursor() as cursor:
+        for pragma in _STAGING_PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        return int(cursor.adbc_ingest(table, rows, mode="append"))
