@@ -100,12 +100,14 @@ def _read_function(indexed: IndexedFunction) -> Function[Trigger]:
     if indexed.has_retry_policy:
         raise HostError(f"The function {indexed.name} has a retry policy, which this host doesn't know.")
     triggers = [binding for binding in indexed.bindings if binding["type"].endswith("Trigger")]
-    others = [binding["type"] for binding in indexed.bindings if binding not in triggers]
     if len(triggers) != 1:
         raise HostError(f"The function {indexed.name} has {len(triggers)} triggers; expected one.")
     trigger = _read_trigger(indexed.name, triggers[0])
-    if others != (["http"] if isinstance(trigger, HttpTrigger) else []):
-        raise HostError(f"The function {indexed.name} has a binding that this host doesn't know: {', '.join(others)}.")
+    # The reply of an HTTP function is the one output binding there is.
+    known = {"http", triggers[0]["type"]} if isinstance(trigger, HttpTrigger) else {triggers[0]["type"]}
+    unknown = [binding["type"] for binding in indexed.bindings if binding["type"] not in known]
+    if unknown:
+        raise HostError(f"The function {indexed.name} has a binding that this host doesn't know: {unknown[0]}.")
     return Function(indexed.name, indexed.function_id, triggers[0]["name"], trigger)
 
 

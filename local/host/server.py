@@ -73,7 +73,7 @@ def bind(port: int) -> socket.socket:
     Raises:
         HostError: the port is taken, or not to be had.
     """
-    # With its protocol named: asyncio switches Nagle's algorithm off only on sockets that say they are TCP, and with it a
+    # With its protocol named: asyncio switches Nagle's algorithm off only on sockets that say they are TCP; with it a
     # reply written in two parts waits 40 ms for the client's acknowledgement.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -8,8 +8,11 @@ own docstring.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
+import re
 import sys
 import uuid
 from dataclasses import dataclass
@@ -33,7 +36,7 @@ from local.host.logs import running_functions
 
 if TYPE_CHECKING:
     import contextvars
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -65,6 +68,7 @@ class Trace:
 
 
 _NO_TRACE = Trace()
+_CHAINED = re.compile(r"\n\n(?:During handling of the above exception|The above exception was the direct cause).*\n\n")
 
 
 class Worker:
@@ -84,7 +88,8 @@ class Worker:
             ),
             properties={"protos": protos, "host": "127.0.0.1"},
         )
-        result = (await worker_init_request(request)).result
+        with _silenced("azure.functions"):  # the runtime's logger; what fails is told of here
+            result = (await worker_init_request(request)).result
         if result.status == protos.StatusResult.Failure:
             raise HostError(_index_failure(app, result.exception))
         metadata = (await functions_metadata_request(request)).function_metadata_results
@@ -120,14 +125,10 @@ class Worker:
         Raises:
             InvocationFailedError: the function raised, or returned what its binding doesn't take.
         """
-        invocation_id = str(uuid.uuid4())
-        running_functions[invocation_id] = name
-        try:
+        with _Invocation(name) as invocation_id:
             succeeded, returned, _outputs, error, _traceback = await invocation_request_native(
                 invocation_id, function_id, [data], metadata, trace.parent, trace.state
             )
-        finally:
-            del running_functions[invocation_id]
         if not succeeded:  # the runtime has logged the traceback
             raise InvocationFailedError(error)
         return returned
@@ -140,39 +141,64 @@ class Worker:
         Raises:
             InvocationFailedError: the function raised, or the type couldn't be made.
         """
-        invocation_id = str(uuid.uuid4())
-        request = protos.InvocationRequest(
-            invocation_id=invocation_id,
-            function_id=function_id,
-            input_data=[
-                protos.ParameterBinding(name=parameter, data=protos.TypedData(model_binding_data=reference)),
-            ],
-            trigger_metadata={},
-            trace_context=SimpleNamespace(trace_parent="", trace_state="", attributes={}),
-            retry_context=SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),
-        )
-        running_functions[invocation_id] = name
-        token: contextvars.Token[str] = invocation_id_cv.set(invocation_id)
-        try:
+        with _Invocation(name) as invocation_id:
+            request = protos.InvocationRequest(
+                invocation_id=invocation_id,
+                function_id=function_id,
+                input_data=[
+                    protos.ParameterBinding(name=parameter, data=protos.TypedData(model_binding_data=reference)),
+                ],
+                trigger_metadata={},
+                trace_context=SimpleNamespace(trace_parent="", trace_state="", attributes={}),
+                retry_context=SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),
+            )
             response = await invocation_request(SimpleNamespace(request=SimpleNamespace(invocation_request=request)))
             if response.result.status == protos.StatusResult.Failure:
                 failure = response.result.exception
                 log.error("%s\n%s", failure.message, failure.stack_trace)
                 raise InvocationFailedError(failure.message)
-        finally:
-            invocation_id_cv.reset(token)
-            del running_functions[invocation_id]
 
     def stop(self) -> None:
         """Ends the threads of sync functions, after they have returned."""
         stop_threadpool_executor()
 
 
+@contextlib.contextmanager
+def _silenced(logger: str) -> Iterator[None]:
+    logging.getLogger(logger).disabled = True
+    try:
+        yield
+    finally:
+        logging.getLogger(logger).disabled = False
+
+
+class _Invocation:
+    """The time in which a function runs: gives the invocation's id, and lets the log know the function's name."""
+
+    __slots__ = ("_id", "_name", "_token")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> str:
+        self._id = str(uuid.uuid4())
+        running_functions[self._id] = self._name
+        # The runtime does this too, but only while the function itself runs: not when it logs its failure.
+        self._token: contextvars.Token[str] = invocation_id_cv.set(self._id)
+        return self._id
+
+    def __exit__(self, *_: object) -> None:
+        invocation_id_cv.reset(self._token)
+        del running_functions[self._id]
+
+
 def _index_failure(app: Path, failure: protos.RpcException) -> str:
-    """The app's own part of the traceback, and what is wrong in one sentence."""
-    lines = failure.stack_trace.rstrip().splitlines()
-    first = next((at for at, line in enumerate(lines) if line.lstrip().startswith(f'File "{app}')), 0)
-    # The runtime adds advice about Azure and the whole sys.path to an import error's message.
-    message = failure.message.split(". Cannot find module. ")[0]
-    traceback = "\n".join(lines[first:]).split(". Cannot find module. ")[0]
-    return f"The function app in {app} can't be indexed: {message}\n{traceback}"
+    """What is wrong in one sentence, and the app's own part of the traceback."""
+    message, advice, _ = failure.message.partition(". Cannot find module. ")
+    chain = _CHAINED.split(failure.stack_trace)
+    if advice:  # the runtime has raised an import error anew, with advice about Azure and the whole sys.path in it
+        chain.pop()
+    script = app / os.environ.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
+    parts = [part.partition(f'  File "{script}"') for part in chain]
+    traceback = "\n".join(f"{frame}{rest}".rstrip() for _runtimes, frame, rest in parts if frame)
+    return f"The function app in {app} can't be indexed: {message}\n{traceback}".rstrip()

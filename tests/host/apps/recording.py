@@ -1,0 +1,13 @@
+"""How the fixture apps tell the test what they have seen: a line of JSON per event in the file that EVENTS names."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def record(**event: Any) -> None:
+    with Path(os.environ["EVENTS"]).open("a") as events:
+        events.write(json.dumps(event) + "\n")
