@@ -1,26 +1,43 @@
 # Everything a person does here. `make` alone lists it.
 PYTHON ?= python3.13
 BIN := .venv/bin
+# `make run`: the app's first port, how many of it, and where the data is kept.
+PORT ?= 7071
+INSTANCES ?= 1
+STATE ?= .local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test
+.PHONY: help setup run services clean lint test
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .venv/.installed: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 13))' 2>/dev/null || \
+		{ echo "Python 3.13 is missing: install it, or name it with PYTHON=…" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 # The lock belongs to local/node, what it installs to .local: npm knows no other way than a copy.
 .local/node/.installed: local/node/package.json local/node/package-lock.json local/node/.npmrc
-	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 or newer." >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 or newer, which brings it." >&2; exit 1; }
 	@mkdir -p $(@D) && cp $^ $(@D)/
-	npm --prefix $(@D) ci --omit=optional --ignore-scripts || { echo "npm couldn't install the parts in local/node/package-lock.json; what it said stands above." >&2; exit 1; }
+	npm --prefix $(@D) ci --omit=optional --ignore-scripts || \
+		{ echo "npm couldn't install what local/node/package-lock.json names; its reason stands above." >&2; exit 1; }
 	@touch $@
 
-setup: .venv/.installed .local/node/.installed ## Installs what the project needs, under the project
+setup: ## Installs what the project needs, under the project
+	@$(MAKE) --no-print-directory -j2 .venv/.installed .local/node/.installed
+
+run: setup ## Everything on this machine, until Ctrl-C (PORT=7071 INSTANCES=1)
+	@$(BIN)/python -m local.run --port $(PORT) --instances $(INSTANCES) --state $(STATE)
+
+services: setup ## Everything but the app, on the ports of local.settings.json, for `func start`
+	@$(BIN)/python -m local.run --services-only --state $(STATE)
+
+clean: ## Removes the data of `make run`
+	@$(BIN)/python -m local.clean --state $(STATE)
 
 lint: setup ## Style, types
 	$(BIN)/ruff check .

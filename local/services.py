@@ -30,6 +30,9 @@ ACCOUNTS = {STORAGE_ACCOUNT: STORAGE_KEY}
 
 PROJECT_ID = "demo-product-catalogue"
 
+# What running invocations get at the end; the supervisor kills a host that takes longer.
+HOST_STOP_SECONDS = 6
+
 NODE_FOLDER = PROJECT / ".local" / "node"
 _NODE_MODULES = NODE_FOLDER / "node_modules"
 _PROBE_SECONDS = 2.0
@@ -107,22 +110,23 @@ def auth_emulator(port: int, state_file: Path, project_id: str = PROJECT_ID) -> 
     )
 
 
-def data_factory(port: int, environment: Mapping[str, str]) -> Service:
-    """The local Data Factory, which runs datafactory/*.json."""
+def data_factory(port: int, folder: Path, environment: Mapping[str, str]) -> Service:
+    """The local Data Factory, which runs datafactory/*.json and keeps its runs in `folder`."""
     return Service(
         name="factory",
-        command=(sys.executable, "-m", "local.datafactory", "--port", str(port)),
+        command=(sys.executable, "-m", "local.datafactory", "--port", str(port), "--state", str(folder)),
         port=port,
         answers=lambda: http_status(port, "/") is not None,
         environment=environment,
     )
 
 
-def function_host(name: str, port: int, environment: Mapping[str, str]) -> Service:
-    """The function app in the local host."""
+def function_host(name: str, port: int, folder: Path, environment: Mapping[str, str]) -> Service:
+    """The function app in the local host; all hosts of one app share `folder`."""
+    options = ("--port", str(port), "--lease-folder", str(folder), "--stop-seconds", str(HOST_STOP_SECONDS))
     return Service(
         name=name,
-        command=(sys.executable, "-m", "local.host", "--app", str(PROJECT), "--port", str(port)),
+        command=(sys.executable, "-m", "local.host", "--app", str(PROJECT), *options),
         port=port,
         answers=lambda: http_status(port, "/api/health/ready") == http.client.OK,
         environment=environment,

@@ -1,0 +1,34 @@
+"""`make clean`: removes what `make run` and `make demo` keep; what npm installed stays."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from local.errors import LocalCloudError
+from local.services import NODE_FOLDER
+from local.state import STATE, hold
+
+
+def main() -> None:
+    """Empties the state folder, unless a local cloud runs on it."""
+    parser = argparse.ArgumentParser(prog="python -m local.clean", description="Removes the local cloud's data.")
+    parser.add_argument("--state", type=Path, default=STATE, help="where the data is kept (default: .local)")
+    state = parser.parse_args().state.resolve()
+    try:
+        with hold(state):
+            for entry in state.iterdir():
+                if entry == NODE_FOLDER:
+                    continue
+                if entry.is_dir():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
+    except LocalCloudError as error:
+        sys.exit(f"{error}")
+
+
+if __name__ == "__main__":
+    main()
