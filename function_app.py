@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import azure.functions as func
-import azurefunctions.extensions.bindings.blob as blob
+from azurefunctions.extensions.bindings import blob
 
 from shared.api import create_framework, in_front_of, operations
 from shared.functions_bridge import FunctionsBridge
@@ -45,7 +45,7 @@ async def record_poison(message: func.QueueMessage) -> None:
 @app.timer_trigger("timer", "%RECONCILE_SCHEDULE%")
 async def reconcile_imports(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the binding's
     """Brings unfinished imports on."""
-    await services.imports.reconcile()
+    await services.reconciliation.run()
 
 
 @app.timer_trigger("timer", "%DRAIN_SCHEDULE%")

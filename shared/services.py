@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shared.catalog.service import CatalogService
     from shared.database.engine import Database
     from shared.identity.service import IdentityService
+    from shared.imports.reconcile import Reconciliation
     from shared.imports.service import ImportService
 
 
@@ -72,6 +73,13 @@ class Services:
         from shared.imports.service import ImportService
 
         return ImportService(self.database, self.invalidations, self.settings)
+
+    @functools.cached_property
+    def reconciliation(self) -> Reconciliation:
+        """What the timer does for imports."""
+        from shared.imports.reconcile import Reconciliation
+
+        return Reconciliation(self.imports, self.imports.blobs, self.database.imports)
 
     @functools.cached_property
     def identity(self) -> IdentityService:

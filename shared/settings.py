@@ -45,6 +45,10 @@ class Settings(BaseSettings):
         float, Field(gt=0, le=5, description="Seconds that one request waits for Redis at most, in all.")
     ] = 0.05
 
+    azure_client_id: Annotated[
+        str | None, Field(description="Client id of the user-assigned managed identity; locally none is needed.")
+    ] = None
+
     import_storage: Annotated[
         SecretStr | None,
         Field(description="Connection string of the storage account; in Azure IMPORT_STORAGE__blobServiceUri instead."),

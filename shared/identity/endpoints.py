@@ -1,3 +1,7 @@
+"""Users over HTTP."""
+
+from __future__ import annotations
+
 from fastapi import APIRouter
 
 router = APIRouter()

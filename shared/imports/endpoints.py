@@ -1,3 +1,73 @@
-from fastapi import APIRouter
+"""Imports over HTTP."""
 
-router = APIRouter()
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Query
+from starlette.responses import Response
+
+from shared.dependencies import ServicesDep
+from shared.identity.guards import Admin
+from shared.imports.schemas import ImportPage, ImportQuery, ImportRecord, NewUpload, Upload
+from shared.openapi import problems
+from shared.strict_route import StrictRoute
+
+router = APIRouter(route_class=StrictRoute, tags=["imports"])
+
+_ID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+ImportId = Annotated[str, Path(pattern=_ID_PATTERN, examples=["6f0c2b1e-0f3c-5a53-9a3f-0d4d0b1f6a11"])]
+_READ = problems(401, 403, 422, 503)
+
+
+@router.post(
+    "/imports/upload",
+    status_code=201,
+    summary="A URL to upload a CSV file to",
+    responses=_READ | problems(400, 413, 415),
+)
+async def create_upload(admin: Admin, new: Annotated[NewUpload, Body()], services: ServicesDep) -> Upload:
+    """Write-only, for one blob, for an hour: PUT the file there with the header `x-ms-blob-type: BlockBlob`."""
+    return await services.imports.create_upload(new.file_name, admin.uid)
+
+
+@router.get("/imports", summary="Imports, newest first", responses=_READ | problems(400))
+async def list_imports(_admin: Admin, query: Annotated[ImportQuery, Query()], services: ServicesDep) -> ImportPage:
+    """Every CSV file that ever landed, whatever became of it."""
+    return await services.imports.list_page(query)
+
+
+@router.get("/imports/{import_id}", summary="One import", responses=_READ | problems(404))
+async def get_import(_admin: Admin, import_id: ImportId, services: ServicesDep) -> ImportRecord:
+    """As it is now: an unfinished one is looked after first."""
+    return await services.imports.get(import_id)
+
+
+@router.get(
+    "/imports/{import_id}/rejects",
+    summary="The rejected rows",
+    response_class=Response,
+    responses=_READ
+    | problems(404)
+    | {
+        200: {
+            "description": "`reason` and the fields as they came; the first 10,000.",
+            "content": {"text/csv": {"schema": {"type": "string"}, "example": "reason,id,category_name\r\n"}},
+        }
+    },
+)
+async def list_rejects(_admin: Admin, import_id: ImportId, services: ServicesDep) -> Response:
+    """Those of the merge, then those with too many columns."""
+    return Response(await services.imports.rejects(import_id), media_type="text/csv; charset=utf-8")
+
+
+@router.post("/imports/{import_id}/retry", status_code=202, summary="Try again", responses=_READ | problems(404, 409))
+async def retry_import(_admin: Admin, import_id: ImportId, services: ServicesDep) -> ImportRecord:
+    """A failed or cancelled import, as long as its blob is still the same."""
+    return await services.imports.retry(import_id)
+
+
+@router.post("/imports/{import_id}/cancel", status_code=202, summary="Cancel", responses=_READ | problems(404, 409))
+async def cancel_import(_admin: Admin, import_id: ImportId, services: ServicesDep) -> ImportRecord:
+    """Nothing of it is loaded, unless its merge has committed already: then it stays succeeded."""
+    return await services.imports.cancel(import_id)
