@@ -18,7 +18,7 @@ bridge = FunctionsBridge(in_front_of(framework, services))
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 
-def serve(name: str, route: str, methods: list[str]) -> None:
+def serve(name: str, route: str, methods: list[str] | None) -> None:
     """Registers an HTTP-triggered function that hands its requests to the API."""
     app.function_name(name)(app.route(route, methods=methods)(bridge.handle))
 
@@ -27,7 +27,7 @@ for operation in operations():
     serve(operation.name, operation.path.removeprefix("/api/"), bridge.methods_of(operation))
 serve("docs", "docs/{*path}", ["GET", "HEAD"])
 # The host tries routes in the order of the functions' names: this one last (azure-functions-host #9876).
-serve("zz_fallback", "{*path}", bridge.ALL_METHODS)
+serve("zz_fallback", "{*path}", None)  # every method
 
 
 @app.blob_trigger("upload", "imports/{name}", "IMPORT_STORAGE", source=settings.blob_trigger_source)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 class FunctionsBridge:
     """One ASGI application behind any number of HTTP-triggered functions."""
-
-    ALL_METHODS: ClassVar[list[str]] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
     def __init__(self, app: ASGIApp) -> None:
         self._middleware = func.AsgiMiddleware(app)

@@ -2,23 +2,19 @@
 --
 -- Run as merge_products.sql says. Every reason for which a row is rejected:
 --     FIELD: empty                                           id, category_name
---     FIELD: contains a NUL character                        any
+--     FIELD: contains a NUL character                        category_name
 --     id: not a number: "…"
 --     id: not a whole number: "…"
 --     id: not between 1 and 2,147,483,647: "…"
 --     category_name: longer than 200 characters
 
 -- section: 1 judge
-DROP TABLE IF EXISTS [import].rejected;
-CREATE TABLE [import].rejected (row_no INTEGER PRIMARY KEY, reason TEXT NOT NULL);
-INSERT INTO [import].rejected (row_no, reason)
 SELECT row_no, reason
 FROM (
     SELECT
         row_no,
         CASE
             WHEN id IS NULL OR id = '' THEN 'id: empty'
-            WHEN instr(id, char(0)) THEN 'id: contains a NUL character'
             WHEN rtrim(id, '0123456789.') <> '' OR id GLOB '*.*.*' OR id = '.' THEN 'id: not a number: ' || quoted(id)
             WHEN id GLOB '*.*[1-9]*' THEN 'id: not a whole number: ' || quoted(id)
             WHEN CAST(id AS REAL) NOT BETWEEN 1 AND 2147483647
@@ -29,22 +25,27 @@ FROM (
             WHEN length(category_name) > 200 THEN 'category_name: longer than 200 characters'
         END AS reason
     FROM [import].categories_staging
+    WHERE row_no BETWEEN :first AND :last
 )
 WHERE reason IS NOT NULL;
 
--- section: 2 supersede
--- Of the good rows of one id the last counts; `01` and `1.0` are the id 1.
-DROP TABLE IF EXISTS [import].superseded;
-CREATE TABLE [import].superseded (row_no INTEGER PRIMARY KEY);
+-- section: 2 repeated
+-- `01` and `1.0` are the id 1. What isn't a number is 0 here, and rejected.
+SELECT CAST(id AS INTEGER) FROM [import].categories_staging GROUP BY CAST(id AS INTEGER) HAVING count(*) > 1;
+
+-- section: 3 supersede
+-- Of the good rows of one id the last counts.
 INSERT INTO [import].superseded (row_no)
 SELECT row_no
 FROM (
     SELECT row_no, lead(row_no) OVER (PARTITION BY CAST(id AS INTEGER) ORDER BY row_no) AS later
     FROM [import].categories_staging
-    WHERE row_no NOT IN (SELECT row_no FROM [import].rejected)
+    WHERE CAST(id AS INTEGER) IN (SELECT key FROM [import].repeated)
+        AND row_no NOT IN (SELECT row_no FROM [import].rejected)
 )
 WHERE later IS NOT NULL;
 
+-- section: 4 incoming
 DROP VIEW IF EXISTS temp.incoming;
 CREATE TEMP VIEW incoming AS
 SELECT row_no, CAST(id AS INTEGER) AS category_id, category_name AS name
@@ -52,7 +53,7 @@ FROM [import].categories_staging
 WHERE row_no NOT IN (SELECT row_no FROM [import].rejected)
     AND row_no NOT IN (SELECT row_no FROM [import].superseded);
 
--- section: 3 compare
+-- section: 5 compare
 -- Only what differs is written: new rows have no known_id here.
 DROP TABLE IF EXISTS [import].pending;
 CREATE TABLE [import].pending (row_no INTEGER PRIMARY KEY, known_id INTEGER);
@@ -62,14 +63,14 @@ FROM incoming
 LEFT JOIN categories ON categories.category_id = incoming.category_id
 WHERE categories.category_id IS NULL OR categories.name <> incoming.name;
 
--- section: 4 update
+-- section: 6 update
 UPDATE categories
 SET name = incoming.name
 FROM [import].pending
 JOIN incoming ON incoming.row_no = pending.row_no
 WHERE categories.category_id = pending.known_id;
 
--- section: 5 insert
+-- section: 7 insert
 INSERT INTO categories (category_id, name, product_count)
 SELECT incoming.category_id, incoming.name, 0
 FROM [import].pending

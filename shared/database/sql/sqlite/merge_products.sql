@@ -1,15 +1,16 @@
 -- The stored procedure import.merge_products for SQLite (its twin in T-SQL: ../mssql/).
 --
 -- The local Data Factory runs the sections below in this order on the catalogue (`main`), with the run's staging file
--- attached as [import]. Sections 1 and 2 write to the staging file only; all others are one transaction on the
--- catalogue, begun IMMEDIATE. What SQL can't say (an import that is merged already, cancelling, the share of rejects,
+-- attached as [import]. Sections 1 to 4 come before the lock and write to the staging file only, into its tables
+-- rejected (row_no, reason), repeated (key) and superseded (row_no); the others are one transaction on the catalogue,
+-- begun IMMEDIATE. What SQL can't say (an import that is merged already, cancelling, the share of rejects,
 -- the scopes made stale) stands in local/datafactory/stores/sqlite_merge.py.
 --
 -- Parameters: :now (microseconds since 1970). quoted(text) gives the text in quotes, cut at 60 characters.
 --
 -- Every reason for which a row is rejected, FIELD being its name in the file:
 --     FIELD: empty                                           asin, title, reviews, category_id, isBestSeller, boughtInLastMonth
---     FIELD: contains a NUL character                        any
+--     FIELD: contains a NUL character                        title, imgUrl, productURL
 --     asin: not 10 characters of A-Z and 0-9: "…"
 --     title: longer than 1,000 characters
 --     FIELD: longer than 2,000 characters                    imgUrl, productURL
@@ -25,19 +26,16 @@
 -- A row with several faults has the first one's reason, in the order of the file's fields.
 
 -- section: 1 judge
--- The patterns: a character that is neither digit nor point; a second point; no digit at all; a digit other than 0
--- behind two decimals, or behind the point. trim, unlike GLOB, looks behind a NUL too.
-DROP TABLE IF EXISTS [import].rejected;
-CREATE TABLE [import].rejected (row_no INTEGER PRIMARY KEY, reason TEXT NOT NULL);
-INSERT INTO [import].rejected (row_no, reason)
+-- One row per rejected row; run for two ranges of rows at once, each on a connection of its own.
+-- The patterns: a character that is neither digit nor point; a second point; no digit; a digit other than 0 behind two
+-- decimals, or behind the point. rtrim, = and length of a BLOB look behind a NUL, GLOB, LIKE and length don't.
 SELECT row_no, reason
 FROM (
     SELECT
         row_no,
         CASE
             WHEN asin IS NULL OR asin = '' THEN 'asin: empty'
-            WHEN instr(asin, char(0)) THEN 'asin: contains a NUL character'
-            WHEN length(asin) <> 10 OR asin GLOB '*[^0-9A-Z]*'
+            WHEN length(asin) <> 10 OR length(CAST(asin AS BLOB)) <> 10 OR asin GLOB '*[^0-9A-Z]*'
                 THEN 'asin: not 10 characters of A-Z and 0-9: ' || quoted(asin)
 
             WHEN title IS NULL OR title = '' THEN 'title: empty'
@@ -54,28 +52,25 @@ FROM (
             WHEN productURL NOT LIKE 'https://_%' AND productURL NOT LIKE 'http://_%' AND productURL <> ''
                 THEN 'productURL: not an http or https URL: ' || quoted(productURL)
 
-            WHEN instr(stars, char(0)) THEN 'stars: contains a NUL character'
             WHEN rtrim(stars, '0123456789.') <> '' OR stars GLOB '*.*.*' OR stars = '.'
                 THEN 'stars: not a number: ' || quoted(stars)
             WHEN stars GLOB '*.[0-9][0-9]*[1-9]*' THEN 'stars: more than two decimals: ' || quoted(stars)
-            WHEN CAST(stars AS REAL) > 5 THEN 'stars: not between 0 and 5: ' || quoted(stars)
+            WHEN CAST(stars AS REAL) > 5
+                THEN 'stars: not between 0 and 5: ' || quoted(stars)
 
             WHEN reviews IS NULL OR reviews = '' THEN 'reviews: empty'
-            WHEN instr(reviews, char(0)) THEN 'reviews: contains a NUL character'
             WHEN rtrim(reviews, '0123456789.') <> '' OR reviews GLOB '*.*.*' OR reviews = '.'
                 THEN 'reviews: not a number: ' || quoted(reviews)
             WHEN reviews GLOB '*.*[1-9]*' THEN 'reviews: not a whole number: ' || quoted(reviews)
             WHEN CAST(reviews AS REAL) > 2147483647
                 THEN 'reviews: not between 0 and 2,147,483,647: ' || quoted(reviews)
 
-            WHEN instr(price, char(0)) THEN 'price: contains a NUL character'
             WHEN rtrim(price, '0123456789.') <> '' OR price GLOB '*.*.*' OR price = '.'
                 THEN 'price: not a number: ' || quoted(price)
             WHEN price GLOB '*.[0-9][0-9]*[1-9]*' THEN 'price: more than two decimals: ' || quoted(price)
             WHEN CAST(price AS REAL) > 99999999.99
                 THEN 'price: not between 0 and 99,999,999.99: ' || quoted(price)
 
-            WHEN instr(listPrice, char(0)) THEN 'listPrice: contains a NUL character'
             WHEN rtrim(listPrice, '0123456789.') <> '' OR listPrice GLOB '*.*.*' OR listPrice = '.'
                 THEN 'listPrice: not a number: ' || quoted(listPrice)
             WHEN listPrice GLOB '*.[0-9][0-9]*[1-9]*' THEN 'listPrice: more than two decimals: ' || quoted(listPrice)
@@ -83,7 +78,6 @@ FROM (
                 THEN 'listPrice: not between 0 and 99,999,999.99: ' || quoted(listPrice)
 
             WHEN category_id IS NULL OR category_id = '' THEN 'category_id: empty'
-            WHEN instr(category_id, char(0)) THEN 'category_id: contains a NUL character'
             WHEN rtrim(category_id, '0123456789.') <> '' OR category_id GLOB '*.*.*' OR category_id = '.'
                 THEN 'category_id: not a number: ' || quoted(category_id)
             WHEN category_id GLOB '*.*[1-9]*' THEN 'category_id: not a whole number: ' || quoted(category_id)
@@ -91,42 +85,38 @@ FROM (
                 THEN 'category_id: not between 1 and 2,147,483,647: ' || quoted(category_id)
 
             WHEN isBestSeller IS NULL OR isBestSeller = '' THEN 'isBestSeller: empty'
-            WHEN instr(isBestSeller, char(0)) THEN 'isBestSeller: contains a NUL character'
             WHEN isBestSeller COLLATE NOCASE NOT IN ('true', 'false')
                 THEN 'isBestSeller: neither True nor False: ' || quoted(isBestSeller)
 
             WHEN boughtInLastMonth IS NULL OR boughtInLastMonth = '' THEN 'boughtInLastMonth: empty'
-            WHEN instr(boughtInLastMonth, char(0)) THEN 'boughtInLastMonth: contains a NUL character'
             WHEN rtrim(boughtInLastMonth, '0123456789.') <> '' OR boughtInLastMonth GLOB '*.*.*' OR boughtInLastMonth = '.'
                 THEN 'boughtInLastMonth: not a number: ' || quoted(boughtInLastMonth)
-            WHEN boughtInLastMonth GLOB '*.*[1-9]*'
-                THEN 'boughtInLastMonth: not a whole number: ' || quoted(boughtInLastMonth)
+            WHEN boughtInLastMonth GLOB '*.*[1-9]*' THEN 'boughtInLastMonth: not a whole number: ' || quoted(boughtInLastMonth)
             WHEN CAST(boughtInLastMonth AS REAL) > 2147483647
                 THEN 'boughtInLastMonth: not between 0 and 2,147,483,647: ' || quoted(boughtInLastMonth)
         END AS reason
     FROM [import].products_staging
+    WHERE row_no BETWEEN :first AND :last
 )
 WHERE reason IS NOT NULL;
 
--- section: 2 supersede
--- Of the good rows of one asin the last counts.
-DROP TABLE IF EXISTS [import].superseded;
-CREATE TABLE [import].superseded (row_no INTEGER PRIMARY KEY);
-DROP TABLE IF EXISTS [import].repeated;
-CREATE TABLE [import].repeated (asin TEXT PRIMARY KEY, last_row_no INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO [import].repeated (asin, last_row_no)
-SELECT asin, max(row_no)
-FROM [import].products_staging
-WHERE row_no NOT IN (SELECT row_no FROM [import].rejected)
-GROUP BY asin
-HAVING count(*) > 1;
-INSERT INTO [import].superseded (row_no)
-SELECT staging.row_no
-FROM [import].products_staging AS staging
-CROSS JOIN [import].repeated ON repeated.asin = staging.asin AND staging.row_no < repeated.last_row_no
-WHERE staging.row_no NOT IN (SELECT row_no FROM [import].rejected)
-    AND EXISTS (SELECT 1 FROM [import].repeated);
+-- section: 2 repeated
+-- The keys that more than one row has; run at the same time.
+SELECT asin FROM [import].products_staging WHERE asin <> '' GROUP BY asin HAVING count(*) > 1;
 
+-- section: 3 supersede
+-- Of the good rows of one asin the last counts.
+INSERT INTO [import].superseded (row_no)
+SELECT row_no
+FROM (
+    SELECT row_no, lead(row_no) OVER (PARTITION BY asin ORDER BY row_no) AS later
+    FROM [import].products_staging
+    WHERE asin IN (SELECT key FROM [import].repeated)
+        AND row_no NOT IN (SELECT row_no FROM [import].rejected)
+)
+WHERE later IS NOT NULL;
+
+-- section: 4 incoming
 -- What is left, typed as the catalogue has it: money and stars in whole hundredths, 0 there means "missing".
 DROP VIEW IF EXISTS temp.incoming;
 CREATE TEMP VIEW incoming AS
@@ -147,7 +137,7 @@ FROM [import].products_staging
 WHERE row_no NOT IN (SELECT row_no FROM [import].rejected)
     AND row_no NOT IN (SELECT row_no FROM [import].superseded);
 
--- section: 3 compare
+-- section: 5 compare
 -- Only what differs is written: new rows have no product_id here.
 DROP TABLE IF EXISTS [import].pending;
 CREATE TABLE [import].pending (row_no INTEGER PRIMARY KEY, product_id INTEGER, category_before INTEGER);
@@ -176,7 +166,7 @@ JOIN [import].products_staging AS staging ON staging.row_no = pending.row_no
 UNION
 SELECT category_before FROM [import].pending WHERE category_before IS NOT NULL;
 
--- section: 4 update
+-- section: 6 update
 INSERT INTO categories (category_id, name, product_count)
 SELECT category_id, 'Category ' || category_id, 0
 FROM [import].touched
@@ -199,7 +189,7 @@ FROM [import].pending
 JOIN incoming ON incoming.row_no = pending.row_no
 WHERE products.product_id = pending.product_id;
 
--- section: 5 insert
+-- section: 7 insert
 INSERT INTO products (
     asin, title, image_url, product_url, stars, reviews, price, list_price, category_id, is_best_seller,
     bought_in_last_month, created_at, updated_at
@@ -213,12 +203,12 @@ JOIN incoming ON incoming.row_no = pending.row_no
 WHERE pending.product_id IS NULL
 ORDER BY pending.row_no;
 
--- section: 6 words
+-- section: 8 words
 -- Only where the triggers that keep the words of titles were left out for the insert.
 INSERT INTO products_title_words (rowid, title)
 SELECT product_id, title FROM products WHERE product_id > :last_product_id;
 
--- section: 7 count
+-- section: 9 count
 UPDATE categories
 SET product_count = counted.products
 FROM (
