@@ -5,9 +5,13 @@ BIN := .venv/bin
 PORT ?= 7071
 INSTANCES ?= 1
 STATE ?= .local
+# `make data`: as many products as the real data set has, the same ones each time.
+ROWS ?= 1426337
+SEED ?= 1
+OUT ?= .local/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services clean lint test
+.PHONY: help setup run services clean data lint test
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,6 +39,9 @@ run: setup ## Everything on this machine, until Ctrl-C (PORT=7071 INSTANCES=1)
 
 services: setup ## Everything but the app, on the ports of local.settings.json, for `func start`
 	@$(BIN)/python -m local.run --services-only --state $(STATE)
+
+data: .venv/.installed ## A catalogue like Amazon Products 2023 (ROWS=1426337 SEED=1 OUT=.local/data)
+	@$(BIN)/python -m local.dataset --rows $(ROWS) --seed $(SEED) --out $(OUT)
 
 clean: ## Removes the data of `make run`
 	@$(BIN)/python -m local.clean --state $(STATE)
