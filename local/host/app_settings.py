@@ -171,7 +171,7 @@ def connection_string(name: str, used_by: str) -> str:
             return os.environ[setting]
     if any(setting.startswith(f"{name}__") for setting in os.environ):
         raise HostError(
-            f"The connection {name}, used by {used_by}, is made with an identity; this host needs a connection string."
+            f"The connection {name} of {used_by} is made with an identity; this host needs a connection string."
         )
     raise HostError(f"The app setting {name}, the storage connection of {used_by}, is missing.")
 

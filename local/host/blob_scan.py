@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -13,14 +13,12 @@ from azure.core.exceptions import AzureError, ResourceNotFoundError
 
 from local.host.pause import pause
 from local.host.receipts import BlobVersion
-from local.host.storage import Storage, list_page
+from local.host.storage import Reach, Storage, list_page
 
 if TYPE_CHECKING:
     import re
 
     from azure.storage.blob import BlobProperties, ContainerClient
-
-log = logging.getLogger(__name__)
 
 # Announcements made at once.
 _CONCURRENCY = 8
@@ -60,17 +58,18 @@ class BlobScan:
         self._announced: OrderedDict[tuple[str, str], None] = OrderedDict()
         # The youngest timestamp of the last whole listing: what is much older has been announced.
         self._youngest = datetime(1970, 1, 1, tzinfo=UTC)
+        self._reach = Reach(f"The container {container.container_name}")
         self._slots = asyncio.Semaphore(_CONCURRENCY)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Lists the container until told to stop."""
         while not stop.is_set():
             try:
-                await self._list(stop)
-            except ResourceNotFoundError:
-                log.debug("The container %s doesn't exist yet", self._container.container_name)
+                with contextlib.suppress(ResourceNotFoundError):  # a container may be made later
+                    await self._list(stop)
+                self._reach.found()
             except AzureError as error:
-                log.warning("The container %s can't be listed: %s", self._container.container_name, error)
+                self._reach.lost(error)
             await pause(self._poll_seconds, stop)
 
     async def _list(self, stop: asyncio.Event) -> None:

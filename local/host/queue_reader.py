@@ -26,7 +26,7 @@ from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFo
 from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
 
 from local.host.pause import pause
-from local.host.storage import UNTRACED
+from local.host.storage import UNTRACED, Reach
 from local.host.worker import InvocationFailedError
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class QueueReader:
         self._handle = handle
         self._reading = reading
         self._storage = storage
+        self._reach = Reach(f"The queue {queue.queue_name}")
         self._at_work: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
 
@@ -116,21 +117,24 @@ class QueueReader:
 
     async def _receive(self) -> Sequence[QueueMessage]:
         wanted = min(self._reading.concurrency - len(self._at_work), self._reading.batch_size)
+        messages: Sequence[QueueMessage] = ()
         try:
-            return await self._storage.call(_receive, self._queue, wanted)
-        except ResourceNotFoundError:  # a queue is made when something is first put there
-            return ()
+            with contextlib.suppress(ResourceNotFoundError):  # a queue is made when something is first put there
+                messages = await self._storage.call(_receive, self._queue, wanted)
+            self._reach.found()
         except AzureError as error:
-            log.warning("The queue %s can't be read: %s", self._queue.queue_name, error)
-            return ()
+            self._reach.lost(error)
+        return messages
 
     async def _work_on(self, message: QueueMessage) -> None:
         try:
             match await self._attempt(message):
                 case _Outcome.DONE:
                     await self._delete(message)
-                case _Outcome.TRY_AGAIN:
+                case _Outcome.TRY_AGAIN if self._poison(message):
                     await self._hide(message, int(self._reading.retry_seconds))
+                case _Outcome.TRY_AGAIN:
+                    pass  # no poison queue ends its tries: they are spaced by the lock (QueueProcessor.cs)
                 case _Outcome.GIVE_UP:
                     await self._give_up(message)
         except AzureError as error:

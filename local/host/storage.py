@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,11 @@ from local.host.errors import HostError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from azure.core.exceptions import AzureError
     from azure.core.tracing import TracingOptions
     from azure.storage.blob import BlobProperties, ContainerClient
+
+log = logging.getLogger(__name__)
 
 _THREADS = 8
 # Who calls tries again by itself, so the SDK doesn't; and a stop never waits longer for a storage that hangs.
@@ -66,6 +70,27 @@ class Storage:
     def close(self) -> None:
         """Lets the threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class Reach:
+    """Tells the log once when a part of the storage can't be reached any more, and once when it can again."""
+
+    def __init__(self, what: str) -> None:
+        """Names the part, as the subject of a sentence."""
+        self._what = what
+        self._is_lost = False
+
+    def lost(self, error: AzureError) -> None:
+        """A call has failed."""
+        if not self._is_lost:
+            log.warning("%s can't be reached; going on trying: %s", self._what, error)
+        self._is_lost = True
+
+    def found(self) -> None:
+        """A call has been answered."""
+        if self._is_lost:
+            log.warning("%s can be reached again", self._what)
+        self._is_lost = False
 
 
 def list_page(container: ContainerClient, marker: str | None) -> tuple[list[BlobProperties], str | None]:

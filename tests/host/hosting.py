@@ -40,8 +40,10 @@ class FunctionApp:
     settings: Mapping[str, str]
 
     @classmethod
-    def make(cls, folder: Path, app: str, *, host: Mapping[str, Any] | None = None, **settings: str) -> FunctionApp:
-        """An app of tests/host/apps, or one whose source is given, in a new folder."""
+    def make(
+        cls, folder: Path, app: str, settings: Mapping[str, str] | None = None, host: Mapping[str, Any] | None = None
+    ) -> FunctionApp:
+        """An app of tests/host/apps, or one whose source is given, in a new folder; `host` goes to its host.json."""
         folder.mkdir(exist_ok=True)
         source = APPS / f"{app}.py"
         if source.is_file():
@@ -49,7 +51,7 @@ class FunctionApp:
         else:
             (folder / "function_app.py").write_text(app)
         (folder / "host.json").write_text(json.dumps({"version": "2.0", **(host or {})}))
-        return cls(folder, {"EVENTS": str(folder / "events"), "RELEASE": str(folder / "release"), **settings})
+        return cls(folder, {"EVENTS": str(folder / "events"), "RELEASE": str(folder / "release"), **(settings or {})})
 
     def events(self, **having: object) -> list[dict[str, Any]]:
         """What its functions have recorded, of which this holds."""

@@ -18,7 +18,7 @@ MAX_BODY = 3_000_000
 @pytest.fixture(scope="module")
 def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
     folder = tmp_path_factory.mktemp("echo")
-    app = FunctionApp.make(folder, "echo", FUNCTIONS_REQUEST_BODY_SIZE_LIMIT=str(MAX_BODY))
+    app = FunctionApp.make(folder, "echo", {"FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": str(MAX_BODY)})
     with app.running() as host:
         yield host
 
@@ -36,7 +36,12 @@ class Reply:
 
 
 def ask(
-    host: HostProcess, target: str, *, method: str = "GET", headers: list[tuple[str, str]] | None = None, body: Any = None
+    host: HostProcess,
+    target: str,
+    *,
+    method: str = "GET",
+    headers: list[tuple[str, str]] | None = None,
+    body: Any = None,
 ) -> Reply:
     """Sends exactly this: no client's own normalisation of the path or headers."""
     connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=30)

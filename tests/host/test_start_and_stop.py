@@ -106,18 +106,22 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         ),
         (QUEUE_OUTPUT_APP, {}, "The function send has a binding that this host doesn't know: queue."),
         (EVENT_HUB_APP, {}, "The function hear has a trigger that this host doesn't know: eventHubTrigger."),
-        (BLOB_BYTES_APP, {}, "The function take takes its blob's bytes; this host passes only references (BlobClient)."),
+        (
+            BLOB_BYTES_APP,
+            {},
+            "The function take takes its blob's bytes; this host passes only references (BlobClient).",
+        ),
     ],
 )
 def test_what_it_cannot_run_it_refuses_in_one_sentence(
     tmp_path: Path, app: str, settings: dict[str, str], sentence: str
 ) -> None:
-    assert last_line(FunctionApp.make(tmp_path / "app", app, **settings).refusal()) == f"local.host: {sentence}"
+    assert last_line(FunctionApp.make(tmp_path / "app", app, settings).refusal()) == f"local.host: {sentence}"
 
 
 def test_a_connection_string_never_stands_in_a_refusal(tmp_path: Path) -> None:
     settings = {"DATA": "AccountName=me;AccountKey=c2VjcmV0;nonsense"}
-    said = FunctionApp.make(tmp_path / "app", BLOB_APP, **settings).refusal()
+    said = FunctionApp.make(tmp_path / "app", BLOB_APP, settings).refusal()
     assert "The app setting DATA, used by the function take, isn't a storage connection string" in said
     assert "c2VjcmV0" not in said
 
@@ -131,7 +135,7 @@ def test_a_folder_without_an_app_is_refused(tmp_path: Path) -> None:
 
 
 def test_local_settings_become_the_environment_which_wins(tmp_path: Path) -> None:
-    app = FunctionApp.make(tmp_path / "app", "echo", FROM_BOTH="environment")
+    app = FunctionApp.make(tmp_path / "app", "echo", {"FROM_BOTH": "environment"})
     values = {"FROM_FILE": "file", "FROM_BOTH": "file"}
     (app.folder / "local.settings.json").write_text(json.dumps({"IsEncrypted": False, "Values": values}))
     with app.running() as host:

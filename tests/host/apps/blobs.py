@@ -6,7 +6,7 @@ import asyncio
 import os
 
 import azure.functions as func
-import azurefunctions.extensions.bindings.blob as blob
+from azurefunctions.extensions.bindings import blob
 
 from tests.host.apps.recording import record
 

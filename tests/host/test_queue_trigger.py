@@ -1,0 +1,113 @@
+"""Queue triggers on Azurite."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
+
+from local.host import queue_reader
+from local.host.queue_reader import QueueReader, Reading
+from local.host.storage import Storage
+from tests.host.hosting import FunctionApp, eventually
+
+
+@pytest.fixture
+def queues(azurite: str) -> Iterator[QueueServiceClient]:
+    with QueueServiceClient.from_connection_string(azurite) as account:
+        yield account
+
+
+def make(folder: Path, azurite: str, queue: str = "jobs") -> FunctionApp:
+    host = {"extensions": {"queues": {"maxDequeueCount": 3}}}
+    return FunctionApp.make(folder, "queues", {"QUEUE": queue, "DATA": azurite}, host)
+
+
+def send(queue: QueueClient, text: str) -> str:
+    sent = queue.send_message(base64.b64encode(text.encode()).decode())
+    return str(sent.id)
+
+
+def test_a_message_reaches_the_function_and_is_deleted(
+    tmp_path: Path, azurite: str, queues: QueueServiceClient
+) -> None:
+    app = make(tmp_path / "app", azurite)
+    with app.running():
+        queue = queues.create_queue("jobs")
+        message = send(queue, "héllo")
+        (event,) = eventually(app.events)
+        eventually(lambda: not queue.get_queue_properties().approximate_message_count)
+    assert (event["body"], event["id"], event["dequeue_count"]) == ("héllo", message, 1)
+    assert event["inserted"]
+
+
+def test_a_failing_message_goes_to_the_poison_queue_after_its_tries(
+    tmp_path: Path, azurite: str, queues: QueueServiceClient
+) -> None:
+    app = make(tmp_path / "app", azurite)
+    queue = queues.create_queue("jobs")
+    send(queue, "bad")
+    with app.running():
+        poison = queues.get_queue_client("jobs-poison")
+        queues.create_queue("jobs-poison")
+        message = eventually(poison.receive_message)
+        assert message is not None
+        assert base64.b64decode(message.content) == b"bad"
+    assert [event["dequeue_count"] for event in app.events()] == [1, 2, 3]
+    assert not queue.get_queue_properties().approximate_message_count
+
+
+def test_a_message_that_is_not_base64_goes_to_the_poison_queue_untried(
+    tmp_path: Path, azurite: str, queues: QueueServiceClient
+) -> None:
+    app = make(tmp_path / "app", azurite)
+    queues.create_queue("jobs").send_message("<plain>")
+    poison = queues.create_queue("jobs-poison")
+    with app.running():
+        message = eventually(poison.receive_message)
+    assert message is not None
+    assert message.content == "<plain>"
+    assert app.events() == []
+
+
+def test_a_failing_message_of_a_poison_queue_stays_there(
+    tmp_path: Path, azurite: str, queues: QueueServiceClient
+) -> None:
+    app = make(tmp_path / "app", azurite, "other-poison")
+    queue = queues.create_queue("other-poison")
+    send(queue, "bad")
+    with app.running():
+        eventually(app.events)
+        send(queue, "good")
+        eventually(lambda: app.events(body="good"))
+        eventually(lambda: queue.get_queue_properties().approximate_message_count == 1)
+    assert len(app.events(body="bad")) == 1
+
+
+def test_a_message_stays_hidden_for_as_long_as_it_is_worked_on(
+    azurite: str, queues: QueueServiceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_reader, "LOCK_SECONDS", 2)
+    queue = queues.create_queue("jobs")
+    send(queue, "long")
+    seen: list[str] = []
+    reading = Reading(concurrency=4, batch_size=4, max_dequeue_count=5, retry_seconds=0, poll_seconds=0.05)
+
+    async def run() -> None:
+        stop = asyncio.Event()
+
+        async def handle(message: QueueMessage) -> None:
+            seen.append(message.id)
+            await asyncio.sleep(3.5)
+            stop.set()
+
+        await QueueReader(queue, lambda _: None, handle, reading, Storage()).run(stop)
+
+    asyncio.run(run())
+    assert len(seen) == 1
+    assert not queue.get_queue_properties().approximate_message_count
+    assert QueueClient.from_connection_string(azurite, "jobs").peek_messages() == []
