@@ -30,7 +30,7 @@ serve("docs", "docs/{*path}", ["GET", "HEAD"])
 serve("zz_fallback", "{*path}", None)  # every method
 
 
-@app.blob_trigger("upload", "imports/{name}", "IMPORT_STORAGE", source=settings.blob_trigger_source)
+@app.blob_trigger("upload", "imports/{name}", "IMPORT_STORAGE", source=func.BlobSource(settings.blob_trigger_source))
 async def start_import(upload: blob.BlobClient) -> None:
     """A blob has landed: only a reference to it crosses from the host."""
     await services.imports.receive(upload)

@@ -99,7 +99,7 @@ class Operation:
 def operations() -> list[Operation]:
     """The API's operations."""
     return [
-        Operation(route.name, PREFIX + route.path, frozenset(route.methods))
+        Operation(route.name, PREFIX + route.path, frozenset(route.methods or ()))
         for module in _MODULES
         for route in module.router.routes
         if isinstance(route, APIRoute)
@@ -186,5 +186,5 @@ def _allowed_methods(request: Request) -> Sequence[str]:
     for module in (*_MODULES, shared.docs.endpoints):
         for route in module.router.routes:
             if isinstance(route, APIRoute) and route.path_regex.match(path):
-                methods |= route.methods
+                methods |= route.methods or set()
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))

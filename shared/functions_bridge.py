@@ -19,7 +19,7 @@ class FunctionsBridge:
     """One ASGI application behind any number of HTTP-triggered functions."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._middleware = func.AsgiMiddleware(app)
+        self._middleware = func.AsgiMiddleware(app)  # type: ignore[no-untyped-call]  # untyped library
         self._started = False
         self._starting = asyncio.Lock()
 
@@ -44,5 +44,5 @@ class FunctionsBridge:
         """Runs the application's start once; the first invocations come together."""
         async with self._starting:
             if not self._started:
-                await self._middleware.notify_startup()
+                await self._middleware.notify_startup()  # type: ignore[no-untyped-call]  # untyped library
                 self._started = True

@@ -84,7 +84,7 @@ _request: contextvars.ContextVar[Request] = contextvars.ContextVar("request")
 class StrictRoute(APIRoute):
     """See the module; use as `APIRouter(route_class=StrictRoute)`. Endpoints are `async def`."""
 
-    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
+    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:  # noqa: ANN401  # APIRoute's own
         super().__init__(path, _with_checked_query(path, endpoint), **options)
 
     @override
@@ -104,7 +104,7 @@ def _with_checked_query(path: str, endpoint: Endpoint) -> Endpoint:
     known = frozenset(_query_names(get_dependant(path=path, call=endpoint)))
 
     @functools.wraps(endpoint)
-    async def checked(**values: Any) -> Any:
+    async def checked(**values: Any) -> Any:  # noqa: ANN401  # any endpoint's
         _check_query(_request.get(), known)
         return await endpoint(**values)
 

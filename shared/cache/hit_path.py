@@ -32,6 +32,7 @@ class HitPath:
         self._views: OrderedDict[tuple[str, bytes], View] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI connection."""
         if scope["type"] != "http" or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return

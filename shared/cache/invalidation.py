@@ -9,6 +9,7 @@ meanwhile may lack the first time (docs/architecture.md, "Cached responses").
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -97,9 +98,8 @@ class Invalidations:
         """Length and age of what waits."""
         table = cache_invalidations.c
         statement = sa.select(sa.func.count(), sa.func.min(table.created_at)).where(table.applied_at.is_(None))
-        length, oldest = (
-            await self._database.catalog.read(lambda connection: connection.execute(statement).one())
-        )._tuple()
+        row = await self._database.catalog.read(lambda connection: connection.execute(statement).one())
+        length, oldest = row
         age = (dt.datetime.now(dt.UTC) - oldest).total_seconds() if oldest else 0.0
         return OutboxState(length, max(0.0, age))
 
@@ -110,7 +110,7 @@ class Invalidations:
             if not waiting:
                 return
             await self._cache.renew_late(set(waiting.values()))
-            await self._database.catalog.write(lambda connection, ids=tuple(waiting): _mark(connection, ids))
+            await self._database.catalog.write(functools.partial(_mark, ids=tuple(waiting)))
 
     async def _apply_again(self) -> None:
         for _ in range(_BATCHES_PER_DRAIN):
@@ -118,7 +118,7 @@ class Invalidations:
             if not settled:
                 return
             await self._cache.renew_late(set(settled.values()))
-            await self._database.catalog.write(lambda connection, ids=tuple(settled): _delete(connection, ids))
+            await self._database.catalog.write(functools.partial(_delete, ids=tuple(settled)))
 
     async def _rows(self, condition: sa.ColumnElement[bool]) -> dict[int, str]:
         table = cache_invalidations.c

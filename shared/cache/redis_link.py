@@ -4,8 +4,8 @@ While an exchange is under way, what arrives meanwhile waits and is sent as one 
 concurrent requests need one connection and few system calls, and equal look-ups among them are asked once. Nobody ever
 gets a reply to a question that was sent before he asked, so a look-up never shows a state from before its request.
 
-redis-py brings the connection, TLS, authentication and parsing. Its command methods are passed by: their retries, metrics
-and pool cost a cached read more than the exchange itself.
+redis-py brings the connection, TLS, authentication and parsing. Its command methods are passed by: their retries,
+metrics and pool cost a cached read more than the exchange itself.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ class RedisLink:
     def __init__(self, settings: Settings, on_connect: Callable[[Exchange], Awaitable[None]]) -> None:
         """`on_connect` is awaited on each new connection before it carries anything else."""
         self._on_connect = on_connect
-        pool: ConnectionPool[Connection] = ConnectionPool.from_url(
+        pool = ConnectionPool.from_url(
             settings.redis_url.get_secret_value(),
             protocol=2,
             decode_responses=False,
             retry=Retry(NoBackoff(), 0),
             redis_connect_func=self._connected,
         )
-        self._connection = pool.make_connection()
+        self._connection: Connection = pool.make_connection()  # type: ignore[no-untyped-call]  # untyped in redis-py
         self._waiting: list[_Waiting] = []
         self._busy = False
         self._rest: asyncio.Task[None] | None = None
@@ -105,7 +105,7 @@ class RedisLink:
             await self._send_waiting()
 
     async def _send_waiting(self) -> None:
-        """One exchange with all that waits. Where it fails, what arrived meanwhile fails with it: nobody waits twice."""
+        """One exchange with all that waits; where it fails, what arrived meanwhile fails too: nobody waits twice."""
         batch, self._waiting = self._waiting, []
         self._busy = True
         error: CacheUnavailableError | None = CacheUnavailableError("the exchange was given up")
@@ -179,18 +179,20 @@ async def _at_most(seconds: float) -> AsyncIterator[None]:
     """Raises TimeoutError after `seconds` of waiting for Redis; time in which this process was busy doesn't count."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(seconds + _LONGEST_BUSY_SECONDS) as limit:
-        due = loop.time() + seconds
+        timer: asyncio.TimerHandle
 
-        def look() -> None:
-            nonlocal due, timer
+        def look_at(due: float) -> None:
+            nonlocal timer
+            timer = loop.call_at(due, look, due)
+
+        def look(due: float) -> None:
             now = loop.time()
             if now - due < _LATE_SECONDS:
                 limit.reschedule(now)
             else:
-                due = now + seconds
-                timer = loop.call_at(due, look)
+                look_at(now + seconds)
 
-        timer = loop.call_at(due, look)
+        look_at(loop.time() + seconds)
         try:
             yield
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request
 from starlette.responses import Response
@@ -37,7 +37,7 @@ CategoryPath = Annotated[int, Path(ge=1, le=MAX_INTEGER, examples=[104])]
 IfMatch = Annotated[
     list[str] | None, Header(description="get_product's ETag: 412 where the product has changed since.")
 ]
-CACHED = {304: {"description": "Not Modified: If-None-Match names the current ETag."}}
+CACHED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified: If-None-Match names the current ETag."}}
 
 
 @router.get(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
@@ -37,7 +37,7 @@ def _asin(text: str) -> str:
     return text
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> object:
     """A JSON number as Decimal; anything else is left for pydantic to refuse."""
     return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -49,7 +49,7 @@ def _two_decimals(value: Decimal) -> Decimal:
 
 
 def _from_query(pattern: re.Pattern[str], kind: str) -> BeforeValidator:
-    def check(value: Any) -> Any:
+    def check(value: object) -> object:
         if isinstance(value, str) and not pattern.fullmatch(value):
             raise ValueError(f"Expected {kind}")
         return Decimal(value) if isinstance(value, str) else value
@@ -57,7 +57,7 @@ def _from_query(pattern: re.Pattern[str], kind: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _integer_from_query(value: Any) -> Any:
+def _integer_from_query(value: object) -> object:
     if isinstance(value, str):
         if not _QUERY_INTEGER.fullmatch(value):
             raise ValueError("Expected an integer")
@@ -65,7 +65,7 @@ def _integer_from_query(value: Any) -> Any:
     return value
 
 
-def _boolean_from_query(value: Any) -> Any:
+def _boolean_from_query(value: object) -> object:
     if isinstance(value, str):
         if value not in {"true", "false"}:
             raise ValueError("Expected true or false")

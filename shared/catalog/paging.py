@@ -52,7 +52,7 @@ class Order:
 
     def position(self, row: sa.Row[Any]) -> Position:
         """Where a page ends whose last row is this."""
-        return Position(None if self.by_asin else row._mapping[self.column.name], row.asin)  # noqa: SLF001  # public API
+        return Position(None if self.by_asin else getattr(row, self.column.name), row.asin)
 
 
 def read_page(
@@ -66,7 +66,7 @@ def read_page(
     if after and after.value is not None:
         page += _tie(connection, rows, column == after.value, after.asin, count)
     if (not after or after.value is not None) and len(page) < count:
-        beyond = column.is_not(None)
+        beyond: sa.ColumnElement[bool] = column.is_not(None)
         if after:
             beyond = column < after.value if order.descending else column > after.value
         page += _values(connection, rows.where(beyond), rows, order, count - len(page))

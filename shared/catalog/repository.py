@@ -66,7 +66,8 @@ def count_products(connection: sa.Connection, query: ProductQuery) -> int:
 
 def read_product(connection: sa.Connection, asin: str) -> sa.Row[Any] | None:
     """One product."""
-    return connection.execute(sa.select(*_SHOWN).where(products.c.asin == asin)).one_or_none()
+    rows: sa.Select[Any] = sa.select(*_SHOWN).where(products.c.asin == asin)
+    return connection.execute(rows).one_or_none()
 
 
 def known_asins(connection: sa.Connection, asins: Iterable[str]) -> set[str]:

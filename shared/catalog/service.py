@@ -82,7 +82,7 @@ class CatalogService:
             before = _existing(connection, asin)
             _check_version(before, if_match)
             given = patch.model_dump(include=patch.model_fields_set)
-            changes = {name: value for name, value in given.items() if before._mapping[name] != value}
+            changes = {name: value for name, value in given.items() if getattr(before, name) != value}
             if not changes:
                 return rendering.product(before), self._invalidations.record(connection, ())
             stale = {scopes.CATALOG, scopes.product(asin), scopes.category(before.category_id)}

@@ -58,10 +58,9 @@ class Store:
 
     def in_transaction[T](self, work: Callable[[sa.Connection], T], mode: str) -> T:
         """What `read` (mode DEFERRED) and `write` (IMMEDIATE) do, in the caller's thread."""
-        with self._errors_told(), self.engine.connect() as connection:
-            connection = connection.execution_options(sqlite_begin=mode)
-            with self._limited(connection), connection.begin():
-                return work(connection)
+        engine = self.engine.execution_options(sqlite_begin=mode)
+        with self._errors_told(), engine.connect() as connection, self._limited(connection), connection.begin():
+            return work(connection)
 
     async def _run[T](self, call: Callable[[], T]) -> T:
         # Shielded: a client that hangs up must not leave a transaction whose end nobody awaits.

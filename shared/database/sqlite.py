@@ -41,7 +41,7 @@ def begin(connection: sa.Connection) -> None:
 
 
 def catalog_file(url: sa.URL) -> Path:
-    """The catalogue's file. Raises ValueError for a URL that names none (a database in memory has no second process)."""
+    """The catalogue's file. Raises ValueError for a URL without one (a database in memory has no second process)."""
     if not url.database or url.database == ":memory:":
         raise ValueError("DATABASE_URL: expected sqlite:///path/to/catalog.db, got one without a file")
     return Path(url.database)

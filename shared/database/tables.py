@@ -69,7 +69,7 @@ products = Table(
     Column("updated_at", UtcTime, nullable=False),
 )
 
-# One index per sort, with and without a category, each ending in asin: every page is a seek (see catalog/repository.py).
+# One index per sort, with and without a category, each ending in asin: every page is a seek (catalog/paging.py).
 Index("uq_products_asin", products.c.asin, unique=True)
 Index("ix_products_price", products.c.price, products.c.asin)
 Index("ix_products_stars", products.c.stars, products.c.asin)

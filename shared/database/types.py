@@ -60,7 +60,7 @@ class UtcTime(TypeDecorator[dt.datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "sqlite":
             return dialect.type_descriptor(BigInteger())
-        return dialect.type_descriptor(mssql.DATETIME2(6))
+        return dialect.type_descriptor(mssql.DATETIME2(6))  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
 
     @override
     def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> int | dt.datetime | None:
@@ -75,5 +75,5 @@ class UtcTime(TypeDecorator[dt.datetime]):
         if value is None:
             return None
         if dialect.name == "sqlite":
-            return _EPOCH + value * _MICROSECOND
+            return _EPOCH + int(value) * _MICROSECOND
         return value.replace(tzinfo=dt.UTC)  # type: ignore[no-any-return]  # a naive datetime of the driver's

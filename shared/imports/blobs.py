@@ -1,4 +1,4 @@
-"""The storage account: uploads in `imports`, working copies in `imports-work`, logs of skipped rows in `imports-rejects`."""
+"""The storage account: uploads in `imports`, working copies in `imports-work`, Copy's logs in `imports-rejects`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import datetime as dt
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -169,7 +169,7 @@ class ImportBlobs:
 
     @functools.cached_property
     def _account(self) -> BlobServiceClient:
-        limits = {"retry_total": 3, "connection_timeout": 5, "read_timeout": 30}
+        limits: dict[str, Any] = {"retry_total": 3, "connection_timeout": 5, "read_timeout": 30}
         if self._settings.import_storage:
             return BlobServiceClient.from_connection_string(self._settings.import_storage.get_secret_value(), **limits)
         return BlobServiceClient(

@@ -19,7 +19,7 @@ _MERGING = 0.5
 def of_run(run: Run, record: Record, now: dt.datetime) -> dict[str, Any]:
     """The record's columns that follow the run: steps in seconds, rows so far, share, rows/s, seconds left."""
     copy = next((activity for activity in run.activities if "rowsCopied" in activity.output), None)
-    share = _share(run, copy, record.size_bytes)
+    share = _share(copy, record.size_bytes)
     elapsed = (now - record.started_at).total_seconds()
     steps = [{"name": activity.name, "seconds": round(activity.seconds, 3)} for activity in run.activities]
     columns: dict[str, Any] = {"steps": json.dumps(steps), "progress": max(record.progress, share)}
@@ -47,7 +47,7 @@ def end_without_merge(run: Run) -> dict[str, Any]:
     return {"status": "failed", "message": f"{message} Nothing was loaded."}
 
 
-def _share(run: Run, copy: ActivityRun | None, size: int) -> float:
+def _share(copy: ActivityRun | None, size: int) -> float:
     if copy is None:
         return 0.0
     if copy.status == "Succeeded":

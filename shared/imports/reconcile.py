@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import functools
 import logging
 
 from shared.database.engine import Store
@@ -70,6 +71,4 @@ class Reconciliation:
         )
         for import_id in old:
             await asyncio.to_thread(self._blobs.drop_logs, import_id)
-            await self._records.write(
-                lambda connection, import_id=import_id: repository.drop_rejects(connection, import_id)
-            )
+            await self._records.write(functools.partial(repository.drop_rejects, import_id=import_id))

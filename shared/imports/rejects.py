@@ -27,7 +27,7 @@ def rejects_csv(connection: sa.Connection, blobs: ImportBlobs, import_id: str, k
     columns = COLUMNS[kind] if kind else ()
     writer.writerow(("reason", *columns))
     merged = (
-        (row.reason, json.loads(row.fields)) for row in repository.read_rejects(connection, import_id, MAX_REJECTS)
+        (reason, json.loads(fields)) for reason, fields in repository.read_rejects(connection, import_id, MAX_REJECTS)
     )
     skipped = _skipped(blobs, import_id, len(columns))
     for reason, fields in itertools.islice(itertools.chain(merged, skipped), MAX_REJECTS):

@@ -100,7 +100,7 @@ def read_uploader(connection: sa.Connection, blob_name: str) -> str | None:
     return connection.execute(sa.select(uploads.uploaded_by).where(uploads.blob_name == blob_name)).scalar_one_or_none()
 
 
-def read_rejects(connection: sa.Connection, import_id: str, count: int) -> Iterator[sa.Row[Any]]:
+def read_rejects(connection: sa.Connection, import_id: str, count: int) -> Iterator[tuple[str, str]]:
     """Rejected rows in the file's order, at most `count`, fetched in batches."""
     rejects = import_rejects.c
     rows = (
@@ -109,7 +109,8 @@ def read_rejects(connection: sa.Connection, import_id: str, count: int) -> Itera
         .order_by(rejects.row_no)
         .limit(count)
     )
-    yield from connection.execution_options(yield_per=_REJECTS_BATCH).execute(rows)
+    for row in connection.execution_options(yield_per=_REJECTS_BATCH).execute(rows):
+        yield row.reason, row.fields
 
 
 def drop_rejects(connection: sa.Connection, import_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -68,7 +69,7 @@ class ImportQuery(BaseModel):
 def _file_name(text: str) -> str:
     if not text.lower().endswith(".csv"):
         raise ValueError("Expected a name that ends in .csv")
-    if any(character in "/\\" or ord(character) < 32 or 127 <= ord(character) < 160 for character in text):
+    if any(character in "/\\" or unicodedata.category(character) == "Cc" for character in text):
         raise ValueError("Expected a name without /, \\ and control characters")
     return text
 

@@ -23,8 +23,7 @@ def _run(url: URL, line: str) -> None:
         event.listen(engine, "begin", sqlite.begin)
     else:
         engine = sa.create_engine(url)
-    with engine.connect() as connection:
-        connection = connection.execution_options(sqlite_begin="IMMEDIATE")
+    with engine.execution_options(sqlite_begin="IMMEDIATE").connect() as connection:
         context.configure(connection=connection, version_table=f"alembic_version_{line}", transactional_ddl=True)
         with connection.begin():
             if connection.dialect.name == "mssql":

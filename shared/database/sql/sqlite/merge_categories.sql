@@ -35,13 +35,13 @@ SELECT CAST(id AS INTEGER) FROM [import].categories_staging GROUP BY CAST(id AS 
 
 -- section: 3 supersede
 -- Of the good rows of one id the last counts.
-INSERT INTO [import].superseded (row_no)
+INSERT INTO temp.superseded (row_no)
 SELECT row_no
 FROM (
     SELECT row_no, lead(row_no) OVER (PARTITION BY CAST(id AS INTEGER) ORDER BY row_no) AS later
     FROM [import].categories_staging
-    WHERE CAST(id AS INTEGER) IN (SELECT key FROM [import].repeated)
-        AND row_no NOT IN (SELECT row_no FROM [import].rejected)
+    WHERE CAST(id AS INTEGER) IN (SELECT key FROM temp.repeated)
+        AND row_no NOT IN (SELECT row_no FROM temp.rejected)
 )
 WHERE later IS NOT NULL;
 
@@ -50,14 +50,14 @@ DROP VIEW IF EXISTS temp.incoming;
 CREATE TEMP VIEW incoming AS
 SELECT row_no, CAST(id AS INTEGER) AS category_id, category_name AS name
 FROM [import].categories_staging
-WHERE row_no NOT IN (SELECT row_no FROM [import].rejected)
-    AND row_no NOT IN (SELECT row_no FROM [import].superseded);
+WHERE row_no NOT IN (SELECT row_no FROM temp.rejected)
+    AND row_no NOT IN (SELECT row_no FROM temp.superseded);
 
 -- section: 5 compare
 -- Only what differs is written: new rows have no known_id here.
-DROP TABLE IF EXISTS [import].pending;
-CREATE TABLE [import].pending (row_no INTEGER PRIMARY KEY, known_id INTEGER);
-INSERT INTO [import].pending (row_no, known_id)
+DROP TABLE IF EXISTS temp.pending;
+CREATE TABLE temp.pending (row_no INTEGER PRIMARY KEY, known_id INTEGER);
+INSERT INTO temp.pending (row_no, known_id)
 SELECT incoming.row_no, categories.category_id
 FROM incoming
 LEFT JOIN categories ON categories.category_id = incoming.category_id
@@ -66,14 +66,14 @@ WHERE categories.category_id IS NULL OR categories.name <> incoming.name;
 -- section: 6 update
 UPDATE categories
 SET name = incoming.name
-FROM [import].pending
+FROM temp.pending
 JOIN incoming ON incoming.row_no = pending.row_no
 WHERE categories.category_id = pending.known_id;
 
 -- section: 7 insert
 INSERT INTO categories (category_id, name, product_count)
 SELECT incoming.category_id, incoming.name, 0
-FROM [import].pending
+FROM temp.pending
 JOIN incoming ON incoming.row_no = pending.row_no
 WHERE pending.known_id IS NULL
 ORDER BY pending.row_no;

@@ -1,8 +1,8 @@
 -- The stored procedure import.merge_products for SQLite (its twin in T-SQL: ../mssql/).
 --
 -- The local Data Factory runs the sections below in this order on the catalogue (`main`), with the run's staging file
--- attached as [import]. Sections 1 to 4 come before the lock and write to the staging file only, into its tables
--- rejected (row_no, reason), repeated (key) and superseded (row_no); the others are one transaction on the catalogue,
+-- attached as [import]. Sections 1 to 4 come before the lock; what they find is in the temporary tables
+-- rejected (row_no, reason), repeated (key) and superseded (row_no). The others are one transaction on the catalogue,
 -- begun IMMEDIATE. What SQL can't say (an import that is merged already, cancelling, the share of rejects,
 -- the scopes made stale) stands in local/datafactory/stores/sqlite_merge.py.
 --
@@ -106,13 +106,13 @@ SELECT asin FROM [import].products_staging WHERE asin <> '' GROUP BY asin HAVING
 
 -- section: 3 supersede
 -- Of the good rows of one asin the last counts.
-INSERT INTO [import].superseded (row_no)
+INSERT INTO temp.superseded (row_no)
 SELECT row_no
 FROM (
     SELECT row_no, lead(row_no) OVER (PARTITION BY asin ORDER BY row_no) AS later
     FROM [import].products_staging
-    WHERE asin IN (SELECT key FROM [import].repeated)
-        AND row_no NOT IN (SELECT row_no FROM [import].rejected)
+    WHERE asin IN (SELECT key FROM temp.repeated)
+        AND row_no NOT IN (SELECT row_no FROM temp.rejected)
 )
 WHERE later IS NOT NULL;
 
@@ -134,14 +134,14 @@ SELECT
     isBestSeller = 'true' COLLATE NOCASE AS is_best_seller,
     CAST(boughtInLastMonth AS INTEGER) AS bought_in_last_month
 FROM [import].products_staging
-WHERE row_no NOT IN (SELECT row_no FROM [import].rejected)
-    AND row_no NOT IN (SELECT row_no FROM [import].superseded);
+WHERE row_no NOT IN (SELECT row_no FROM temp.rejected)
+    AND row_no NOT IN (SELECT row_no FROM temp.superseded);
 
 -- section: 5 compare
 -- Only what differs is written: new rows have no product_id here.
-DROP TABLE IF EXISTS [import].pending;
-CREATE TABLE [import].pending (row_no INTEGER PRIMARY KEY, product_id INTEGER, category_before INTEGER);
-INSERT INTO [import].pending (row_no, product_id, category_before)
+DROP TABLE IF EXISTS temp.pending;
+CREATE TABLE temp.pending (row_no INTEGER PRIMARY KEY, product_id INTEGER, category_before INTEGER);
+INSERT INTO temp.pending (row_no, product_id, category_before)
 SELECT incoming.row_no, products.product_id, products.category_id
 FROM incoming
 LEFT JOIN products ON products.asin = incoming.asin
@@ -157,19 +157,19 @@ WHERE products.product_id IS NULL
     OR products.is_best_seller <> incoming.is_best_seller
     OR products.bought_in_last_month <> incoming.bought_in_last_month;
 
-DROP TABLE IF EXISTS [import].touched;
-CREATE TABLE [import].touched (category_id INTEGER PRIMARY KEY);
-INSERT OR IGNORE INTO [import].touched (category_id)
+DROP TABLE IF EXISTS temp.touched;
+CREATE TABLE temp.touched (category_id INTEGER PRIMARY KEY);
+INSERT OR IGNORE INTO temp.touched (category_id)
 SELECT CAST(staging.category_id AS INTEGER)
-FROM [import].pending
+FROM temp.pending
 JOIN [import].products_staging AS staging ON staging.row_no = pending.row_no
 UNION
-SELECT category_before FROM [import].pending WHERE category_before IS NOT NULL;
+SELECT category_before FROM temp.pending WHERE category_before IS NOT NULL;
 
 -- section: 6 update
 INSERT INTO categories (category_id, name, product_count)
 SELECT category_id, 'Category ' || category_id, 0
-FROM [import].touched
+FROM temp.touched
 WHERE category_id NOT IN (SELECT category_id FROM categories);
 
 UPDATE products
@@ -185,7 +185,7 @@ SET
     is_best_seller = incoming.is_best_seller,
     bought_in_last_month = incoming.bought_in_last_month,
     updated_at = :now
-FROM [import].pending
+FROM temp.pending
 JOIN incoming ON incoming.row_no = pending.row_no
 WHERE products.product_id = pending.product_id;
 
@@ -198,7 +198,7 @@ SELECT
     incoming.asin, incoming.title, incoming.image_url, incoming.product_url, incoming.stars, incoming.reviews,
     incoming.price, incoming.list_price, incoming.category_id, incoming.is_best_seller,
     incoming.bought_in_last_month, :now, :now
-FROM [import].pending
+FROM temp.pending
 JOIN incoming ON incoming.row_no = pending.row_no
 WHERE pending.product_id IS NULL
 ORDER BY pending.row_no;
@@ -215,6 +215,6 @@ FROM (
     SELECT
         touched.category_id,
         (SELECT count(*) FROM products WHERE products.category_id = touched.category_id) AS products
-    FROM [import].touched
+    FROM temp.touched
 ) AS counted
 WHERE categories.category_id = counted.category_id AND categories.product_count <> counted.products;
