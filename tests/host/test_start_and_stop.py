@@ -101,8 +101,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         (
             BLOB_APP,
             {"DATA__blobServiceUri": "https://example.com"},
-            "The connection DATA, used by the function take, is made with an identity; this host needs a connection "
-            "string.",
+            "The connection DATA of the function take is made with an identity; this host needs a connection string.",
         ),
         (QUEUE_OUTPUT_APP, {}, "The function send has a binding that this host doesn't know: queue."),
         (EVENT_HUB_APP, {}, "The function hear has a trigger that this host doesn't know: eventHubTrigger."),
