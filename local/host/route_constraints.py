@@ -44,6 +44,12 @@ def _boolean(value: str) -> bool:
     return {"true": True, "false": False}[value.lower()]
 
 
+def _whole(value: str) -> int:
+    if "_" in value:  # Python's own way of writing numbers
+        raise ValueError(value)
+    return int(value)
+
+
 def _within(bounds: Callable[[str], tuple[float, float]], measure: Callable[[str], int]) -> Callable[[str], Constraint]:
     def make(argument: str) -> Constraint:
         least, most = bounds(argument)
@@ -89,13 +95,13 @@ _KINDS: dict[str, Callable[[str], Constraint]] = {
     "double": _reads_as(float),
     "float": _reads_as(float),
     "guid": _reads_as(uuid.UUID),
-    "int": _reads_as(int),
+    "int": _reads_as(_whole),
     "length": _within(_between, len),
-    "long": _reads_as(int),
-    "max": _within(_up_to, int),
+    "long": _reads_as(_whole),
+    "max": _within(_up_to, _whole),
     "maxlength": _within(_up_to, len),
-    "min": _within(_from, int),
+    "min": _within(_from, _whole),
     "minlength": _within(_from, len),
-    "range": _within(_between, int),
+    "range": _within(_between, _whole),
     "regex": _regex,
 }

@@ -13,7 +13,7 @@ from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
 from local.host import queue_reader
 from local.host.queue_reader import QueueReader, Reading
 from local.host.storage import Storage
-from tests.host.hosting import FunctionApp, eventually
+from tests.host.hosting import DEADLINE_SECONDS, FunctionApp, eventually
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_a_failing_message_goes_to_the_poison_queue_after_its_tries(
         message = eventually(poison.receive_message)
         assert message is not None
         assert base64.b64decode(message.content) == b"bad"
+        eventually(lambda: not queue.get_queue_properties().approximate_message_count)
     assert [event["dequeue_count"] for event in app.events()] == [1, 2, 3]
-    assert not queue.get_queue_properties().approximate_message_count
 
 
 def test_a_message_that_is_not_base64_goes_to_the_poison_queue_untried(
@@ -111,3 +111,33 @@ def test_a_message_stays_hidden_for_as_long_as_it_is_worked_on(
     assert len(seen) == 1
     assert not queue.get_queue_properties().approximate_message_count
     assert QueueClient.from_connection_string(azurite, "jobs").peek_messages() == []
+
+
+def test_what_a_host_was_at_when_it_died_is_tried_again_once_its_lock_ends(
+    queues: QueueServiceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_reader, "LOCK_SECONDS", 1)
+    queue = queues.create_queue("jobs")
+    send(queue, "job")
+    reading = Reading(concurrency=4, batch_size=4, max_dequeue_count=5, retry_seconds=0, poll_seconds=0.05)
+    tries: list[int | None] = []
+
+    async def run() -> None:
+        taken, stop = asyncio.Event(), asyncio.Event()
+
+        async def never_end(_message: QueueMessage) -> None:
+            taken.set()
+            await asyncio.Event().wait()
+
+        async def end(message: QueueMessage) -> None:
+            tries.append(message.dequeue_count)
+            stop.set()
+
+        dying = asyncio.create_task(QueueReader(queue, lambda _: None, never_end, reading, Storage()).run(stop))
+        await taken.wait()
+        dying.cancel()
+        await asyncio.wait([dying])
+        await QueueReader(queue, lambda _: None, end, reading, Storage()).run(stop)
+
+    asyncio.run(asyncio.wait_for(run(), DEADLINE_SECONDS))
+    assert tries == [2]
