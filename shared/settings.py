@@ -6,10 +6,23 @@ The README's table of settings is made from the descriptions here; a test compar
 from __future__ import annotations
 
 import functools
-from typing import Annotated, Literal
+import json
+import os
+from typing import Annotated, Literal, Self, override
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+# What a machine of one's own has defaults for, and any other place must be given.
+_REQUIRED_ELSEWHERE = ("firebase_project_id", "firebase_web_api_key", "firebase_service_account")
+
+
+class SettingsError(Exception):
+    """The app can't start: each setting at fault by its name, and what was expected; never a value."""
+
+
+_SERVICE_ACCOUNT_FIELDS = frozenset({"type", "project_id", "private_key", "client_email", "token_uri"})
 
 
 class Settings(BaseSettings):
@@ -75,6 +88,87 @@ class Settings(BaseSettings):
     data_factory_resource_group: Annotated[str, Field(description="Resource group of the Data Factory.")] = "local"
     data_factory_name: Annotated[str, Field(description="Name of the Data Factory.")] = "local"
 
+    key_vault_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https://[^/]+/?$",
+            description="Key Vault whose secrets serve as settings that the environment lacks: the secret "
+            "`FIREBASE-WEB-API-KEY` is FIREBASE_WEB_API_KEY.",
+        ),
+    ] = None
+    firebase_project_id: Annotated[
+        str, Field(pattern=r"^[a-z0-9-]{4,30}$", description="Firebase project whose users these are.")
+    ] = "demo-product-catalogue"
+    firebase_web_api_key: Annotated[
+        SecretStr, Field(min_length=1, description="Web API key of the Firebase project: sign-up and log-in need it.")
+    ] = SecretStr("any-key-serves-the-emulator")
+    firebase_service_account: Annotated[
+        SecretStr | None,
+        Field(description="JSON of a service account that may manage the project's users; the emulator needs none."),
+    ] = None
+    firebase_auth_emulator_host: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[^/\s]+:[0-9]+$",
+            description="host:port of the Firebase Auth emulator, whose tokens anybody can forge: only on a local "
+            "machine.",
+        ),
+    ] = None
+    firebase_seconds: Annotated[
+        float, Field(gt=0, le=60, description="Seconds that a request waits for Firebase at most, in all.")
+    ] = 5.0
+
+    @field_validator("firebase_auth_emulator_host", "key_vault_url", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("firebase_service_account")
+    @classmethod
+    def _is_service_account(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                account = json.loads(value.get_secret_value())
+            except ValueError:
+                account = None
+            if not isinstance(account, dict) or not _SERVICE_ACCOUNT_FIELDS <= account.keys():
+                fields = ", ".join(sorted(_SERVICE_ACCOUNT_FIELDS))
+                raise ValueError(f"Expected a service account's key: a JSON object with {fields}")
+        return value
+
+    @model_validator(mode="after")
+    def _is_safe_where_it_runs(self) -> Self:
+        if self.is_local:
+            return self
+        if self.firebase_auth_emulator_host is not None:
+            raise ValueError(
+                "FIREBASE_AUTH_EMULATOR_HOST: expected only on a local machine (AZURE_FUNCTIONS_ENVIRONMENT=Development "
+                "and no WEBSITE_INSTANCE_ID), since anybody can forge the emulator's tokens"
+            )
+        missing = [name.upper() for name in _REQUIRED_ELSEWHERE if name not in self.model_fields_set]
+        if missing:
+            source = f"the environment or a secret of {self.key_vault_url}" if self.key_vault_url else "the environment"
+            raise ValueError(f"{', '.join(missing)}: required, but missing; expected in {source}")
+        return self
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then Key Vault, where KEY_VAULT_URL names one."""
+        key_vault_url = os.environ.get("KEY_VAULT_URL")
+        if not key_vault_url:
+            return init_settings, env_settings
+        from shared.key_vault import KeyVaultSource
+
+        return init_settings, env_settings, KeyVaultSource(settings_cls, key_vault_url)
+
     @property
     def is_local(self) -> bool:
         """Whether this runs on somebody's own machine: what is open there is refused anywhere else."""
@@ -83,5 +177,21 @@ class Settings(BaseSettings):
 
 @functools.cache
 def load_settings() -> Settings:
-    """The process's settings, read once."""
-    return Settings()
+    """The process's settings, read once.
+
+    Raises SettingsError where one is missing or malformed, or Key Vault doesn't give its secrets.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(map(_fault, error.errors(include_input=False, include_context=False)))) from None
+
+
+def _fault(error: ErrorDetails) -> str:
+    """One setting at fault: its name in the environment, and what was expected."""
+    name = ".".join(map(str, error["loc"])).upper()
+    message = error["msg"].removeprefix("Value error, ")
+    if not name:
+        return message
+    field = Settings.model_fields.get(name.lower())
+    return f"{name}: {message}" + (f" ({field.description})" if field else "")

@@ -12,8 +12,13 @@ if TYPE_CHECKING:
 
 def azure_credential(settings: Settings) -> TokenCredential:
     """The user-assigned managed identity where its client id is set, else what DefaultAzureCredential finds."""
+    return credential_of(settings.azure_client_id)
+
+
+def credential_of(client_id: str | None) -> TokenCredential:
+    """As `azure_credential`, for the time before there are settings."""
     from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 
-    if settings.azure_client_id:
-        return ManagedIdentityCredential(client_id=settings.azure_client_id)
+    if client_id:
+        return ManagedIdentityCredential(client_id=client_id)
     return DefaultAzureCredential()
