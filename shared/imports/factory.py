@@ -17,7 +17,7 @@ from shared.imports.schemas import Kind
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from azure.mgmt.datafactory import DataFactoryManagementClient
+    from azure.mgmt.datafactory import DataFactoryManagementClient, models
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Factory:
             ActivityRun(
                 name=str(activity.activity_name),
                 status=str(activity.status),
-                seconds=(activity.duration_in_ms or 0) / 1000,
+                seconds=_seconds(activity, now),
                 output=dict(activity.output) if isinstance(activity.output, dict) else {},
             )
             for activity in found.value or ()
@@ -129,6 +129,13 @@ class Factory:
             read_timeout=20,
             **options,
         )
+
+
+def _seconds(activity: models.ActivityRun, now: dt.datetime) -> float:
+    """How long an activity took, or has taken so far: Data Factory says so only of one that has ended."""
+    if activity.duration_in_ms:
+        return activity.duration_in_ms / 1000
+    return (now - activity.activity_run_start).total_seconds() if activity.activity_run_start else 0.0
 
 
 def _is_loopback(endpoint: str) -> bool:
