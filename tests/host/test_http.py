@@ -113,6 +113,7 @@ def test_a_catch_all_takes_everything_and_nothing(echo: HostProcess) -> None:
         ("/a%20b", "/a b"),
         ("/caf%C3%A9", "/café"),
         ("/%41", "/A"),
+        ("/a%3Fb%23c", "/a?b#c"),
         ("/a%2Fb", "/a/b"),  # kept by the web server, decoded by AsgiMiddleware
         ("/100%25", "/100%"),
         ("/%253Cb", "/<b"),  # decoded by both, in Azure too
@@ -156,7 +157,8 @@ def test_several_cookies_are_set(echo: HostProcess) -> None:
 def test_head_is_answered_with_gets_headers_and_no_body(echo: HostProcess) -> None:
     whole, head = (ask(echo, "/api/echo/x", method=method) for method in ("GET", "HEAD"))
     assert (head.status, head.body) == (200, b"")
-    assert int(head.headers["content-length"]) > 0
+    (length,) = head.headers.get_all("content-length") or []
+    assert int(length) > 0
     assert head.headers["content-type"] == whole.headers["content-type"]
 
 
