@@ -12,9 +12,11 @@ from typing import Literal
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
 
 from shared.database import sqlite
-from shared.settings import load_settings
+from shared.settings import Settings
 
 type Line = Literal["catalog", "imports"]
 
@@ -54,5 +56,11 @@ def downgrade(url: sa.URL, revision: str) -> None:
         command.downgrade(config_of(line, line_url), revision)
 
 
+class MigrationSettings(BaseSettings):
+    """The one setting that migrations need: they run where the app's others aren't known."""
+
+    database_url: SecretStr = Settings.model_fields["database_url"].default
+
+
 if __name__ == "__main__":
-    upgrade(sa.make_url(load_settings().database_url.get_secret_value()))
+    upgrade(sa.make_url(MigrationSettings().database_url.get_secret_value()))

@@ -1,0 +1,78 @@
+"""The functions of the app, as Microsoft's worker runtime indexes them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from local.processes import PROJECT
+from shared.api import operations
+
+_INDEX = """
+import json, function_app
+functions = function_app.app.get_functions()
+print(json.dumps([[f.get_function_name(), [b.get_dict_repr() for b in f.get_bindings()]]
+                  for f in functions], default=str))
+"""
+_LOADED = "import sys, function_app; print('\\n'.join(sys.modules))"
+
+
+def run_in_the_app(code: str) -> str:
+    environment = os.environ | {
+        "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
+        "BLOB_TRIGGER_SOURCE": "LogsAndContainerScan",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def functions() -> dict[str, list[dict[str, str]]]:
+    """Each function's bindings."""
+    return dict(json.loads(run_in_the_app(_INDEX)))
+
+
+def test_each_operation_is_a_function_of_its_name_and_besides_there_are_six(
+    functions: dict[str, list[dict[str, str]]],
+) -> None:
+    others = {"docs", "zz_fallback", "start_import", "record_poison", "reconcile_imports", "drain_invalidations"}
+    assert set(functions) == {operation.name for operation in operations()} | others
+
+
+def test_the_fallback_comes_last_in_the_order_in_which_the_host_tries_routes(
+    functions: dict[str, list[dict[str, str]]],
+) -> None:
+    assert max(functions) == "zz_fallback"
+
+
+def test_the_http_functions_have_the_paths_and_methods_of_their_operations(
+    functions: dict[str, list[dict[str, str]]],
+) -> None:
+    for operation in operations():
+        trigger = functions[operation.name][0]
+        assert f"/api/{trigger['route']}" == operation.path
+        methods = {str(method).removeprefix("HttpMethod.") for method in trigger["methods"]}
+        assert methods - {"HEAD"} == operation.methods
+        assert ("HEAD" in methods) == ("GET" in operation.methods)
+
+
+def test_a_cold_start_loads_no_module_that_few_requests_need() -> None:
+    loaded = set(run_in_the_app(_LOADED).split())
+    heavy = {"sqlalchemy", "redis", "firebase_admin", "azure.mgmt.datafactory", "azure.monitor", "google.protobuf", "grpc",
+             "httpx", "limits", "alembic", "pyodbc"}  # fmt: skip
+    assert loaded & heavy == set()
+
+
+def test_func_start_has_all_the_files_it_needs() -> None:
+    for name in ("host.json", "local.settings.json.example", "requirements.txt", "function_app.py", ".funcignore"):
+        assert (PROJECT / name).is_file(), name
+    settings = json.loads((PROJECT / "local.settings.json.example").read_text())["Values"]
+    for trigger_setting in ("RECONCILE_SCHEDULE", "DRAIN_SCHEDULE", "IMPORT_STORAGE", "AzureWebJobsStorage"):
+        assert settings[trigger_setting]
+    assert settings["FUNCTIONS_WORKER_RUNTIME"] == "python"
