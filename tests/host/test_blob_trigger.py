@@ -128,6 +128,17 @@ def test_no_more_blobs_than_allowed_are_delivered_at_once(app: FunctionApp, drop
     assert max(event["at_work"] for event in app.events()) == 2
 
 
+def test_a_delivery_under_way_ends_before_the_host_does(app: FunctionApp, drop: ContainerClient, azurite: str) -> None:
+    drop.upload_blob("a.csv", b"")
+    app = FunctionApp(app.folder, {**app.settings, "WORK_SECONDS": "1"})
+    with app.running() as host:
+        eventually(lambda: app.events(name="a.csv"))
+        host.process.terminate()
+        assert host.wait() == 0
+    with QueueClient.from_connection_string(azurite, "azure-webjobs-blobtrigger-tested") as announcements:
+        assert announcements.get_queue_properties().approximate_message_count == 0
+
+
 def test_a_storage_that_is_away_is_waited_for(tmp_path: Path) -> None:
     blob_port, queue_port = services.free_ports(2)
     storage = services.storage_connection_string(blob_port, queue_port)
