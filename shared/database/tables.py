@@ -175,28 +175,34 @@ import_rejects = Table(
 staging_metadata = MetaData(naming_convention=_NAMES, schema=IMPORT_SCHEMA)
 
 
-def _staging(name: str, *csv_columns: str) -> Table:
+# What the two kinds of CSV file have, in the order that rejects are given in.
+CSV_COLUMNS = {
+    "products": (
+        "asin",
+        "title",
+        "imgUrl",
+        "productURL",
+        "stars",
+        "reviews",
+        "price",
+        "listPrice",
+        "category_id",
+        "isBestSeller",
+        "boughtInLastMonth",
+    ),
+    "categories": ("id", "category_name"),
+}
+
+
+def _staging(kind: str) -> Table:
     return Table(
-        name,
+        f"{kind}_staging",
         staging_metadata,
         Column("row_no", _RowId, primary_key=True, autoincrement=True),
         Column("run_id", String(64), nullable=False),
-        *(Column(column, UnicodeText) for column in csv_columns),
+        *(Column(name, UnicodeText) for name in CSV_COLUMNS[kind]),
     )
 
 
-products_staging = _staging(
-    "products_staging",
-    "asin",
-    "title",
-    "imgUrl",
-    "productURL",
-    "stars",
-    "reviews",
-    "price",
-    "listPrice",
-    "category_id",
-    "isBestSeller",
-    "boughtInLastMonth",
-)
-categories_staging = _staging("categories_staging", "id", "category_name")
+products_staging = _staging("products")
+categories_staging = _staging("categories")

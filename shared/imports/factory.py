@@ -30,12 +30,16 @@ class FactoryBusyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ActivityRun:
-    """One activity of a run; `output` as Data Factory gives it (rowsRead, rowsCopied, dataRead in bytes, …)."""
+    """One activity of a run; `output` as Data Factory gives it (rowsRead, rowsCopied, dataRead in bytes, …).
+
+    `error` is its error code and message, "" for none.
+    """
 
     name: str
     status: str
     seconds: float
     output: dict[str, Any]
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class Factory:
                 status=str(activity.status),
                 seconds=_seconds(activity, now),
                 output=dict(activity.output) if isinstance(activity.output, dict) else {},
+                error=_error_of(activity),
             )
             for activity in found.value or ()
         )
@@ -136,6 +141,11 @@ def _seconds(activity: models.ActivityRun, now: dt.datetime) -> float:
     if activity.duration_in_ms:
         return activity.duration_in_ms / 1000
     return (now - activity.activity_run_start).total_seconds() if activity.activity_run_start else 0.0
+
+
+def _error_of(activity: models.ActivityRun) -> str:
+    error = activity.error
+    return f"{error.get('errorCode', '')} {error.get('message', '')}".strip() if isinstance(error, dict) else ""
 
 
 def _is_loopback(endpoint: str) -> bool:

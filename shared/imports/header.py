@@ -7,27 +7,13 @@ import csv
 import io
 from dataclasses import dataclass
 
+from shared.database.tables import CSV_COLUMNS
 from shared.imports.schemas import Kind
 
 # So much of a file is looked at.
 HEAD_BYTES = 64 * 1024
 
-COLUMNS: dict[Kind, tuple[str, ...]] = {
-    "products": (
-        "asin",
-        "title",
-        "imgUrl",
-        "productURL",
-        "stars",
-        "reviews",
-        "price",
-        "listPrice",
-        "category_id",
-        "isBestSeller",
-        "boughtInLastMonth",
-    ),
-    "categories": ("id", "category_name"),
-}
+COLUMNS: dict[Kind, tuple[str, ...]] = {"products": CSV_COLUMNS["products"], "categories": CSV_COLUMNS["categories"]}
 
 _SIGNATURES = {
     b"\x1f\x8b": "a gzip file",

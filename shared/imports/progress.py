@@ -16,6 +16,10 @@ _COPY_SHARE = 0.4
 _MERGING = 0.5
 
 
+# How Data Factory's error codes for a CSV file that is not one begin ("Troubleshoot the delimited text format").
+_UNREADABLE = "DelimitedText"
+
+
 def of_run(run: Run, record: Record, now: dt.datetime) -> dict[str, Any]:
     """The record's columns that follow the run: steps in seconds, rows so far, share, rows/s, seconds left."""
     copy = next((activity for activity in run.activities if "rowsCopied" in activity.output), None)
@@ -36,14 +40,12 @@ def end_without_merge(run: Run) -> dict[str, Any]:
     """The end of a run whose merge did not commit: nothing was loaded."""
     if run.status == "Cancelled":
         return {"status": "cancelled", "message": "Cancelled while it ran; nothing was loaded."}
-    failed = next((activity.name for activity in run.activities if activity.status == "Failed"), None)
-    match failed:
-        case "CopyToStaging":
-            message = "The file can't be read to its end (a quote that is never closed, or bytes that are not UTF-8)."
-        case "Merge":
-            message = "The merge failed; the log has Data Factory's reason under the run's id."
-        case _:
-            message = "The run ended without a merge; the log has Data Factory's reason under the run's id."
+    failed = next((activity for activity in run.activities if activity.status == "Failed"), None)
+    if failed and _UNREADABLE in failed.error:
+        message = "The file can't be read to its end (a quote that is never closed, or bytes that are not UTF-8)."
+    else:
+        where = f"in {failed.name}" if failed else "without a merge"
+        message = f"The run ended {where}; the log has Data Factory's reason under the run's id. Retry it."
     return {"status": "failed", "message": f"{message} Nothing was loaded."}
 
 

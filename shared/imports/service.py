@@ -3,9 +3,9 @@
     received ─▶ running ─▶ succeeded
        └▶ rejected └▶ failed | cancelled
 
-Each step looks at what is there (the record, the working copy, the run, the merge's outcome) and does the next thing, so a
-process may die between any two of them; `reconcile` goes on. Where two processes take the same step, the record's state
-decides which of them did.
+Each step looks at what is there (the record, the working copy, the run, the merge's outcome) and does the next thing,
+so a process may die between any two of them; `reconcile` goes on. Where two processes take the same step, the record's
+state decides which of them did.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ class ImportService:
             if run:
                 measured = progress.of_run(run, record, dt.datetime.now(dt.UTC))
                 await self._change(record.import_id, ["running"], measured)
-        # False means that Redis can't be told: then nobody reads stale pages from it for long, and the import has ended.
+        # Where Redis can't be told, the import has ended all the same: the drain goes on trying.
         await self._invalidations.drain()
         counts = {name: getattr(outcome, name) for name in _COUNTS}
         await self._end(record, ["running"], {"status": outcome.status, "message": outcome.message, **counts})
