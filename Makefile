@@ -52,4 +52,4 @@ lint: setup ## Style, types
 	$(BIN)/mypy
 
 test: setup ## The whole test suite
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
