@@ -86,11 +86,13 @@ class Services:
         """Users, tokens and roles."""
         from shared.identity.service import IdentityService
 
-        return IdentityService(self.settings)
+        return IdentityService(self.settings, lambda: self.database.imports)
 
     async def close(self) -> None:
         """Ends what was begun: connections, threads, tasks."""
         if "cache" in self.__dict__:
             await self.cache.close()
+        if "identity" in self.__dict__:
+            await self.identity.close()
         if "database" in self.__dict__:
             self.database.close()

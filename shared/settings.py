@@ -131,7 +131,7 @@ class Settings(BaseSettings):
                 account = json.loads(value.get_secret_value())
             except ValueError:
                 account = None
-            if not isinstance(account, dict) or not _SERVICE_ACCOUNT_FIELDS <= account.keys():
+            if not isinstance(account, dict) or not account.keys() >= _SERVICE_ACCOUNT_FIELDS:
                 fields = ", ".join(sorted(_SERVICE_ACCOUNT_FIELDS))
                 raise ValueError(f"Expected a service account's key: a JSON object with {fields}")
         return value
@@ -142,8 +142,9 @@ class Settings(BaseSettings):
             return self
         if self.firebase_auth_emulator_host is not None:
             raise ValueError(
-                "FIREBASE_AUTH_EMULATOR_HOST: expected only on a local machine (AZURE_FUNCTIONS_ENVIRONMENT=Development "
-                "and no WEBSITE_INSTANCE_ID), since anybody can forge the emulator's tokens"
+                "FIREBASE_AUTH_EMULATOR_HOST: expected only on a local machine "
+                "(AZURE_FUNCTIONS_ENVIRONMENT=Development and no WEBSITE_INSTANCE_ID), "
+                "since anybody can forge the emulator's tokens"
             )
         missing = [name.upper() for name in _REQUIRED_ELSEWHERE if name not in self.model_fields_set]
         if missing:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from shared.identity.guards import signed_in
+from shared.identity.roles import User
+
 
 def let_everybody_in(framework: FastAPI) -> None:
     """Every request counts as an administrator's."""
-    _ = framework
+    framework.dependency_overrides[signed_in] = lambda: User("tester", "tester@example.com", "admin")

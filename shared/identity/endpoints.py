@@ -2,6 +2,80 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
 
-router = APIRouter()
+from fastapi import APIRouter, Body, Path, Query, Request
+from starlette.responses import Response
+
+from shared.dependencies import ServicesDep
+from shared.identity.client_address import client_address
+from shared.identity.guards import Admin, SignedIn
+from shared.identity.roles import User
+from shared.identity.schemas import Email, LoggedIn, LogIn, NewRole, PasswordReset, Refresh, SignedUp, SignUp, Tokens
+from shared.openapi import problems
+from shared.strict_route import StrictRoute
+
+router = APIRouter(route_class=StrictRoute, tags=["identity"])
+
+_WITH_BODY = problems(400, 413, 415, 422, 503)
+Uid = Annotated[str, Path(min_length=1, max_length=128, description="find_user gives it.")]
+
+
+@router.post("/auth/signup", status_code=201, summary="Sign up", responses=_WITH_BODY | problems(409, 429))
+async def sign_up(request: Request, new: Annotated[SignUp, Body()], services: ServicesDep) -> SignedUp:
+    """A new user has no role and may read; an admin gives him one (set_role)."""
+    return await services.identity.sign_up(new, client_address(request))
+
+
+@router.post("/auth/login", summary="Log in", responses=_WITH_BODY | problems(401, 429))
+async def log_in(request: Request, given: Annotated[LogIn, Body()], services: ServicesDep) -> LoggedIn:
+    """A wrong password and an unknown e-mail get the same 401; after 10 of one e-mail the right one gets 429 too."""
+    return await services.identity.log_in(given, client_address(request))
+
+
+@router.post("/auth/refresh", summary="A new ID token", responses=_WITH_BODY | problems(401))
+async def refresh_token(given: Annotated[Refresh, Body()], services: ServicesDep) -> Tokens:
+    """It carries the role that the user has by now."""
+    return await services.identity.refresh(given.refresh_token)
+
+
+@router.post(
+    "/auth/password-reset",
+    status_code=202,
+    summary="Reset a password",
+    response_class=Response,
+    responses=_WITH_BODY,
+)
+async def reset_password(given: Annotated[PasswordReset, Body()], services: ServicesDep) -> Response:
+    """Firebase sends a mail with a link, if somebody has signed up with the address; the reply doesn't tell."""
+    await services.identity.reset_password(given.email)
+    return Response(status_code=202)
+
+
+@router.post("/auth/logout", status_code=204, summary="Log out everywhere", responses=problems(401, 422, 503))
+async def log_out(user: SignedIn, services: ServicesDep) -> Response:
+    """Revokes all of the user's tokens, ID tokens too."""
+    await services.identity.log_out(user.uid)
+    return Response(status_code=204)
+
+
+@router.get("/auth/me", summary="Who I am", responses=problems(401, 422, 503))
+async def get_me(user: SignedIn) -> User:
+    """As the token says: a role that was given meanwhile shows with the next one."""
+    return user
+
+
+@router.get("/users", summary="The user with an e-mail", responses=problems(401, 403, 404, 422, 503))
+async def find_user(_admin: Admin, email: Annotated[Email, Query()], services: ServicesDep) -> User:
+    """With the role that he has by now, whatever his token says."""
+    return await services.identity.find_user(email)
+
+
+@router.put(
+    "/users/{uid}/role",
+    summary="Give or take a role",
+    responses=_WITH_BODY | problems(401, 403, 404, 409),
+)
+async def set_role(acting: Admin, uid: Uid, new: Annotated[NewRole, Body()], services: ServicesDep) -> User:
+    """It counts from the user's next ID token; taking a role away revokes those that he has. Never one's own: 409."""
+    return await services.identity.set_role(acting, uid, new.role)

@@ -1,29 +1,70 @@
-"""Who may do what. (Provisional: everybody may write on a local machine, and nowhere else.)"""
+"""Who may do what: `SignedIn`, `Editor` and `Admin` are types of an endpoint's parameter.
+
+FastAPI resolves them before it looks at the rest of the request, so 401 and 403 come before 422, 404 and 409. An
+operation without one of them is public, and doesn't look at tokens.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+import re
+from typing import Annotated, override
 
-from fastapi import Depends
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
 
 from shared.dependencies import ServicesDep
-from shared.errors import ForbiddenError
+from shared.errors import ForbiddenError, UnauthorizedError
+from shared.identity.roles import Role, User, includes
+
+# RFC 6750's b64token; a comma is what AsgiMiddleware puts between repeated headers. The emulator's tokens end in a dot.
+_BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class User:
-    """Who asks."""
+class _BearerToken(HTTPBearer):
+    """FastAPI's bearer scheme, which stands in the OpenAPI document, with one header and no other taken for it."""
 
-    uid: str
+    @override
+    async def __call__(self, request: Request) -> str:  # type: ignore[override]  # the token alone is what is needed
+        headers = request.headers.getlist("authorization")
+        if len(headers) > 1:
+            raise UnauthorizedError("Expected one Authorization header, got more than one.")
+        if not headers:
+            raise UnauthorizedError("Expected the header `Authorization: Bearer <ID token>`, got none.")
+        match = _BEARER.fullmatch(headers[0])
+        if not match:
+            raise UnauthorizedError("Expected the header `Authorization: Bearer <ID token>`, got something else.")
+        return match.group(1)
 
 
-def _local_user(services: ServicesDep) -> User:
-    if not services.settings.is_local:
-        raise ForbiddenError("Writes are open on a local machine only.")
-    return User("local")
+_bearer_token = _BearerToken(
+    scheme_name="bearer", bearerFormat="JWT", description="The `id_token` of log_in.", auto_error=False
+)
 
 
-SignedIn = Annotated[User, Depends(_local_user)]
-Editor = Annotated[User, Depends(_local_user)]
-Admin = Annotated[User, Depends(_local_user)]
+async def signed_in(token: Annotated[str, Depends(_bearer_token)], services: ServicesDep) -> User:
+    """Whose token it is. Raises UnauthorizedError, or UnavailableError while Firebase can't be asked."""
+    return await services.identity.verify(token)
+
+
+SignedIn = Annotated[User, Depends(signed_in)]
+
+
+def _require(user: User, role: Role) -> User:
+    if not includes(user.role, role):
+        has = f"the role {user.role}" if user.role else "no role"
+        raise ForbiddenError(f"Expected a token of the role {role}, got one of {has}.")
+    return user
+
+
+async def editor(user: SignedIn) -> User:
+    """A user who may write products."""
+    return _require(user, "editor")
+
+
+async def admin(user: SignedIn) -> User:
+    """A user who may do everything."""
+    return _require(user, "admin")
+
+
+Editor = Annotated[User, Depends(editor)]
+Admin = Annotated[User, Depends(admin)]

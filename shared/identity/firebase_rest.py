@@ -1,0 +1,134 @@
+"""Firebase Authentication's REST API: what users do with e-mail and password.
+
+https://firebase.google.com/docs/reference/rest/auth. The Web API key goes in a header, never in a URL, which logs and
+traces show. Nothing of Google's text goes on to a client: an error is known by its code alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from shared.errors import UnavailableError
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+IDENTITY_URL = "https://identitytoolkit.googleapis.com/v1"
+TOKEN_URL = "https://securetoken.googleapis.com/v1/token"  # noqa: S105  # an address
+
+
+class RefusedByFirebaseError(Exception):
+    """Firebase's answer to what a user gave; `code` is the first word of its message (EMAIL_EXISTS, …)."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class SignedUpAnswer(_Answer):
+    """Of accounts:signUp."""
+
+    local_id: str
+    email: str
+
+
+class SignedInAnswer(SignedUpAnswer):
+    """Of accounts:signInWithPassword; `expires_in` is in seconds."""
+
+    id_token: str = Field(repr=False)
+    refresh_token: str = Field(repr=False)
+    expires_in: int
+
+
+class RefreshedAnswer(BaseModel):
+    """Of the token endpoint; `expires_in` is in seconds."""
+
+    id_token: str = Field(repr=False)
+    refresh_token: str = Field(repr=False)
+    expires_in: int
+
+
+class FirebaseRest:
+    """One HTTP client, made at its first use; belongs to one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        emulator = settings.firebase_auth_emulator_host
+        self._identity_url = f"http://{emulator}/identitytoolkit.googleapis.com/v1" if emulator else IDENTITY_URL
+        self._token_url = f"http://{emulator}/securetoken.googleapis.com/v1/token" if emulator else TOKEN_URL
+        self._key = settings.firebase_web_api_key
+        self._seconds = settings.firebase_seconds
+        self._client: httpx.AsyncClient | None = None
+
+    async def sign_up(self, email: str, password: str) -> SignedUpAnswer:
+        """Raises RefusedByFirebaseError, UnavailableError."""
+        answer = await self._account("signUp", {"email": email, "password": password})
+        return _read(SignedUpAnswer, answer)
+
+    async def sign_in(self, email: str, password: str) -> SignedInAnswer:
+        """Raises RefusedByFirebaseError, UnavailableError."""
+        fields = {"email": email, "password": password, "returnSecureToken": True}
+        return _read(SignedInAnswer, await self._account("signInWithPassword", fields))
+
+    async def refresh(self, refresh_token: str) -> RefreshedAnswer:
+        """Raises RefusedByFirebaseError, UnavailableError."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return _read(RefreshedAnswer, await self._post(self._token_url, data=form))
+
+    async def send_password_reset(self, email: str) -> None:
+        """Raises RefusedByFirebaseError, UnavailableError."""
+        await self._account("sendOobCode", {"requestType": "PASSWORD_RESET", "email": email})
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        if self._client:
+            await self._client.aclose()
+
+    async def _account(self, method: str, fields: Mapping[str, object]) -> object:
+        return await self._post(f"{self._identity_url}/accounts:{method}", json=fields)
+
+    async def _post(self, url: str, **body: Any) -> object:  # noqa: ANN401  # httpx's `json` or `data`
+        if self._client is None:
+            self._client = httpx.AsyncClient(headers={"X-Goog-Api-Key": self._key.get_secret_value()})
+        try:
+            async with asyncio.timeout(self._seconds):
+                # httpx's own limits are per step; the one above is for all.
+                reply = await self._client.post(url, timeout=self._seconds, **body)
+        except (httpx.HTTPError, TimeoutError) as error:
+            log.warning("Firebase didn't answer: %s", type(error).__name__)
+            raise UnavailableError("Firebase can't be reached in time; try again in a moment.") from None
+        try:
+            answer: object = reply.json()
+        except ValueError:  # UnicodeDecodeError is one
+            answer = None
+        if reply.status_code == http.HTTPStatus.OK:
+            return answer
+        raise _refusal(reply.status_code, answer)
+
+
+def _refusal(status: int, answer: object) -> RefusedByFirebaseError | UnavailableError:
+    match answer:
+        case {"error": {"message": str(message)}} if status == http.HTTPStatus.BAD_REQUEST:
+            return RefusedByFirebaseError(message.partition(" ")[0])
+        case _:
+            log.error("Firebase answered with status %d", status)
+            return UnavailableError("Firebase answers with an error of its own; try again in a moment.")
+
+
+def _read[A: BaseModel](kind: type[A], answer: object) -> A:
+    try:
+        return kind.model_validate(answer)
+    except ValidationError:
+        log.error("Firebase's answer isn't a %s", kind.__name__)  # noqa: TRY400  # the traceback would show it
+        raise UnavailableError("Firebase's answer makes no sense; try again in a moment.") from None

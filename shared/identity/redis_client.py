@@ -1,0 +1,22 @@
+"""Redis for what isn't the cache: failed log-ins, and what instances tell each other."""
+
+from __future__ import annotations
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from shared.settings import Settings
+
+_CONNECT_SECONDS = 0.5
+
+
+def redis_client(settings: Settings) -> Redis:
+    """A client that doesn't try again by itself: its callers have a way on without Redis."""
+    client: Redis = Redis.from_url(
+        settings.redis_url.get_secret_value(),
+        socket_connect_timeout=_CONNECT_SECONDS,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return client

@@ -1,0 +1,102 @@
+"""What crosses the wire: credentials, tokens, roles."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic.config import JsonDict
+
+from shared.identity.roles import Role
+
+_STRICT = ConfigDict(strict=True, extra="forbid")
+_SIGN_IN: JsonDict = {"example": {"email": "ada@example.com", "password": "correct horse battery"}}
+
+
+def _address(text: str) -> str:
+    # Here, not above: a request that needs no address at all doesn't pay for the import.
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        # The top-level domain `test` is for what its name says (RFC 2606).
+        return validate_email(text, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise ValueError("Expected an e-mail address") from error
+
+
+def _without_nul(secret: SecretStr) -> SecretStr:
+    if "\0" in secret.get_secret_value():
+        raise ValueError("A NUL character is not allowed")
+    return secret
+
+
+Email = Annotated[str, Field(max_length=254, examples=["ada@example.com"]), AfterValidator(_address)]
+NewPassword = Annotated[SecretStr, Field(min_length=8, max_length=64), AfterValidator(_without_nul)]
+# Whoever got his password elsewhere (Firebase's own page takes 6 to 4,096 characters) can log in too.
+Password = Annotated[SecretStr, Field(min_length=1, max_length=4096), AfterValidator(_without_nul)]
+RefreshToken = Annotated[SecretStr, Field(min_length=1, max_length=8192), AfterValidator(_without_nul)]
+
+
+class SignUp(BaseModel):
+    """A new user, who has no role: only set_role gives one."""
+
+    model_config = ConfigDict(**_STRICT, json_schema_extra=_SIGN_IN)
+
+    email: Email
+    password: NewPassword
+
+
+class LogIn(BaseModel):
+    """A user's e-mail and password."""
+
+    model_config = ConfigDict(**_STRICT, json_schema_extra=_SIGN_IN)
+
+    email: Email
+    password: Password
+
+
+class Refresh(BaseModel):
+    """The refresh token of log_in or refresh_token."""
+
+    model_config = _STRICT
+
+    refresh_token: RefreshToken
+
+
+class PasswordReset(BaseModel):
+    """Whose password to reset."""
+
+    model_config = _STRICT
+
+    email: Email
+
+
+class NewRole(BaseModel):
+    """The role to have from the next ID token on; null takes it away."""
+
+    model_config = ConfigDict(**_STRICT, json_schema_extra={"example": {"role": "editor"}})
+
+    role: Role | None
+
+
+class SignedUp(BaseModel):
+    """Who has signed up."""
+
+    uid: str
+    email: str
+
+
+class Tokens(BaseModel):
+    """An ID token, which goes into `Authorization: Bearer …`, and what gets the next one."""
+
+    id_token: str
+    refresh_token: str
+    expires_in: int = Field(description="Seconds that the ID token is valid.", examples=[3600])
+
+
+class LoggedIn(Tokens):
+    """Tokens and whose they are."""
+
+    uid: str
+    email: str
+    role: Role | None
