@@ -47,12 +47,12 @@ KINDS = {
         "merge_products.sql",
         products_staging.name,
         tuple(products_staging.c.keys())[2:],
-        "SELECT count(*) FILTER (WHERE product_id IS NULL), count(product_id) FROM [import].pending",
+        "SELECT count(*) FILTER (WHERE product_id IS NULL), count(product_id) FROM temp.pending",
     ),
     "import.merge_categories": Kind(
         "merge_categories.sql",
         categories_staging.name,
         tuple(categories_staging.c.keys())[2:],
-        "SELECT count(*) FILTER (WHERE known_id IS NULL), count(known_id) FROM [import].pending",
+        "SELECT count(*) FILTER (WHERE known_id IS NULL), count(known_id) FROM temp.pending",
     ),
 }

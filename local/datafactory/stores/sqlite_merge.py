@@ -11,6 +11,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -21,6 +22,7 @@ from local.datafactory.stores.merge_kinds import KINDS, Kind
 from local.datafactory.stores.merge_outcome import Counts, ImportRecord, Outcome
 from local.datafactory.stores.sqlite_bulk import BulkWrite
 from local.datafactory.stores.sqlite_import_store import ImportStore
+from local.datafactory.stores.sqlite_judge import judge
 from shared.catalog import scopes
 from shared.database import sqlite
 from shared.database.tables import IMPORT_SCHEMA
@@ -30,14 +32,14 @@ _BUCKETS = 1024
 _LOCK_TURN_SECONDS = 1.0
 _PRAGMAS = (
     "main.cache_size = -65536",
-    f"[{IMPORT_SCHEMA}].cache_size = -16384",
-    f"[{IMPORT_SCHEMA}].journal_mode = OFF",
-    f"[{IMPORT_SCHEMA}].synchronous = OFF",
     "synchronous = NORMAL",
-    # On top of the thread that calls: sorting for one index goes on while the next rows are read.
-    "threads = 2",
-    # A file: what is sorted may be larger than memory should be.
+    # Beside the thread that calls: an index is sorted while the next rows are read.
+    "threads = 1",
+    # Files: what is sorted, and what is found in the staging rows, may be larger than memory should be.
     "temp_store = FILE",
+    "temp.journal_mode = OFF",
+    # What is freed need not be overwritten: whoever can read the file can read the catalogue.
+    "secure_delete = OFF",
     "foreign_keys = OFF",
 )
 
@@ -54,20 +56,15 @@ def merge(url: sa.URL, kind: Kind, import_id: str, run_id: str, rows_skipped: in
         connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(file)])
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-        connection.create_function("quoted", 1, quoted, deterministic=True)
         with ImportStore(url) as imports, stop.on_request(connection.interrupt):
-            return _Merge(connection, imports, kind, import_id, rows_skipped, stop).run().as_row(import_id)
-
-
-def quoted(text: str) -> str:
-    """A value as a reason shows it: in quotes, cut at 60 characters."""
-    return f'"{text[:60]}…"' if len(text) > 60 else f'"{text}"'  # noqa: PLR2004  # said above
+            return _Merge(connection, file, imports, kind, import_id, rows_skipped, stop).run().as_row(import_id)
 
 
 class _Merge:
     def __init__(
         self,
         connection: sqlite3.Connection,
+        staging_file: Path,
         imports: ImportStore,
         kind: Kind,
         import_id: str,
@@ -75,6 +72,7 @@ class _Merge:
         stop: Stop,
     ) -> None:
         self._connection = connection
+        self._staging_file = staging_file
         self._imports = imports
         self._kind = kind
         self._import_id = import_id
@@ -87,8 +85,8 @@ class _Merge:
         if early := self._decided_before(record):
             return early
         with self._interruptible():
-            self._section("1 judge")
-            self._section("2 supersede")
+            judge(self._connection, self._staging_file, self._kind, self._stop)
+            self._section("4 incoming")
         with self._locked():
             # Read again: between then and the lock another run may have merged, or somebody may have cancelled.
             record = self._imports.record(self._import_id)
@@ -134,7 +132,7 @@ class _Merge:
 
     def _merged(self, record: ImportRecord) -> Outcome:
         staged = self._count(f"SELECT count(*) FROM [{IMPORT_SCHEMA}].{self._kind.staging}")
-        rejected = self._count(f"SELECT count(*) FROM [{IMPORT_SCHEMA}].rejected") + self._rows_skipped
+        rejected = self._count(f"SELECT count(*) FROM temp.rejected") + self._rows_skipped
         read = staged + self._rows_skipped
         if rejected > record.max_reject_share * read:
             outcome = Outcome.too_many_rejects(read, rejected, record.max_reject_share)
@@ -150,26 +148,26 @@ class _Merge:
         return outcome
 
     def _write_rows(self, read: int, rejected: int) -> Counts:
-        self._section("3 compare")
+        self._section("5 compare")
         new, changed = self._connection.execute(self._kind.count_pending).fetchone()
         if new or changed:
-            self._section("4 update")
+            self._section("6 update")
             self._insert(new, changed)
-        superseded = self._count(f"SELECT count(*) FROM [{IMPORT_SCHEMA}].superseded")
+        superseded = self._count(f"SELECT count(*) FROM temp.superseded")
         return Counts(read, new, changed, read - rejected - superseded - new - changed, superseded, rejected)
 
     def _insert(self, new: int, changed: int) -> None:
         stale: set[str] = set()
         if self._kind is KINDS["import.merge_products"]:
             with BulkWrite(self._connection, new) as bulk:
-                self._section("5 insert")
-                bulk.restore(lambda last_id: self._section("6 words", last_product_id=last_id))
-            counted = self._section("7 count")
+                self._section("7 insert")
+                bulk.restore(lambda last_id: self._section("8 words", last_product_id=last_id))
+            counted = self._section("9 count")
             stale = {scopes.CATALOG, *self._category_scopes(), *self._product_scopes()}
             if counted:
                 stale.add(scopes.CATEGORIES)
         else:
-            self._section("5 insert")
+            self._section("7 insert")
             stale = {scopes.CATEGORIES}
         self._connection.executemany(
             "INSERT INTO main.cache_invalidations (scope, created_at) VALUES (?, ?)",
@@ -177,13 +175,13 @@ class _Merge:
         )
 
     def _category_scopes(self) -> Iterator[str]:
-        for (category_id,) in self._connection.execute(f"SELECT category_id FROM [{IMPORT_SCHEMA}].touched"):
+        for (category_id,) in self._connection.execute(f"SELECT category_id FROM temp.touched"):
             yield scopes.category(category_id)
 
     def _product_scopes(self) -> set[str]:
         found: set[str] = set()
         changed = self._connection.execute(
-            f"SELECT asin FROM [{IMPORT_SCHEMA}].pending JOIN [{IMPORT_SCHEMA}].products_staging USING (row_no)"
+            f"SELECT asin FROM temp.pending JOIN [{IMPORT_SCHEMA}].products_staging USING (row_no)"
         )
         for (asin,) in changed:
             found.add(scopes.product(asin))
@@ -195,7 +193,7 @@ class _Merge:
         """Row number, reason and fields of each rejected row, in the file's order."""
         fields = ", ".join(f"[{field}]" for field in self._kind.fields)
         rows = self._connection.execute(
-            f"SELECT row_no, reason, {fields} FROM [{IMPORT_SCHEMA}].rejected"
+            f"SELECT row_no, reason, {fields} FROM temp.rejected"
             f" JOIN [{IMPORT_SCHEMA}].{self._kind.staging} USING (row_no) ORDER BY row_no"
         )
         for row_no, reason, *values in rows:
