@@ -11,7 +11,7 @@ SEED ?= 1
 OUT ?= .local/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services clean data lint test
+.PHONY: help setup run services clean data lint test image-check
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -53,3 +53,6 @@ lint: setup ## Style, types
 
 test: setup ## The whole test suite
 	$(BIN)/pytest -n auto --dist loadfile
+
+image-check: setup ## The Dockerfile: linted, and built and tried where buildah is installed (as root)
+	@infra/image/check.sh

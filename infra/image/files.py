@@ -1,0 +1,74 @@
+"""`python -m infra.image.files FOLDER`: compares what an image has in its app folder with what it should have.
+
+It should have: host.json, function_app.py, shared/ as git knows it (each with its bytecode), and packages of
+requirements.txt alone.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from importlib.metadata import distributions
+from pathlib import Path
+
+_PACKAGES = ".python_packages/lib/site-packages"
+_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
+
+
+def main(app: Path) -> None:
+    """Prints what differs and ends with 1, or prints how much was compared."""
+    own = set(own_files(app))
+    intended = set(intended_files())
+    packages = dict(installed(app / _PACKAGES))
+    locked = dict(locked_packages(Path("requirements.txt").read_text()))
+    # A lock for all platforms names some that Linux doesn't need.
+    findings = [
+        *(f"not meant to be in the image: {name}" for name in sorted(own - intended)),
+        *(f"missing in the image: {name}" for name in sorted(intended - own)),
+        *(f"package not in the lock: {name} {version}" for name, version in sorted(packages.items() - locked.items())),
+    ]
+    if findings:
+        sys.exit("\n".join(findings))
+    print(f"Files: {len(own)} of the app and {len(packages)} packages, as intended.")
+
+
+def own_files(app: Path) -> Iterable[str]:
+    """Files in the image but for the packages; bytecode counts as its source's."""
+    for path in app.rglob("*"):
+        name = path.relative_to(app).as_posix()
+        if path.is_file() and not name.startswith(_PACKAGES) and path.suffix != ".pyc":
+            yield name
+
+
+def intended_files() -> Iterable[str]:
+    """What git tracks, or would (a new file), of the folders and files that the Dockerfile copies."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "host.json", "function_app.py", "shared"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return (name for name in listed.stdout.splitlines() if Path(name).exists())
+
+
+def installed(site_packages: Path) -> Iterable[tuple[str, str]]:
+    """Names and versions of the packages in a folder."""
+    for distribution in distributions(path=[str(site_packages)]):
+        yield _normalised(distribution.name), distribution.version
+
+
+def locked_packages(requirements: str) -> Iterable[tuple[str, str]]:
+    """Names and versions that a lock file pins."""
+    for name, version in _REQUIREMENT.findall(requirements):
+        yield _normalised(name), version
+
+
+def _normalised(name: str) -> str:
+    """A package's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
