@@ -8,9 +8,8 @@ import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from local.datafactory.json_values import Json
 
@@ -146,7 +145,7 @@ class RunRecords:
     def with_status(self, *statuses: RunStatus) -> list[PipelineRun]:
         """The runs of these statuses."""
         marks = ", ".join("?" * len(statuses))
-        return self._runs(f"WHERE status IN ({marks})", *statuses)  # noqa: S608  # question marks
+        return self._runs(f"WHERE status IN ({marks})", *statuses)  # question marks
 
     def updated_between(self, after: str, before: str) -> list[PipelineRun]:
         """The runs whose last change lies in the window, its ends included."""
@@ -181,10 +180,7 @@ class RunRecords:
             " activity_run_end, output, error FROM activity_runs WHERE run_id = ? ORDER BY sequence",
             run_id,
         )
-        return [
-            self._live.get(row[4]) or ActivityRun(*row[:7], output=json.loads(row[7]), error=json.loads(row[8]))
-            for row in rows
-        ]
+        return [self._live.get(row[4]) or _activity_of(*row) for row in rows]
 
     def _save(self, activity: ActivityRun) -> None:
         self._execute(
@@ -205,12 +201,17 @@ class RunRecords:
 
     def _runs(self, where: str, *values: str) -> list[PipelineRun]:
         rows = self._execute(
-            "SELECT run_id, pipeline_name, parameters, status, run_start, message, starts, last_updated, run_end"  # noqa: S608  # conditions of this class
+            "SELECT run_id, pipeline_name, parameters, status, run_start, message, starts, last_updated, run_end"
             f" FROM pipeline_runs {where} ORDER BY sequence",
             *values,
         )
         return [PipelineRun(row[0], row[1], json.loads(row[2]), *row[3:]) for row in rows]
 
-    def _execute(self, statement: str, *values: str | int | None) -> Iterable[tuple[str, ...]]:
+    def _execute(self, statement: str, *values: str | int | None) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
+
+
+def _activity_of(*columns: Any) -> ActivityRun:  # noqa: ANN401  # a row's columns
+    *values, output, error = columns
+    return ActivityRun(*values, output=json.loads(output), error=json.loads(error))

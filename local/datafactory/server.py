@@ -72,16 +72,19 @@ class ArmError(Exception):
 def create_app(factory: Factory) -> Starlette:
     """The API of one factory, whatever subscription, group and name a client calls it by."""
 
+    async def handle(request: Request) -> Response:
+        if request.query_params.get("api-version") != _API_VERSION:
+            raise ArmError(400, "InvalidApiVersionParameter", f"The api-version expected is '{_API_VERSION}'.")
+        body = await _body_of(request)
+        for (method, pattern), handler in _ROUTES.items():
+            match = pattern.fullmatch(request.url.path)
+            if match and method == request.method:
+                return await run_in_threadpool(handler, factory, match, body)
+        raise ArmError(404, "InvalidResourceType", f"There is nothing at {request.method} {request.url.path}.")
+
     async def answer(request: Request) -> Response:
         try:
-            if request.query_params.get("api-version") != _API_VERSION:
-                raise ArmError(400, "InvalidApiVersionParameter", f"The api-version expected is '{_API_VERSION}'.")
-            body = await _body_of(request)
-            for (method, pattern), handler in _ROUTES.items():
-                match = pattern.fullmatch(request.url.path)
-                if match and method == request.method:
-                    return await run_in_threadpool(handler, factory, match, body)
-            raise ArmError(404, "InvalidResourceType", f"There is nothing at {request.method} {request.url.path}.")
+            return await handle(request)
         except ArmError as error:
             content = {"error": {"code": error.code, "message": str(error)}}
             return JSONResponse(content, error.status)

@@ -31,7 +31,7 @@ class SessionLog:
         self._source = source
         self._width = width
         self._file = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115  # closed by __exit__
-        self._text = io.TextIOWrapper(self._file, encoding="utf-8", newline="", write_through=True)  # type: ignore[type-var]  # it is an IO[bytes]
+        self._text = io.TextIOWrapper(self._file, encoding="utf-8", newline="", write_through=True)
         self._writer = csv.writer(self._text, lineterminator="\n")
         self._writer.writerow(_COLUMNS)
         self.rows = 0

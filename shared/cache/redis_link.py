@@ -128,7 +128,7 @@ class RedisLink:
 
     async def _converse(self, batch: Sequence[_Waiting]) -> None:
         if not self._connection.is_connected:
-            await self._connection.connect()
+            await self._connection.connect()  # type: ignore[no-untyped-call]  # untyped in redis-py
         questions: dict[tuple[Command, ...], list[_Waiting]] = {}
         for waiting in batch:
             # Only look-ups are asked once for all; the second of two equal writes is not the first.

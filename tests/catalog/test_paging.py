@@ -141,10 +141,16 @@ def test_the_last_page_has_no_cursor_also_when_it_is_full(api: httpx.Client, pro
 
 @pytest.mark.usefixtures("products")
 def test_a_cursor_serves_its_own_list_only(api: httpx.Client) -> None:
-    first = {"sort": "price", "min_price": "1.0", "limit": 5}
+    first: dict[str, Any] = {"sort": "price", "min_price": "1.0", "limit": 5}
     cursor = api.get("/api/products", params=first).json()["next_cursor"]
-    same = [{"limit": 9}, {"include_total": "true"}, {"min_price": "1"}, {"min_price": "1.00"}]
-    other = [{"sort": "-price"}, {"min_price": "1.01"}, {"category_id": 1}, {"best_seller": "true"}, {"q": "toy"}]
+    same: list[dict[str, Any]] = [{"limit": 9}, {"include_total": "true"}, {"min_price": "1"}, {"min_price": "1.00"}]
+    other: list[dict[str, Any]] = [
+        {"sort": "-price"},
+        {"min_price": "1.01"},
+        {"category_id": 1},
+        {"best_seller": "true"},
+        {"q": "toy"},
+    ]
     for change in same:
         assert api.get("/api/products", params={**first, "cursor": cursor, **change}).status_code == 200
     for change in other:

@@ -35,28 +35,25 @@ def assert_problem(reply: httpx.Response, status: int, path: str) -> dict[str, A
     return problem
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        *[("asin", value) for value in ("b000000001", "B00000001", "B0000000011", "B00000000é", "", 1234567890, None)],
-        *[("title", value) for value in ("", "x" * 1001, 5, None, True, "a\0b", ["x"])],
-        *[
-            ("image_url", value)
-            for value in ("", "ftp://x", "x" * 10, "http://", "https://x y", "http://" + "x" * 1994)
-        ],
-        *[("product_url", value) for value in (7, "javascript:alert(1)", "http://a\0b")],
-        *[("stars", value) for value in (-0.01, 5.01, 4.555, "4.5", True)],
-        *[("price", value) for value in (-1, 100_000_000, 0.001, 1.005, "1", True, [], {})],
-        *[("list_price", value) for value in (99_999_999.995, False)],
-        *[("reviews", value) for value in (-1, 2_147_483_648, 1.5, 1.0, "1", True, None, 10**40)],
-        *[("category_id", value) for value in (0, -1, 2_147_483_648, 1.5, "1", True, None)],
-        *[("is_best_seller", value) for value in (1, 0, "true", None)],
-        *[("bought_in_last_month", value) for value in (-1, "50")],
-        ("created_at", "2026-01-01T00:00:00.000000Z"),
-        ("updated_at", "2026-01-01T00:00:00.000000Z"),
-        ("role", "admin"),
-    ],
-)
+BAD_FIELDS: list[tuple[str, Any]] = [
+    *[("asin", value) for value in ("b000000001", "B00000001", "B0000000011", "B00000000é", "", 1234567890, None)],
+    *[("title", value) for value in ("", "x" * 1001, 5, None, True, "a\0b", ["x"])],
+    *[("image_url", value) for value in ("", "ftp://x", "x" * 10, "http://", "https://x y", "http://" + "x" * 1994)],
+    *[("product_url", value) for value in (7, "javascript:alert(1)", "http://a\0b")],
+    *[("stars", value) for value in (-0.01, 5.01, 4.555, "4.5", True)],
+    *[("price", value) for value in (-1, 100_000_000, 0.001, 1.005, "1", True, [], {})],
+    *[("list_price", value) for value in (99_999_999.995, False)],
+    *[("reviews", value) for value in (-1, 2_147_483_648, 1.5, 1.0, "1", True, None, 10**40)],
+    *[("category_id", value) for value in (0, -1, 2_147_483_648, 1.5, "1", True, None)],
+    *[("is_best_seller", value) for value in (1, 0, "true", None)],
+    *[("bought_in_last_month", value) for value in (-1, "50")],
+    ("created_at", "2026-01-01T00:00:00.000000Z"),
+    ("updated_at", "2026-01-01T00:00:00.000000Z"),
+    ("role", "admin"),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), BAD_FIELDS)
 def test_a_bad_field_is_named(api: httpx.Client, field: str, value: Any) -> None:
     problem = assert_problem(api.post("/api/products", json={**GOOD, field: value}), 422, "/api/products")
     assert [error["loc"] for error in problem["errors"]] == [["body", field]]
@@ -113,7 +110,8 @@ def test_a_body_beyond_one_mebibyte_is_refused(api: httpx.Client, *, declared: b
     ("query", "field"),
     [
         ("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("limit=", "limit"), ("limit=1.0", "limit"),
-        ("limit=%C2%B2", "limit"), ("limit=1_0", "limit"), ("limit=5&limit=5", "limit"), ("category_id=0", "category_id"),
+        ("limit=%C2%B2", "limit"), ("limit=1_0", "limit"), ("limit=5&limit=5", "limit"),
+        ("category_id=0", "category_id"),
         ("category_id=2147483648", "category_id"), ("min_price=-1", "min_price"), ("min_price=1.005", "min_price"),
         ("max_price=1e3", "max_price"), ("max_price=NaN", "max_price"), ("max_price=100000000", "max_price"),
         ("min_stars=5.01", "min_stars"), ("best_seller=1", "best_seller"), ("best_seller=True", "best_seller"),

@@ -23,7 +23,7 @@ def without_schema(metadata: sa.MetaData) -> sa.MetaData:
     """SQLite has a file of its own in place of the schema."""
     copy = sa.MetaData(naming_convention=metadata.naming_convention)
     for table in metadata.tables.values():
-        table.to_metadata(copy, schema=None)
+        table.to_metadata(copy, schema=None)  # type: ignore[arg-type]  # None is documented
     return copy
 
 

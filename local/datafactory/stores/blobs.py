@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Iterator
@@ -43,10 +44,8 @@ class BlobStore:
         """Writes a blob whole; makes the container where it is missing. Raises ActivityFailedError."""
         try:
             client = self._service.get_container_client(container)
-            try:
+            with contextlib.suppress(ResourceExistsError):
                 client.create_container()
-            except ResourceExistsError:
-                pass
             client.upload_blob(name, content, overwrite=True)
         except AzureError as error:
             raise ActivityFailedError(

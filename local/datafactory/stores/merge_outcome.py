@@ -51,7 +51,8 @@ class Outcome:
     @classmethod
     def too_many_rejects(cls, read: int, rejected: int, share: float) -> Outcome:
         """Refused whole: more bad rows than IMPORT_MAX_REJECT_SHARE allows."""
-        message = f"{rejected:,} of {read:,} rows were rejected, more than the allowed share of {share * 100:g} %; nothing was loaded."
+        allowed = f"more than the allowed share of {share * 100:g} %"
+        message = f"{rejected:,} of {read:,} rows were rejected, {allowed}; nothing was loaded."
         return cls("failed", message, Counts(read=read, rejected=rejected))
 
     @classmethod

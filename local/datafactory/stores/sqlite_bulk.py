@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from typing import Self
 
 # Below this many, and below this share of the products, keeping the indexes as rows come is the faster way.
 _FEWEST_ROWS = 20_000
@@ -28,7 +29,7 @@ class BulkWrite:
         self._worth_it = new >= _FEWEST_ROWS and new >= present * _SMALLEST_SHARE
         self._definitions: list[str] = []
 
-    def __enter__(self) -> BulkWrite:
+    def __enter__(self) -> Self:
         if self._worth_it:
             parts = self._connection.execute(
                 "SELECT type, name, sql FROM main.sqlite_schema"

@@ -44,7 +44,9 @@ _PRAGMAS = (
 )
 
 
-def merge(url: sa.URL, kind: Kind, import_id: str, run_id: str, rows_skipped: int, stop: Stop) -> dict[str, Json]:
+def merge(  # noqa: PLR0913, PLR0917  # the procedure's parameters, where its database is, and how it is told to stop
+    url: sa.URL, kind: Kind, import_id: str, run_id: str, rows_skipped: int, stop: Stop
+) -> dict[str, Json]:
     """Merges a run's staging rows into the catalogue; gives the outcome as the procedure's one row.
 
     Raises StoppedError when told to stop: nothing is changed then.
@@ -61,7 +63,7 @@ def merge(url: sa.URL, kind: Kind, import_id: str, run_id: str, rows_skipped: in
 
 
 class _Merge:
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # as merge
         self,
         connection: sqlite3.Connection,
         staging_file: Path,
@@ -132,7 +134,7 @@ class _Merge:
 
     def _merged(self, record: ImportRecord) -> Outcome:
         staged = self._count(f"SELECT count(*) FROM [{IMPORT_SCHEMA}].{self._kind.staging}")
-        rejected = self._count(f"SELECT count(*) FROM temp.rejected") + self._rows_skipped
+        rejected = self._count("SELECT count(*) FROM temp.rejected") + self._rows_skipped
         read = staged + self._rows_skipped
         if rejected > record.max_reject_share * read:
             outcome = Outcome.too_many_rejects(read, rejected, record.max_reject_share)
@@ -152,12 +154,11 @@ class _Merge:
         new, changed = self._connection.execute(self._kind.count_pending).fetchone()
         if new or changed:
             self._section("6 update")
-            self._insert(new, changed)
-        superseded = self._count(f"SELECT count(*) FROM temp.superseded")
+            self._insert(new)
+        superseded = self._count("SELECT count(*) FROM temp.superseded")
         return Counts(read, new, changed, read - rejected - superseded - new - changed, superseded, rejected)
 
-    def _insert(self, new: int, changed: int) -> None:
-        stale: set[str] = set()
+    def _insert(self, new: int) -> None:
         if self._kind is KINDS["import.merge_products"]:
             with BulkWrite(self._connection, new) as bulk:
                 self._section("7 insert")
@@ -175,7 +176,7 @@ class _Merge:
         )
 
     def _category_scopes(self) -> Iterator[str]:
-        for (category_id,) in self._connection.execute(f"SELECT category_id FROM temp.touched"):
+        for (category_id,) in self._connection.execute("SELECT category_id FROM temp.touched"):
             yield scopes.category(category_id)
 
     def _product_scopes(self) -> set[str]:
