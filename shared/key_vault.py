@@ -22,7 +22,7 @@ from pydantic_settings import AzureKeyVaultSettingsSource
 from pydantic_settings.sources.providers.azure import AzureKeyVaultMapping
 
 from shared.identity.azure_credential import credential_of
-from shared.settings import SettingsError
+from shared.settings import REQUIRED_ELSEWHERE, SettingsError
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
@@ -60,7 +60,7 @@ class _Secrets(AzureKeyVaultMapping):
         try:
             return super()._load_remote()
         except AzureError as error:
-            raise _refusal(f"The secrets of {self._secret_client.vault_url}", error) from None
+            raise _refusal(f"{_lacking()}: the secrets of {self._secret_client.vault_url}", error) from None
 
     @override
     def __getitem__(self, key: str) -> str | None:
@@ -89,6 +89,10 @@ class KeyVaultSource(AzureKeyVaultSettingsSource):
         return (None, field_name, False) if known else super().get_field_value(field, field_name)
 
 
+def _lacking() -> str:
+    return ", ".join(name.upper() for name in REQUIRED_ELSEWHERE if name.upper() not in os.environ) or "KEY_VAULT_URL"
+
+
 def _refusal(what: str, error: AzureError) -> SettingsError:
     """In our words: Azure's text may hold what was sent."""
     match error:
@@ -107,4 +111,3 @@ def _refusal(what: str, error: AzureError) -> SettingsError:
         case _:
             why = "the vault's answer can't be used"
     return SettingsError(f"{what} can't be read: {why}.")
-

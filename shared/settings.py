@@ -8,20 +8,23 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 from typing import Annotated, Literal, Self, override
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 # What a machine of one's own has defaults for, and any other place must be given.
-_REQUIRED_ELSEWHERE = ("firebase_project_id", "firebase_web_api_key", "firebase_service_account")
+REQUIRED_ELSEWHERE = ("firebase_project_id", "firebase_web_api_key", "firebase_service_account")
 
 
 class SettingsError(Exception):
     """The app can't start: each setting at fault by its name, and what was expected; never a value."""
 
 
+_VAULT_PATTERN = r"^https://[^/\s]+/?$"
 _SERVICE_ACCOUNT_FIELDS = frozenset({"type", "project_id", "private_key", "client_email", "token_uri"})
 
 
@@ -91,7 +94,7 @@ class Settings(BaseSettings):
     key_vault_url: Annotated[
         str | None,
         Field(
-            pattern=r"^https://[^/]+/?$",
+            pattern=_VAULT_PATTERN,
             description="Key Vault whose secrets serve as settings that the environment lacks: the secret "
             "`FIREBASE-WEB-API-KEY` is FIREBASE_WEB_API_KEY.",
         ),
@@ -146,10 +149,11 @@ class Settings(BaseSettings):
                 "(AZURE_FUNCTIONS_ENVIRONMENT=Development and no WEBSITE_INSTANCE_ID), "
                 "since anybody can forge the emulator's tokens"
             )
-        missing = [name.upper() for name in _REQUIRED_ELSEWHERE if name not in self.model_fields_set]
+        missing = [name.upper() for name in REQUIRED_ELSEWHERE if name not in self.model_fields_set]
         if missing:
-            source = f"the environment or a secret of {self.key_vault_url}" if self.key_vault_url else "the environment"
-            raise ValueError(f"{', '.join(missing)}: required, but missing; expected in {source}")
+            secrets = ", ".join(name.replace("_", "-") for name in missing)
+            vault = f", or as an enabled secret {secrets} of {self.key_vault_url}" if self.key_vault_url else ""
+            raise ValueError(f"{', '.join(missing)}: required, but missing; expected in the environment{vault}")
         return self
 
     @classmethod
@@ -163,8 +167,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment first, then Key Vault, where KEY_VAULT_URL names one."""
-        key_vault_url = os.environ.get("KEY_VAULT_URL")
-        if not key_vault_url:
+        key_vault_url = os.environ.get("KEY_VAULT_URL", "")
+        if not re.fullmatch(_VAULT_PATTERN, key_vault_url):  # one that is malformed the field refuses by its name
             return init_settings, env_settings
         from shared.key_vault import KeyVaultSource
 
@@ -184,6 +188,11 @@ def load_settings() -> Settings:
     """
     try:
         return Settings()
+    except SourceError as error:
+        # A source's error, which pydantic-settings wraps.
+        if isinstance(error.__cause__, SettingsError):
+            raise error.__cause__ from None
+        raise SettingsError("A setting can't be read from its source.") from None
     except ValidationError as error:
         raise SettingsError("; ".join(map(_fault, error.errors(include_input=False, include_context=False)))) from None
 

@@ -31,6 +31,7 @@ def served(app: ASGIApp) -> Iterator[httpx.Client]:
     # The protocol is named, else asyncio leaves Nagle's algorithm on and each reply waits 40 ms for an ACK.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen(128)  # a request waits for the server, instead of being refused before it is up
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 # Google's clock and this machine's may differ so much: a token just issued isn't from the future.
 _CLOCK_SKEW_SECONDS = 5
 _THREADS = 8
+_NO_CERTIFICATES = "Google's certificates can't be had; try again in a moment."
 NOT_VALID = "The token isn't valid, or not any more; log in again."
 
 
@@ -115,10 +116,15 @@ class UserDirectory:
     def close(self) -> None:
         """Ends the threads, without waiting for answers."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        if self._started:
+        self._forget_app()
+
+    def _forget_app(self) -> None:
+        with self._starting:
+            started, self._started = self._started, None
+        if started:
             import firebase_admin
 
-            firebase_admin.delete_app(self._started)
+            firebase_admin.delete_app(started)
 
     def _verify(self, token: str) -> Mapping[str, Any]:
         from firebase_admin import auth
@@ -129,7 +135,15 @@ class UserDirectory:
             claims: Mapping[str, Any] = auth.verify_id_token(token, app, clock_skew_seconds=_CLOCK_SKEW_SECONDS)
         except auth.CertificateFetchError:
             log.warning("Google's certificates can't be had")
-            raise UnavailableError("Google's certificates can't be had; try again in a moment.") from None
+            raise UnavailableError(_NO_CERTIFICATES) from None
+        except auth.InvalidIdTokenError as error:
+            if isinstance(error.cause, json.JSONDecodeError | UnicodeDecodeError):
+                # Not the token: the certificates are no JSON. They are cached as their headers say, so begin anew.
+                self._forget_app()
+                log.warning("Google's certificates are no JSON")
+                raise UnavailableError(_NO_CERTIFICATES) from None
+            log.info("A token was refused: %s", type(error).__name__)
+            raise UnauthorizedError(NOT_VALID) from None
         # Whatever makes the verifier stumble isn't valid; its text holds the token, so only the kind is told.
         except Exception as error:  # noqa: BLE001
             log.info("A token was refused: %s", type(error).__name__)

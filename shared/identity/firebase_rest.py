@@ -52,6 +52,12 @@ class SignedInAnswer(SignedUpAnswer):
     expires_in: int
 
 
+class ResetSentAnswer(_Answer):
+    """Of accounts:sendOobCode."""
+
+    email: str | None = None
+
+
 class RefreshedAnswer(BaseModel):
     """Of the token endpoint; `expires_in` is in seconds."""
 
@@ -88,7 +94,8 @@ class FirebaseRest:
 
     async def send_password_reset(self, email: str) -> None:
         """Raises RefusedByFirebaseError, UnavailableError."""
-        await self._account("sendOobCode", {"requestType": "PASSWORD_RESET", "email": email})
+        fields = {"requestType": "PASSWORD_RESET", "email": email}
+        _read(ResetSentAnswer, await self._account("sendOobCode", fields))
 
     async def close(self) -> None:
         """Ends the connections."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
 
@@ -14,9 +15,6 @@ _SIGN_IN: JsonDict = {"example": {"email": "ada@example.com", "password": "corre
 
 
 def _address(text: str) -> str:
-    # Here, not above: a request that needs no address at all doesn't pay for the import.
-    from email_validator import EmailNotValidError, validate_email
-
     try:
         # The top-level domain `test` is for what its name says (RFC 2606).
         return validate_email(text, check_deliverability=False, test_environment=True).normalized

@@ -10,6 +10,7 @@ import pytest
 
 from shared.api import create_app
 from shared.services import Services
+from tests.identity.fake_google import PROJECT, FakeGoogle
 from tests.identity.people import People
 from tests.serving import catalog_settings, served
 
@@ -24,13 +25,39 @@ def emulated(auth_emulator: str, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def services(tmp_path: Path, valkey: str, emulated: str) -> Services:
     """The application's parts; closed when the API ends."""
-    return Services(catalog_settings(tmp_path, valkey))
+    return Services(catalog_settings(tmp_path, valkey, firebase_auth_emulator_host=emulated))
 
 
 @pytest.fixture
 def api(services: Services) -> Iterator[httpx.Client]:
     """A client of the whole API."""
     with served(create_app(services)) as client:
+        yield client
+
+
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGoogle]:
+    """A stand-in for Google of this test's own."""
+    with FakeGoogle().serving() as google:
+        google.stand_in(monkeypatch)
+        yield google
+
+
+@pytest.fixture
+def real_services(google: FakeGoogle, tmp_path: Path, valkey: str) -> Services:
+    """The application's parts as in Azure, without the emulator: tokens are verified in earnest."""
+    account = google.service_account
+    return Services(
+        catalog_settings(
+            tmp_path, valkey, firebase_project_id=PROJECT, firebase_service_account=account, firebase_seconds=0.7
+        )
+    )
+
+
+@pytest.fixture
+def real_api(real_services: Services) -> Iterator[httpx.Client]:
+    """A client of it."""
+    with served(create_app(real_services)) as client:
         yield client
 
 

@@ -1,0 +1,113 @@
+"""A Key Vault over HTTPS with a certificate of the test's own, for Microsoft's own client."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import ipaddress
+import json
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+CHALLENGE = (
+    'Bearer authorization="https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000", '
+    'resource="https://vault.azure.net"'
+)
+
+
+@dataclass
+class FakeKeyVault:
+    """Secrets by name; `disabled` ones are listed as such; `refusals` are the statuses of paths."""
+
+    certificate: Path
+    secrets: dict[str, str] = field(default_factory=dict)
+    disabled: set[str] = field(default_factory=set)
+    refusals: dict[str, int] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        """Of the vault."""
+        return f"https://127.0.0.1:{self.port}"
+
+    def answer(self, path: str) -> tuple[int, dict[str, object]]:
+        """Status and body of an authorised request."""
+        name = path.split("?", maxsplit=1)[0].removeprefix("/secrets").strip("/")
+        self.asked[name] += 1
+        if name in self.refusals:
+            return self.refusals[name], {"error": {"code": "Refused", "message": "S3CRET text of Azure's"}}
+        if not name:
+            listed = [
+                {"id": f"{self.url}/secrets/{secret}", "attributes": {"enabled": secret not in self.disabled}}
+                for secret in self.secrets
+            ]
+            return 200, {"value": listed, "nextLink": None}
+        if name not in self.secrets:
+            return 404, {"error": {"code": "SecretNotFound", "message": "S3CRET"}}
+        return 200, {"value": self.secrets[name], "id": f"{self.url}/secrets/{name}/1", "attributes": {"enabled": True}}
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[FakeKeyVault]:
+        """Serves until the block ends."""
+        vault = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                challenged = "Authorization" not in self.headers
+                status, value = (401, {}) if challenged else vault.answer(self.path)
+                body = json.dumps(value).encode()
+                self.send_response(status)
+                if challenged:
+                    self.send_header("WWW-Authenticate", CHALLENGE)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        server.block_on_close = False
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        _write_certificate(self.certificate)
+        context.load_cert_chain(self.certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        self.port = server.server_port
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def _write_certificate(path: Path) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now - dt.timedelta(days=1))
+    builder = builder.not_valid_after(now + dt.timedelta(days=1))
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))

@@ -1,0 +1,82 @@
+"""Firebase away, slow, failing or talking nonsense: 503 with a sentence, in time, and the rest goes on."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import httpx
+import pytest
+
+from shared.api import create_app
+from shared.services import Services
+from shared.settings import Settings
+from tests.identity.fake_google import FakeGoogle, Fault
+from tests.identity.people import PASSWORD
+from tests.serving import served
+
+FAULTS = {
+    "slow": Fault(seconds=3),
+    "500": Fault(status=500, body=b'{"error": {"message": "S3CRET-INTERNAL"}}'),
+    "503": Fault(status=503),
+    "429": Fault(status=429, body=b'{"error": {"message": "S3CRET-QUOTA"}}'),
+    "nonsense": Fault(body=b"<html>S3CRET"),
+    "not UTF-8": Fault(body=b"\xff\xfe\x00"),
+    "another JSON": Fault(body=b"[1, 2]"),
+    "an unknown error": Fault(status=400, body=b'{"error": {"message": "S3CRET_NEW_CODE : something"}}'),
+    "another shape of error": Fault(status=400, body=b'{"error": "S3CRET"}'),
+    "a redirect": Fault(status=302, body=b"<html>"),
+}
+
+
+def ask_all(api: httpx.Client, google: FakeGoogle) -> list[httpx.Response]:
+    """One request of each way to Firebase."""
+    sign_in = {"email": "ada@example.com", "password": PASSWORD}
+    return [
+        api.post("/api/auth/signup", json=sign_in),
+        api.post("/api/auth/login", json=sign_in),
+        api.post("/api/auth/refresh", json={"refresh_token": "S3CRET"}),
+        api.post("/api/auth/password-reset", json={"email": "ada@example.com"}),
+        api.get("/api/auth/me", headers={"Authorization": f"Bearer {google.token('ada')}"}),
+    ]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_is_503_with_a_sentence_in_time(
+    name: str, real_api: httpx.Client, google: FakeGoogle, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert real_api.get("/api/auth/me", headers={"Authorization": f"Bearer {google.token('bob')}"}).status_code == 200
+    google.fault = FAULTS[name]
+    began = time.monotonic()
+    for reply in ask_all(real_api, google):
+        assert reply.status_code == 503, reply.text
+        assert "Retry-After" in reply.headers
+        assert "S3CRET" not in reply.text
+        assert reply.json()["detail"].endswith(".")
+    assert time.monotonic() - began < 3 * 5 * 0.7  # the limit of each, amply
+    assert PASSWORD not in caplog.text
+    assert real_api.get("/api/products").status_code == 200
+    google.fault = None
+    assert real_api.get("/api/auth/me", headers={"Authorization": f"Bearer {google.token('ada')}"}).status_code == 200
+
+
+def test_nobody_there_is_503_and_cached_reads_dont_notice(
+    real_services: Services, google: FakeGoogle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    google.port = 9  # nobody listens there
+    google.stand_in(monkeypatch)
+    settings: Settings = real_services.settings
+    with served(create_app(Services(settings))) as api:
+        assert api.get("/api/products").headers["X-Cache"] == "MISS"
+        assert {reply.status_code for reply in ask_all(api, google)} == {503}
+        assert api.get("/api/products").headers["X-Cache"] == "HIT"
+
+
+def test_certificates_that_cant_be_had_are_503(real_api: httpx.Client, google: FakeGoogle) -> None:
+    bearer = {"Authorization": f"Bearer {google.token('ada')}"}
+    for fault in (Fault(status=404), Fault(seconds=3), Fault(body=b"<html>"), Fault(body=b"\xff")):
+        google.fault = fault
+        assert real_api.get("/api/auth/me", headers=bearer).status_code == 503
+    google.fault = None
+    assert real_api.get("/api/auth/me", headers=bearer).status_code == 200

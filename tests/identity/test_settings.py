@@ -1,0 +1,129 @@
+"""What stops the start, by name and never by value."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from local.processes import PROJECT
+from shared.settings import Settings, SettingsError, load_settings
+
+ACCOUNT = json.dumps(
+    {"type": "service_account", "project_id": "p", "private_key": "S3CRET", "client_email": "e", "token_uri": "t"}
+)
+AZURE = {
+    "FIREBASE_PROJECT_ID": "test-project",
+    "FIREBASE_WEB_API_KEY": "S3CRET-key",
+    "FIREBASE_SERVICE_ACCOUNT": ACCOUNT,
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """As in Azure; settings are read anew."""
+    for name in ("AZURE_FUNCTIONS_ENVIRONMENT", "FIREBASE_AUTH_EMULATOR_HOST", "KEY_VAULT_URL", "WEBSITE_INSTANCE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in AZURE.items():
+        monkeypatch.setenv(name, value)
+    load_settings.cache_clear()
+    yield monkeypatch
+    load_settings.cache_clear()
+
+
+def python(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Runs the code in a process of its own."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True, env=environment)
+
+
+def refusal() -> str:
+    """What the start says."""
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert "S3CRET" not in str(error.value)
+    assert error.value.__cause__ is None
+    return str(error.value)
+
+
+def test_with_all_settings_it_starts_and_prints_no_secret(environment: pytest.MonkeyPatch) -> None:
+    assert environment
+    settings = load_settings()
+    assert settings.firebase_web_api_key.get_secret_value() == "S3CRET-key"
+    assert "S3CRET" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize("name", AZURE)
+def test_a_missing_setting_stops_the_start_with_its_name(environment: pytest.MonkeyPatch, name: str) -> None:
+    environment.delenv(name)
+    assert refusal() == f"{name}: required, but missing; expected in the environment"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FIREBASE_PROJECT_ID", "S3CRET with spaces"),
+        ("FIREBASE_WEB_API_KEY", ""),
+        ("FIREBASE_SERVICE_ACCOUNT", "S3CRET"),
+        ("FIREBASE_SERVICE_ACCOUNT", '{"private_key": "S3CRET"}'),
+        ("FIREBASE_SECONDS", "S3CRET"),
+        ("FIREBASE_SECONDS", "0"),
+        ("KEY_VAULT_URL", "S3CRET"),
+        ("CACHE_TTL", "S3CRET"),
+        ("BLOB_TRIGGER_SOURCE", "S3CRET"),
+    ],
+)
+def test_a_malformed_setting_stops_the_start_with_its_name(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    environment.setenv(name, value)
+    assert name in refusal()
+
+
+@pytest.mark.parametrize("where", [{}, {"AZURE_FUNCTIONS_ENVIRONMENT": "Staging"}, {"WEBSITE_INSTANCE_ID": "1"}])
+def test_the_emulator_stops_the_start_anywhere_but_locally(
+    environment: pytest.MonkeyPatch, where: dict[str, str]
+) -> None:
+    environment.setenv("AZURE_FUNCTIONS_ENVIRONMENT", "Development" if "WEBSITE_INSTANCE_ID" in where else "Production")
+    environment.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:9099")
+    for name, value in where.items():
+        environment.setenv(name, value)
+    assert refusal().startswith("FIREBASE_AUTH_EMULATOR_HOST: expected only on a local machine")
+
+
+def test_the_app_itself_doesnt_start(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:9099")
+    ended = subprocess.run(
+        [sys.executable, "-c", "import function_app"], check=False, cwd=PROJECT, capture_output=True, text=True
+    )
+    assert ended.returncode != 0
+    assert "FIREBASE_AUTH_EMULATOR_HOST" in ended.stderr
+    assert "S3CRET" not in ended.stderr
+
+
+def test_locally_the_emulator_needs_nothing(environment: pytest.MonkeyPatch) -> None:
+    for name in AZURE:
+        environment.delenv(name)
+    environment.setenv("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
+    environment.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:9099")
+    assert load_settings().firebase_service_account is None
+
+
+def test_every_secret_is_a_secret_to_pydantic_too() -> None:
+    secret = {name for name, field in Settings.model_fields.items() if SecretStr.__name__ in str(field.annotation)}
+    assert {"firebase_web_api_key", "firebase_service_account", "database_url", "redis_url"} <= secret
+
+
+def test_importing_the_app_imports_nothing_that_few_requests_need() -> None:
+    heavy = ["firebase_admin", "httpx", "limits", "redis", "sqlalchemy", "azure.keyvault", "grpc"]
+    code = f"import function_app, sys; print([name for name in {heavy} if name in sys.modules])"
+    environment = {"AZURE_FUNCTIONS_ENVIRONMENT": "Development"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=PROJECT, capture_output=True, text=True, env=environment
+    )
+    assert ended.stdout.strip() == "[]", ended.stderr
