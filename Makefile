@@ -11,7 +11,7 @@ SEED ?= 1
 OUT ?= .local/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services clean data lint test image-check
+.PHONY: help setup run services admin clean data lint test image-check
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ services: setup ## Everything but the app, on the ports of local.settings.json, 
 
 data: .venv/.installed ## A catalogue like Amazon Products 2023 (ROWS=1426337 SEED=1 OUT=.local/data)
 	@$(BIN)/python -m local.dataset --rows $(ROWS) --seed $(SEED) --out $(OUT)
+
+admin: setup ## Makes a user who has signed up an administrator (EMAIL=…)
+	@$(BIN)/python -m local.admin --email "$(EMAIL)" --state $(STATE)
 
 clean: ## Removes the data of `make run`
 	@$(BIN)/python -m local.clean --state $(STATE)

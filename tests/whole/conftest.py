@@ -1,4 +1,4 @@
-"""Everything that `make run` starts, for the tests of this room: the app under Microsoft's worker, and all its parts."""
+"""Everything that `make run` starts: the app under Microsoft's worker, and all its parts."""
 
 from __future__ import annotations
 
@@ -26,10 +26,20 @@ _IMPORT_SECONDS = 90
 class LocalCloud:
     """A running local cloud: its API, and a way to drop files."""
 
-    def __init__(self, addresses: dict[str, Any]) -> None:
+    def __init__(self, addresses: dict[str, Any], state: Path) -> None:
         self.addresses = addresses
+        self.state = state
         self.api = httpx.Client(base_url=addresses["api"].removesuffix("/api"), timeout=30)
         self._blobs = BlobServiceClient.from_connection_string(addresses["blob"])
+
+    def log_in_as_administrator(self) -> None:
+        """As a user does: sign up, become administrator on the command line, log in, go on with the token."""
+        credentials = {"email": "ada@example.org", "password": "correct horse"}
+        assert self.api.post("/api/auth/signup", json=credentials).status_code == 201
+        command = [sys.executable, "-m", "local.admin", "--email", credentials["email"]]
+        subprocess.run([*command, "--state", str(self.state)], cwd=PROJECT, check=True, capture_output=True)
+        token = self.api.post("/api/auth/login", json=credentials).json()["id_token"]
+        self.api.headers["Authorization"] = f"Bearer {token}"
 
     def drop(self, name: str, content: bytes | Path) -> dict[str, Any]:
         """Puts a file into the container `imports`; gives its record once the import has ended."""
@@ -87,7 +97,7 @@ def start_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
             assert process.poll() is None, (state / "run.log").read_text()
             assert time.monotonic() < deadline, (state / "run.log").read_text()
             time.sleep(0.1)  # between two looks, until the deadline
-        return LocalCloud(json.loads(run_file.read_text()))
+        return LocalCloud(json.loads(run_file.read_text()), state)
 
     yield start
     for process in processes:
@@ -98,5 +108,7 @@ def start_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
 
 @pytest.fixture(scope="session")
 def cloud(start_cloud: Callable[..., LocalCloud]) -> LocalCloud:
-    """One local cloud for all."""
-    return start_cloud()
+    """One local cloud for all, used by an administrator."""
+    cloud = start_cloud()
+    cloud.log_in_as_administrator()
+    return cloud

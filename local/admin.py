@@ -1,0 +1,43 @@
+"""`make admin EMAIL=…`: runs shared.identity.admin against the emulator of `make run`, where one runs.
+
+Elsewhere the environment says which Firebase project, as it does for the app.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from local.state import STATE, read_run_file
+
+
+def main() -> int:
+    """The command; its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m local.admin", description=__doc__)
+    parser.add_argument("--email", required=True, help="of a user who has signed up")
+    parser.add_argument("--state", type=Path, default=STATE, help="of the local cloud (default: .local)")
+    options = parser.parse_args()
+    run = read_run_file(options.state.resolve())
+    if run:
+        os.environ |= {
+            "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
+            "FIREBASE_AUTH_EMULATOR_HOST": run.auth,
+            "FIREBASE_PROJECT_ID": run.project_id,
+            "FIREBASE_WEB_API_KEY": "any-key-serves-the-emulator",
+        }
+    elif "FIREBASE_PROJECT_ID" not in os.environ:
+        print(
+            "No local cloud runs: start it with `make run`, or set FIREBASE_PROJECT_ID and its service account.",
+            file=sys.stderr,
+        )
+        return 1
+    sys.argv = ["shared.identity.admin", "--email", options.email]
+    from shared.identity import admin  # reads the settings of the environment above
+
+    return admin.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
