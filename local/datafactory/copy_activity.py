@@ -6,13 +6,14 @@ have too many, and leaves every judgement of the values to the merge.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 
 import pyarrow as pa
 
 from local.datafactory.activities import ActivityContext, table_of
-from local.datafactory.definitions import CopyActivity, CopyProperties, DatasetReference
+from local.datafactory.definitions import CopyActivity, CopyProperties, DatasetReference, TableProperties
 from local.datafactory.delimited_text import DelimitedText, TooLongRow
 from local.datafactory.failures import ActivityFailedError, InvalidDefinitionError
 from local.datafactory.functions import text_of
@@ -29,21 +30,14 @@ def copy(activity: CopyActivity, context: ActivityContext) -> dict[str, Json]:
     container, name = _blob_of(activity.inputs[0], context)
     table = table_of(activity.outputs[0].reference_name, context).type_properties
     progress = _Progress(context)
-    text = DelimitedText(ahead(progress.counted(context.stores.blobs.read(container, name))))
-    script = properties.sink.pre_copy_script
-    with SessionLog(context.record, name, len(text.header)) as log:
-        rows = _Rows(text, properties, context, log, progress)
-        reader = pa.RecordBatchReader.from_batches(rows.schema, ahead(rows.batches()))
-        try:
-            progress.rows_copied = context.stores.sql.copy_into(
-                context.record.run_id,
-                table.schema_,
-                table.table,
-                None if script is None else context.text(script),
-                reader,
-            )
-        finally:
-            log_path = _write_log(log, properties, context)
+    with contextlib.closing(ahead(progress.counted(context.stores.blobs.read(container, name)))) as chunks:
+        text = DelimitedText(chunks)
+        with SessionLog(context.record, name, len(text.header)) as log:
+            rows = _Rows(text, properties, context, log, progress)
+            try:
+                progress.rows_copied = _write_rows(rows, properties, table, context)
+            finally:
+                log_path = _write_log(log, properties, context)
     output = progress.output()
     if properties.validate_data_consistency:
         if progress.rows_read != progress.rows_copied + progress.rows_skipped:
@@ -52,6 +46,40 @@ def copy(activity: CopyActivity, context: ActivityContext) -> dict[str, Json]:
     if log_path:
         output["logFilePath"] = log_path
     return output
+
+
+def _write_rows(rows: _Rows, properties: CopyProperties, table: TableProperties, context: ActivityContext) -> int:
+    script = properties.sink.pre_copy_script
+    with contextlib.closing(ahead(rows.batches())) as batches:
+        reader = pa.RecordBatchReader.from_batches(rows.schema, batches)
+        try:
+            return context.stores.sql.copy_into(
+                context.record.run_id,
+                table.schema_,
+                table.table,
+                None if script is None else context.text(script),
+                reader,
+            )
+        except Exception:
+            # On its way through the driver's C interface an error of the source becomes a text.
+            if rows.error is not None:
+                raise rows.error from None
+            raise
+
+
+class _Remembering:
+    """Batches, and what ended them: on its way through the driver an error loses its kind."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._batches
+        except Exception as error:
+            self.error = error
+            raise
 
 
 class _Progress:
@@ -108,6 +136,7 @@ class _Rows:
         self._log = log
         self._progress = progress
         self._skips = properties.enable_skip_incompatible_row
+        self.error: Exception | None = None
         added = {column.name: context.text(column.value) for column in properties.source.additional_columns}
         self._columns: list[int] = []
         self._added: list[str] = []
@@ -129,6 +158,14 @@ class _Rows:
         self.schema = pa.schema([(name, pa.string()) for name in (*from_file, *from_added)])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows in blocks; what goes wrong is kept in `error` too."""
+        try:
+            yield from self._batches()
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
         for block in self._text.blocks(self._columns):
             self._context.stop.check()
             if block.skipped:
