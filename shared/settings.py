@@ -9,7 +9,7 @@ import functools
 import json
 import os
 import re
-from typing import Annotated, Literal, Self, override
+from typing import Annotated, Any, Literal, Self, override
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -182,12 +182,17 @@ class Settings(BaseSettings):
 
 @functools.cache
 def load_settings() -> Settings:
-    """The process's settings, read once.
+    """The process's settings, read once. Raises SettingsError."""
+    return read_settings()
+
+
+def read_settings(**given: Any) -> Settings:  # noqa: ANN401  # any field's value
+    """The settings as they are now; those given come before the environment.
 
     Raises SettingsError where one is missing or malformed, or Key Vault doesn't give its secrets.
     """
     try:
-        return Settings()
+        return Settings(**given)
     except SourceError as error:
         # A source's error, which pydantic-settings wraps.
         if isinstance(error.__cause__, SettingsError):

@@ -115,13 +115,14 @@ class FakeGoogle:
                 return self._lookup(json.loads(body))
             case "accounts:update":
                 told = json.loads(body)
-                self.valid_since[told["localId"]] = int(told["validSince"])
+                if "validSince" in told:
+                    self.valid_since[told["localId"]] = int(told["validSince"])
                 return {"localId": told["localId"]}
             case method:
                 return 400, {"error": {"code": 400, "message": f"OPERATION_NOT_ALLOWED : S3CRET {method}"}}
 
     def _lookup(self, told: dict[str, list[str]]) -> dict[str, Any]:
-        uid = told["localId"][0] if "localId" in told else "deleted-"
+        uid = (told.get("localId") or told["email"])[0].partition("@")[0]
         if uid.startswith(("deleted-", "nobody")):
             return {}
         revoked = int(time.time()) if uid.startswith("revoked-") else 0

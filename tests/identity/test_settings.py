@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,10 +35,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
     load_settings.cache_clear()
 
 
-def python(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Runs the code in a process of its own."""
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, check=False, cwd=PROJECT, capture_output=True, text=True, env=environment)
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python in a process of its own, with this one's environment."""
+    return subprocess.run([sys.executable, *arguments], check=False, cwd=PROJECT, capture_output=True, text=True)
 
 
 def refusal() -> str:
@@ -98,9 +96,7 @@ def test_the_emulator_stops_the_start_anywhere_but_locally(
 
 def test_the_app_itself_doesnt_start(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:9099")
-    ended = subprocess.run(
-        [sys.executable, "-c", "import function_app"], check=False, cwd=PROJECT, capture_output=True, text=True
-    )
+    ended = python("-c", "import function_app")
     assert ended.returncode != 0
     assert "FIREBASE_AUTH_EMULATOR_HOST" in ended.stderr
     assert "S3CRET" not in ended.stderr
@@ -119,11 +115,9 @@ def test_every_secret_is_a_secret_to_pydantic_too() -> None:
     assert {"firebase_web_api_key", "firebase_service_account", "database_url", "redis_url"} <= secret
 
 
-def test_importing_the_app_imports_nothing_that_few_requests_need() -> None:
+def test_importing_the_app_imports_nothing_that_few_requests_need(environment: pytest.MonkeyPatch) -> None:
     heavy = ["firebase_admin", "httpx", "limits", "redis", "sqlalchemy", "azure.keyvault", "grpc"]
     code = f"import function_app, sys; print([name for name in {heavy} if name in sys.modules])"
-    environment = {"AZURE_FUNCTIONS_ENVIRONMENT": "Development"}
-    ended = subprocess.run(
-        [sys.executable, "-c", code], check=False, cwd=PROJECT, capture_output=True, text=True, env=environment
-    )
+    environment.setenv("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
+    ended = python("-c", code)
     assert ended.stdout.strip() == "[]", ended.stderr
