@@ -114,7 +114,11 @@ def data_factory(port: int, folder: Path, environment: Mapping[str, str]) -> Ser
     """The local Data Factory, which runs datafactory/*.json and keeps its runs in `folder`."""
     return Service(
         name="factory",
-        command=(sys.executable, "-m", "local.datafactory", "--port", str(port), "--state", str(folder)),
+        # On one machine nothing recovers by being waited for: the retries are made, their 30 seconds are cut short.
+        command=(
+            *(sys.executable, "-m", "local.datafactory", "--port", str(port), "--state", str(folder)),
+            *("--longest-retry-wait", "1"),
+        ),
         port=port,
         answers=lambda: http_status(port, "/") is not None,
         environment=environment,

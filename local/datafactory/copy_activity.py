@@ -67,21 +67,6 @@ def _write_rows(rows: _Rows, properties: CopyProperties, table: TableProperties,
             raise
 
 
-class _Remembering:
-    """Batches, and what ended them: on its way through the driver an error loses its kind."""
-
-    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
-        self._batches = batches
-        self.error: Exception | None = None
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        try:
-            yield from self._batches
-        except Exception as error:
-            self.error = error
-            raise
-
-
 class _Progress:
     """The figures of a Copy, seen in the activity's record after each block."""
 

@@ -213,5 +213,5 @@ class RunRecords:
 
 
 def _activity_of(*columns: Any) -> ActivityRun:  # noqa: ANN401  # a row's columns
-    *values, output, error = columns
-    return ActivityRun(*values, output=json.loads(output), error=json.loads(error))
+    *plain, output, error = columns
+    return ActivityRun(*plain, json.loads(output), json.loads(error))

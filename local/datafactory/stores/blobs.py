@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import IO
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
@@ -58,7 +58,7 @@ class _End:
         self.error = error
 
 
-def ahead[T](items: Iterator[T], depth: int = 1) -> Iterator[T]:
+def ahead[T](items: Iterator[T], depth: int = 1) -> Generator[T]:
     """The items, taken by a thread of their own so that theirs and the consumer's work go at once.
 
     At most `depth` wait. What `items` raises is raised here; a consumer that ends early ends the thread.

@@ -1,6 +1,6 @@
 """The merge on SQLite: the sections of shared/database/sql/sqlite/merge_*.sql, in one transaction on the catalogue.
 
-Judging the rows writes to the run's staging file alone and comes before the lock. The catalogue is then held while
+Judging the rows comes before the lock. The catalogue is then held while
 rows are compared and written; readers go on with the state before. The rejects go to the imports' file in a short
 transaction of its own just before the commit: written again they are the same.
 """
@@ -120,7 +120,7 @@ class _Merge:
     def _known_outcome(self) -> Outcome | None:
         row = self._connection.execute(
             "SELECT status, message, rows_read, rows_inserted, rows_updated, rows_unchanged, rows_superseded,"
-            " rows_rejected FROM main.import_outcomes WHERE import_id = ? AND status = 'succeeded'",
+            " rows_rejected FROM main.import_outcomes WHERE import_id = ?",
             [self._import_id],
         ).fetchone()
         return Outcome(row[0], row[1], Counts(*row[2:])) if row else None
@@ -203,7 +203,7 @@ class _Merge:
     def _write_outcome(self, record: ImportRecord, outcome: Outcome) -> None:
         counts = outcome.counts
         self._connection.execute(
-            "INSERT OR REPLACE INTO main.import_outcomes (import_id, blob_name, sequence, status, message, rows_read,"
+            "INSERT INTO main.import_outcomes (import_id, blob_name, sequence, status, message, rows_read,"
             " rows_inserted, rows_updated, rows_unchanged, rows_superseded, rows_rejected, merged_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
