@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
+import sqlite3
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,9 @@ from tests.whole.conftest import LocalCloud
 
 REAL = PROJECT.parent / "shared" / "data" / "real"
 HEADER = "asin,title,imgUrl,productURL,stars,reviews,price,listPrice,category_id,isBestSeller,boughtInLastMonth"
+
+
+MONEY = {"price", "list_price", "stars"}
 
 
 def expected(row: dict[str, str]) -> dict[str, Any]:
@@ -62,6 +69,29 @@ def test_every_field_of_every_real_row_is_in_the_api_as_the_file_has_it(cloud: L
         assert listed[category_id]["name"] == name
         in_file = sum(row["category_id"] == category_id for row in rows.values())
         assert listed[category_id]["product_count"] == in_file
+
+
+def test_every_field_of_100_000_generated_rows_is_in_the_table_as_the_file_has_it(
+    cloud: LocalCloud, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "local.dataset", "--rows", "100000", "--seed", "5", "--out", str(tmp_path)]
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
+    record = cloud.drop("generated.csv", tmp_path / "amazon_products.csv")
+    assert (record["status"], record["rows_read"], record["rows_rejected"]) == ("succeeded", 100_000, 0)
+    with contextlib.closing(sqlite3.connect(cloud.addresses["database"].removeprefix("sqlite:///"))) as connection:
+        connection.row_factory = sqlite3.Row
+        kept = {row["asin"]: row for row in connection.execute("SELECT * FROM products")}
+        counted = dict(connection.execute("SELECT category_id, count(*) FROM products GROUP BY category_id"))
+        counts = dict(connection.execute("SELECT category_id, product_count FROM categories WHERE product_count > 0"))
+    assert counts == counted
+    with (tmp_path / "amazon_products.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            product = kept[row["asin"]]
+            for name, value in expected(row).items():
+                exact = (
+                    Decimal(product[name]).scaleb(-2) if name in MONEY and product[name] is not None else product[name]
+                )
+                assert exact == (Decimal(str(value)) if name in MONEY and value is not None else value), (row, name)
 
 
 def test_an_inserted_product_is_seen_by_the_very_next_read_and_a_changed_file_changes_what_it_changes(
