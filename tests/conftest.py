@@ -9,10 +9,11 @@ import pytest
 
 from local import services
 from local.processes import end_with_parent
+from tests.secrecy import secret_in
 from tests.shared_services import TestRun, number, shared, wait_until_it_answers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 # Azurite takes its accounts at the start, as one environment variable, which Linux limits to 128 KiB.
@@ -33,6 +34,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     run = config.stash.get(_RUN, None)
     if run is not None:
         run.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,  # noqa: ARG001 - pytest passes by name
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test fails that has left a secret in a log or on its output."""
+    report = yield
+    if call.when == "teardown":
+        for title, text in report.sections:
+            found = secret_in(text)
+            if found:
+                report.outcome, report.longrepr = "failed", f"A secret in the test's {title}: {found}"
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from shared.database import migrate
 from shared.services import Services
 from shared.settings import Settings
 from tests.guarding import let_everybody_in
+from tests.secrecy import refuse_secrets_in_errors
 
 
 @contextlib.contextmanager
@@ -36,7 +37,9 @@ def served(app: ASGIApp) -> Iterator[httpx.Client]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as client:
+            hooks = {"response": [refuse_secrets_in_errors]}
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            with httpx.Client(base_url=url, timeout=30, event_hooks=hooks) as client:
                 yield client
         finally:
             server.should_exit = True

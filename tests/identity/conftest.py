@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from shared.services import Services
 from tests.identity.fake_google import PROJECT, FakeGoogle
 from tests.identity.people import People
 from tests.serving import catalog_settings, served
+
+
+@pytest.fixture(autouse=True)
+def _everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """DEBUG too: tests/conftest.py looks through it for secrets."""
+    caplog.set_level(logging.DEBUG)
 
 
 @pytest.fixture

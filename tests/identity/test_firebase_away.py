@@ -23,7 +23,7 @@ FAULTS = {
     "nonsense": Fault(body=b"<html>S3CRET"),
     "not UTF-8": Fault(body=b"\xff\xfe\x00"),
     "another JSON": Fault(body=b"[1, 2]"),
-    "an unknown error": Fault(status=400, body=b'{"error": {"message": "S3CRET_NEW_CODE : something"}}'),
+    "an unknown error": Fault(status=400, body=b'{"error": {"message": "NEW_CODE : S3CRET"}}'),
     "another shape of error": Fault(status=400, body=b'{"error": "S3CRET"}'),
     "a redirect": Fault(status=302, body=b"<html>"),
 }

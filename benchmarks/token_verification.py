@@ -1,0 +1,78 @@
+"""CPU of verifying an ID token, over that of one PyJWT RS256 decode (public key ready, audience and issuer checked).
+
+`seen`: a token that was verified within its 60 s. `unseen`: another token of a user whom Firebase was asked about
+within his 60 s; the thread that verifies it counts too. `python -m benchmarks.token_verification` prints both as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+
+import jwt
+import pytest
+
+from shared.identity.directory import UserDirectory
+from shared.identity.tokens import Tokens
+from shared.settings import Settings
+from tests.identity.fake_google import PROJECT, FakeGoogle
+
+_ROUNDS = 7
+_PER_ROUND = 200
+
+
+async def _cpu_seconds(work: Callable[[int], Awaitable[object]], times: int) -> float:
+    began = time.process_time()
+    for number in range(times):
+        await work(number)
+    return (time.process_time() - began) / times
+
+
+async def measure(google: FakeGoogle) -> dict[str, float]:
+    """The two ratios, each the median of some rounds."""
+    settings = Settings.model_validate(
+        {
+            "azure_functions_environment": "Development",
+            "firebase_project_id": PROJECT,
+            "firebase_service_account": google.service_account,
+            "redis_url": os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"),
+        }
+    )
+    directory = UserDirectory(settings)
+    tokens = Tokens(settings, directory)
+    key = google.key.public_key()
+    issuer = f"https://securetoken.google.com/{PROJECT}"
+    first = google.token("ada", role="editor")
+    await tokens.user(first)
+
+    async def decode(_: int) -> object:
+        return jwt.decode(first, key, ["RS256"], audience=PROJECT, issuer=issuer)
+
+    async def seen(_: int) -> object:
+        return await tokens.user(first)
+
+    ratios: dict[str, list[float]] = {"seen": [], "unseen": []}
+    for turn in range(_ROUNDS):
+        fresh = [google.token("ada", role="editor", turn=turn, number=number) for number in range(_PER_ROUND)]
+        decoded = await _cpu_seconds(decode, _PER_ROUND)
+        ratios["seen"].append(await _cpu_seconds(seen, _PER_ROUND) / decoded)
+        unseen = await _cpu_seconds(lambda number, fresh=fresh: tokens.user(fresh[number]), _PER_ROUND)  # type: ignore[misc]  # mypy can't infer a lambda with a default
+        ratios["unseen"].append(unseen / decoded)
+    await tokens.close()
+    directory.close()
+    return {name: round(statistics.median(values), 3) for name, values in ratios.items()}
+
+
+def main() -> None:
+    """Prints the ratios."""
+    with FakeGoogle().serving() as google, pytest.MonkeyPatch.context() as patch:
+        google.stand_in(patch)
+        print(json.dumps({"token_verification_vs_pyjwt": asyncio.run(measure(google))}))
+
+
+if __name__ == "__main__":
+    main()
