@@ -194,12 +194,8 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
     workspaceId: workspaceId
     logs: [
       {
-        // What the container prints, and why it doesn't start.
-        category: 'AppServiceConsoleLogs'
-        enabled: true
-      }
-      {
-        category: 'AppServicePlatformLogs'
+        // What the container prints among them, and why it doesn't start.
+        categoryGroup: 'allLogs'
         enabled: true
       }
     ]
