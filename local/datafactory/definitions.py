@@ -389,7 +389,8 @@ def _validated[T: Definition](model: type[T], properties: dict[str, Json], what:
         return model.model_validate(properties)
     except ValidationError as error:
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-        place = ".".join(
+        # The type by which an activity's model was chosen stands in the location too.
+        place = ".".join(str(part) for part in first["loc"] if part not in _ACTIVITY_TYPES)
             str(part) for part in first["loc"] if not (isinstance(part, str) and part.endswith("Activity"))
         )
         if first["type"] == "extra_forbidden":

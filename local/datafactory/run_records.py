@@ -213,5 +213,5 @@ class RunRecords:
 
 
 def _activity_of(*columns: Any) -> ActivityRun:  # noqa: ANN401  # a row's columns
-    *plain, output, error = columns
-    return ActivityRun(*plain, json.loads(output), json.loads(error))
+    run_id, name, kind, status, activity_run_id, begin, end, output, error = columns
+    return ActivityRun(run_id, name, kind, status, activity_run_id, begin, end, json.loads(output), json.loads(error))

@@ -1,0 +1,158 @@
+"""A catalogue into which tests merge rows, through the store that the local Data Factory uses."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import sqlite3
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from local.datafactory.json_values import Json
+from local.datafactory.stop import Stop
+from local.datafactory.stores import sql_store
+from shared.database import migrate, sqlite
+from shared.database.tables import (
+    cache_invalidations,
+    categories,
+    categories_staging,
+    import_outcomes,
+    import_records,
+    import_rejects,
+    products,
+    products_staging,
+)
+from tests.merge.cases import Row
+
+_STAGING = {"products": products_staging, "categories": categories_staging}
+
+
+class Catalogue:
+    """An empty catalogue on SQLite."""
+
+    def __init__(self, url: sa.URL) -> None:
+        self.url = url
+        migrate.upgrade(url)
+        self.store = sql_store(url)
+        self._catalog = sa.create_engine(url)
+        self._imports = sa.create_engine(sqlite.imports_url(url)).execution_options(
+            schema_translate_map={"import": None}
+        )
+
+    def close(self) -> None:
+        self._catalog.dispose()
+        self._imports.dispose()
+
+    def register(self, blob_name: str = "p.csv", **values: Any) -> str:
+        """An import's record; each call is a newer upload."""
+        import_id = str(uuid.uuid4())
+        record = {
+            "import_id": import_id,
+            "blob_name": blob_name,
+            "etag": import_id,
+            "size_bytes": 1,
+            "status": "running",
+            "max_reject_share": 0.5,
+            "progress": 0,
+            "received_at": dt.datetime.now(dt.UTC),
+        }
+        with self._imports.begin() as connection:
+            connection.execute(sa.insert(import_records).values(record | values))
+        return import_id
+
+    def request_cancel(self, import_id: str) -> None:
+        with self._imports.begin() as connection:
+            connection.execute(
+                sa.update(import_records).where(import_records.c.import_id == import_id).values(cancel_requested=True)
+            )
+
+    def stage(self, kind: str, rows: Sequence[Row]) -> str:
+        """Staging rows of a run of their own; gives its id."""
+        run_id = str(uuid.uuid4())
+        names = _STAGING[kind].c.keys()[1:]
+        columns = [[run_id] * len(rows), *([row[n] for row in rows] for n in range(len(names) - 1))]
+        schema = pa.schema([(name, pa.string()) for name in names])
+        batch = pa.RecordBatch.from_arrays([pa.array(column, pa.string()) for column in columns], schema=schema)
+        self.store.copy_into(
+            run_id, "import", f"{kind}_staging", None, pa.RecordBatchReader.from_batches(schema, [batch])
+        )
+        return run_id
+
+    def call(self, kind: str, import_id: str, run_id: str, rows_skipped: int = 0, stop: Stop | None = None) -> Any:
+        """Calls the procedure as the factory does."""
+        parameters: dict[str, Json] = {"import_id": import_id, "run_id": run_id, "rows_skipped": rows_skipped}
+        return self.store.call(f"import.merge_{kind}", parameters, 60, stop or Stop())
+
+    def merge(self, kind: str, rows: Sequence[Row], rows_skipped: int = 0, **record: Any) -> Any:
+        """A whole import of these rows; gives the procedure's row."""
+        return self.call(kind, self.register(**record), self.stage(kind, rows), rows_skipped)
+
+    def forget_scopes(self) -> None:
+        with self._catalog.begin() as connection:
+            connection.execute(sa.delete(cache_invalidations))
+
+    def scopes(self) -> set[str]:
+        return set(self.rows(sa.select(cache_invalidations.c.scope)))
+
+    def products(self) -> list[Any]:
+        with self._catalog.connect() as connection:
+            return list(connection.execute(sa.select(products).order_by(products.c.asin)))
+
+    def categories(self) -> dict[int, tuple[str, int]]:
+        with self._catalog.connect() as connection:
+            found = connection.execute(sa.select(categories))
+            return {row.category_id: (row.name, row.product_count) for row in found}
+
+    def outcome(self, import_id: str) -> Any:
+        with self._catalog.connect() as connection:
+            return connection.execute(
+                sa.select(import_outcomes).where(import_outcomes.c.import_id == import_id)
+            ).one_or_none()
+
+    def rejects(self, import_id: str) -> list[tuple[int, str, str]]:
+        statement = sa.select(import_rejects.c.row_no, import_rejects.c.reason, import_rejects.c.fields)
+        with self._imports.connect() as connection:
+            found = connection.execute(
+                statement.where(import_rejects.c.import_id == import_id).order_by(import_rejects.c.row_no)
+            )
+            return [(row.row_no, row.reason, row.fields) for row in found]
+
+    def title_words(self, word: str) -> list[str]:
+        """The asins of the products that have the word in their title, by the text index."""
+        statement = (
+            "SELECT asin FROM products WHERE product_id IN"
+            " (SELECT rowid FROM products_title_words WHERE products_title_words MATCH ?)"
+        )
+        with self.driver() as connection:
+            return sorted(row[0] for row in connection.execute(statement, [word]))
+
+    def rows(self, statement: sa.Select[tuple[Any]]) -> list[Any]:
+        with self._catalog.connect() as connection:
+            return list(connection.execute(statement).scalars())
+
+    @contextlib.contextmanager
+    def driver(self) -> Iterator[sqlite3.Connection]:
+        with contextlib.closing(sqlite3.connect(sqlite.catalog_file(self.url), isolation_level=None)) as connection:
+            yield connection
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
+    found = Catalogue(sa.make_url(f"sqlite:///{tmp_path / 'catalog.db'}"))
+    yield found
+    found.close()
+
+
+COUNTS = ("rows_read", "rows_inserted", "rows_updated", "rows_unchanged", "rows_superseded", "rows_rejected")
+
+
+def counts_of(row: Any) -> tuple[int | None, ...]:
+    """The counts of a procedure's row or an outcome."""
+    mapping = row if isinstance(row, dict) else row._mapping
+    return tuple(mapping[name] for name in COUNTS)

@@ -1,0 +1,254 @@
+"""The rules of the merge, case by case (docs/imports: "Rules of the merge")."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.datafactory.failures import ActivityFailedError, StoppedError
+from local.datafactory.stop import Stop
+from local.datafactory.stores import sqlite_bulk, sqlite_merge
+from shared.database import sqlite
+from tests.merge.cases import (
+    BAD_CATEGORY_ROWS,
+    BAD_PRODUCT_VALUES,
+    CASES,
+    GOOD_PRODUCT_VALUES,
+    PRODUCT_FIELDS,
+    Case,
+    Row,
+    product,
+)
+from tests.merge.conftest import Catalogue, counts_of
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(case: Case, catalogue: Catalogue) -> None:
+    catalogue.merge("products", case.before)
+    catalogue.merge("categories", case.before_categories, blob_name="c.csv")
+    catalogue.forget_scopes()
+    result = catalogue.merge(case.kind, case.rows, blob_name="x.csv")
+    assert (result["status"], result["message"]) == ("succeeded", None)
+    assert counts_of(result) == case.counts
+    assert counts_of(catalogue.outcome(result["import_id"])) == case.counts
+    assert catalogue.scopes() == case.scopes
+    assert {row.asin: row.title for row in catalogue.products()} == case.products
+    assert catalogue.categories() == case.categories
+
+
+def test_each_bad_product_value_is_rejected_with_its_reason(catalogue: Catalogue) -> None:
+    rows = [product(**{field: value}) for field, value, _ in BAD_PRODUCT_VALUES]
+    result = catalogue.merge("products", rows, max_reject_share=1.0)
+    assert catalogue.products() == []
+    expected = [
+        (n, reason, [text or "" for text in row])
+        for n, (row, (_, _, reason)) in enumerate(zip(rows, BAD_PRODUCT_VALUES, strict=True), 1)
+    ]
+    found = [(n, reason, json.loads(fields)) for n, reason, fields in catalogue.rejects(result["import_id"])]
+    assert found == expected
+    assert counts_of(result) == (len(rows), 0, 0, 0, 0, len(rows))
+
+
+def test_each_bad_category_row_is_rejected_with_its_reason(catalogue: Catalogue) -> None:
+    result = catalogue.merge("categories", [row for row, _ in BAD_CATEGORY_ROWS], max_reject_share=1.0)
+    assert [reason for _, reason, _ in catalogue.rejects(result["import_id"])] == [r for _, r in BAD_CATEGORY_ROWS]
+    assert catalogue.categories() == {}
+
+
+@pytest.mark.parametrize(("field", "text", "column", "value"), GOOD_PRODUCT_VALUES)
+def test_good_value_is_kept_exactly(
+    field: str, text: str | None, column: str, value: object, catalogue: Catalogue
+) -> None:
+    result = catalogue.merge("products", [product(**{field: text})])
+    assert counts_of(result) == (1, 1, 0, 0, 0, 0), catalogue.rejects(result["import_id"])
+    (row,) = catalogue.products()
+    assert row._mapping[column] == value
+    assert type(row._mapping[column]) is type(value)
+
+
+def test_the_first_fault_in_the_order_of_the_fields_is_the_reason(catalogue: Catalogue) -> None:
+    result = catalogue.merge("products", [product(price="x", title=None)], max_reject_share=1.0)
+    assert [reason for _, reason, _ in catalogue.rejects(result["import_id"])] == ["title: empty"]
+
+
+def test_times_are_set_by_insert_and_update_alone(catalogue: Catalogue) -> None:
+    catalogue.merge("products", [product()])
+    (first,) = catalogue.products()
+    assert first.created_at == first.updated_at
+    catalogue.merge("products", [product()])
+    assert catalogue.products() == [first]
+    catalogue.merge("products", [product(price="1")])
+    (changed,) = catalogue.products()
+    assert changed.created_at == first.created_at
+    assert changed.updated_at > first.updated_at
+
+
+def test_a_second_run_of_a_merged_import_changes_nothing_and_returns_the_same(catalogue: Catalogue) -> None:
+    import_id = catalogue.register()
+    first = catalogue.call("products", import_id, catalogue.stage("products", [product()]))
+    catalogue.forget_scopes()
+    again = catalogue.call("products", import_id, catalogue.stage("products", [product(title="other")]))
+    assert again == first
+    assert [row.title for row in catalogue.products()] == ["A suitcase"]
+    assert catalogue.scopes() == set()
+
+
+def test_an_older_upload_of_the_same_blob_ends_cancelled(catalogue: Catalogue) -> None:
+    older = catalogue.register()
+    catalogue.merge("products", [product(title="newer")])
+    result = catalogue.call("products", older, catalogue.stage("products", [product(title="older")]))
+    assert result["status"] == "cancelled"
+    assert result["message"] == "A newer upload of p.csv was loaded before this one; nothing was loaded."
+    assert counts_of(result) == (None,) * 6
+    assert [row.title for row in catalogue.products()] == ["newer"]
+
+
+def test_an_older_upload_of_another_blob_is_merged(catalogue: Catalogue) -> None:
+    older = catalogue.register("other.csv")
+    catalogue.merge("products", [product(title="newer")])
+    assert catalogue.call("products", older, catalogue.stage("products", [product()]))["status"] == "succeeded"
+
+
+def test_half_bad_rows_are_merged_and_more_fail_the_import_whole(catalogue: Catalogue) -> None:
+    assert catalogue.merge("products", [product(), product(price="x")])["status"] == "succeeded"
+    catalogue.forget_scopes()
+    result = catalogue.merge("products", [product(title="new"), product(price="x")], rows_skipped=1)
+    assert result["status"] == "failed"
+    assert result["message"] == (
+        "2 of 3 rows were rejected, more than the allowed share of 50 %; nothing was loaded."
+    )
+    assert (result["rows_read"], result["rows_rejected"], result["rows_inserted"]) == (3, 2, None)
+    assert len(catalogue.rejects(result["import_id"])) == 1
+    assert [row.title for row in catalogue.products()] == ["A suitcase"]
+    assert catalogue.scopes() == set()
+
+
+def test_rows_that_copy_skipped_count_as_read_and_rejected(catalogue: Catalogue) -> None:
+    assert counts_of(catalogue.merge("products", [product()], rows_skipped=1)) == (2, 1, 0, 0, 0, 1)
+
+
+def test_all_rejects_are_counted_and_the_first_ten_thousand_kept(catalogue: Catalogue) -> None:
+    result = catalogue.merge("products", [product(price="x")] * 10_500, max_reject_share=1.0)
+    kept = catalogue.rejects(result["import_id"])
+    assert result["rows_rejected"] == 10_500
+    assert [row_no for row_no, _, _ in kept] == list(range(1, 10_001))
+
+
+def test_a_cancelled_import_is_not_merged(catalogue: Catalogue) -> None:
+    result = catalogue.merge("products", [product()], cancel_requested=True)
+    assert (result["status"], result["message"]) == ("cancelled", "Cancelled on request; nothing was loaded.")
+    assert catalogue.products() == []
+    assert catalogue.outcome(result["import_id"]).status == "cancelled"
+
+
+def test_a_cancel_that_comes_while_rows_are_written_is_seen_before_the_commit(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_id = catalogue.register()
+    _when_section_runs(monkeypatch, "9 count", lambda: catalogue.request_cancel(import_id))
+    result = catalogue.call("products", import_id, catalogue.stage("products", [product(), product(price="x")]))
+    assert result["status"] == "cancelled"
+    assert catalogue.products() == []
+    assert catalogue.categories() == {}
+    assert catalogue.scopes() == set()
+    assert catalogue.rejects(import_id) == []
+
+
+def test_a_stop_of_the_factory_in_the_middle_leaves_nothing_and_no_outcome(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_id, stop = catalogue.register(), Stop()
+    _when_section_runs(monkeypatch, "9 count", stop.request)
+    run_id = catalogue.stage("products", [product()])
+    with pytest.raises(StoppedError):
+        catalogue.call("products", import_id, run_id, stop=stop)
+    assert catalogue.products() == []
+    assert catalogue.outcome(import_id) is None
+    assert catalogue.call("products", import_id, run_id)["status"] == "succeeded"
+
+
+def test_readers_see_the_state_before_while_a_merge_holds_the_catalogue(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue.merge("products", [product()])
+    seen: list[str] = []
+    _when_section_runs(monkeypatch, "9 count", lambda: seen.extend(row.title for row in catalogue.products()))
+    catalogue.merge("products", [product(title="after")])
+    assert seen == ["A suitcase"]
+    assert [row.title for row in catalogue.products()] == ["after"]
+
+
+def test_the_imports_file_stays_writable_while_a_merge_holds_the_catalogue(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _when_section_runs(monkeypatch, "9 count", lambda: catalogue.register("another.csv"))
+    assert catalogue.merge("products", [product()])["status"] == "succeeded"
+
+
+def test_a_merge_waits_for_a_writer_and_can_be_stopped_while_it_waits(catalogue: Catalogue) -> None:
+    import_id, stop = catalogue.register(), Stop()
+    run_id = catalogue.stage("products", [product()])
+    with catalogue.driver() as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.2, stop.request).start()
+        with pytest.raises(StoppedError):
+            catalogue.call("products", import_id, run_id, stop=stop)
+        writer.execute("COMMIT")
+    assert catalogue.call("products", import_id, run_id)["status"] == "succeeded"
+
+
+def test_an_import_without_a_record_fails_the_activity(catalogue: Catalogue) -> None:
+    with pytest.raises(ActivityFailedError, match="There is no import"):
+        catalogue.call("products", "none", catalogue.stage("products", [product()]))
+
+
+def test_a_load_in_bulk_gives_back_each_index_and_trigger_and_finds_every_word(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parts() -> list[Any]:
+        with catalogue.driver() as connection:
+            return connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall()
+
+    monkeypatch.setattr(sqlite_bulk, "_FEWEST_ROWS", 3)
+    before = parts()
+    rows: list[Row] = [product(asin=f"B{n:09}", title=f"word{n} common", category_id=str(1 + n % 3)) for n in range(99)]
+    catalogue.merge("products", rows[:1])
+    catalogue.merge("products", rows)
+    assert parts() == before
+    assert catalogue.title_words("word98") == ["B000000098"]
+    assert len(catalogue.title_words("common")) == 99
+    assert catalogue.categories() == {n: (f"Category {n}", 33) for n in (1, 2, 3)}
+    catalogue.merge("products", [product(asin="B000000098", title="other")])
+    assert catalogue.title_words("word98") == []
+    assert catalogue.title_words("other") == ["B000000098"]
+    with catalogue.driver() as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        connection.execute("INSERT INTO products_title_words (products_title_words) VALUES ('integrity-check')")
+
+
+def test_the_list_of_reasons_in_the_script_is_complete() -> None:
+    script = (Path(sqlite.__file__).parent / "sql" / "sqlite" / "merge_products.sql").read_text()
+    lines = [line.removeprefix("--     ") for line in script.splitlines() if line.startswith("--     ")]
+    listed = {line.split('"')[0].split("  ")[0].strip() for line in lines}
+    for field, _, reason in BAD_PRODUCT_VALUES:
+        text = reason.split('"')[0].strip().removeprefix(field)
+        assert any(entry.endswith(text) for entry in listed if entry.startswith(("FIELD", field))), reason
+    assert {field for field, _, _ in BAD_PRODUCT_VALUES} == set(PRODUCT_FIELDS)
+
+
+def _when_section_runs(monkeypatch: pytest.MonkeyPatch, name: str, action: Callable[[], object]) -> None:
+    """Does something once in the middle of a merge: when the section begins."""
+    original = sqlite_merge._Merge._section
+
+    def section(merge: sqlite_merge._Merge, section: str, **parameters: int) -> int:
+        if section == name:
+            action()
+        return original(merge, section, **parameters)
+
+    monkeypatch.setattr(sqlite_merge._Merge, "_section", section)
+
