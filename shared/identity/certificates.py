@@ -37,7 +37,9 @@ class KeptCertificates(transport.Request):
         **options: Any,
     ) -> transport.Response:
         if self._kept is None or time.time() >= self._fresh_until:
-            response = self._fetch(url, method=method, body=body, headers=headers, timeout=timeout, **options)
+            response: transport.Response = self._fetch(
+                url, method=method, body=body, headers=headers, timeout=timeout, **options
+            )
             if response.status != http.HTTPStatus.OK:
                 return response
             self._fresh_until = time.time() + _freshness_seconds(response.headers)
