@@ -391,8 +391,6 @@ def _validated[T: Definition](model: type[T], properties: dict[str, Json], what:
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         # The type by which an activity's model was chosen stands in the location too.
         place = ".".join(str(part) for part in first["loc"] if part not in _ACTIVITY_TYPES)
-            str(part) for part in first["loc"] if not (isinstance(part, str) and part.endswith("Activity"))
-        )
         if first["type"] == "extra_forbidden":
             message = f"The property '{place}' of {what} is not known to the local Data Factory."
         else:
