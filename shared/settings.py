@@ -60,6 +60,10 @@ class Settings(BaseSettings):
     cache_timeout: Annotated[
         float, Field(gt=0, le=5, description="Seconds that one request waits for Redis at most, in all.")
     ] = 0.05
+    # Longer than a read's: a read that gives up just asks SQL, a write leaves a stale page until the drain.
+    cache_write_timeout: Annotated[
+        float, Field(gt=0, le=5, description="Seconds that a write waits to tell Redis what is stale.")
+    ] = 0.5
 
     azure_client_id: Annotated[
         str | None, Field(description="Client id of the user-assigned managed identity; locally none is needed.")
@@ -80,6 +84,10 @@ class Settings(BaseSettings):
         Literal["EventGrid", "LogsAndContainerScan"],
         Field(description="How the host learns of new blobs: by events (Azure), or by scanning (local)."),
     ] = "EventGrid"
+    import_event_lost_seconds: Annotated[
+        float,
+        Field(ge=0, description="A blob that is there for so many seconds without an import: its event was lost."),
+    ] = 60.0
     import_max_reject_share: Annotated[
         float, Field(ge=0, le=1, description="An import with a larger share of bad rows fails.")
     ] = 0.5

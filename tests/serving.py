@@ -63,6 +63,9 @@ def catalog_settings(folder: Path, redis_url: str, **changes: Any) -> Settings:
         "azure_functions_environment": "Development",
         "database_url": f"sqlite:///{folder / 'database' / 'catalog.db'}",
         "redis_url": redis_url,
+        # A machine busy with other tests is no slow Redis; the tests of the time limits set their own.
+        "cache_timeout": 2.0,
+        "cache_write_timeout": 5.0,
     }
     return Settings(**values | changes)
 

@@ -28,6 +28,7 @@ class Breaker:
         """`probe` raises where Redis is still away; `catch_up` applies the outbox, and raises where it can't."""
         self.state = State.CLOSED
         self._failures = 0
+        self._last_failure: Exception | None = None
         self._probe = probe
         self._catch_up = catch_up
         self._probing: asyncio.Task[None] | None = None
@@ -37,7 +38,13 @@ class Breaker:
         self._failures = 0
 
     def failed(self, error: Exception) -> None:
-        """Notes one that didn't; the third in a row opens the breaker."""
+        """Notes one that didn't; the third in a row opens the breaker.
+
+        All requests of one exchange are told the same error, which counts once.
+        """
+        if error is self._last_failure:
+            return
+        self._last_failure = error
         self._failures += 1
         if self._failures >= _FAILURES_TO_OPEN:
             self.open(error)

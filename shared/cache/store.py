@@ -16,8 +16,6 @@ from shared.cache.page import Page
 from shared.cache.redis_link import CacheRefusedError, CacheUnavailableError, Command, RedisLink
 from shared.settings import Settings
 
-# A write waits longer than a read: to go on without having told Redis leaves a stale page, a read just asks SQL.
-_RENEW_SECONDS = 0.5
 _PROBE_SECONDS = 0.5
 _CATCH_UP_SECONDS = 5.0
 _TTL_SPREAD = 0.1
@@ -52,6 +50,7 @@ class CacheStore:
         self._enabled = settings.cache_enabled
         self._ttl = settings.cache_ttl
         self._read_seconds = settings.cache_timeout
+        self._write_seconds = settings.cache_write_timeout
         # Apart, so that neither waits behind the other's longer limit.
         self._reads = RedisLink(settings, generations.renew_on_another_server)
         self._writes = RedisLink(settings, generations.renew_on_another_server)
@@ -97,7 +96,7 @@ class CacheStore:
         if self.breaker.state is State.OPEN:
             raise CacheUnavailableError("left alone after repeated failures")
         try:
-            await self._writes.exchange(*generations.renewal(scopes), seconds=_RENEW_SECONDS)
+            await self._writes.exchange(*generations.renewal(scopes), seconds=self._write_seconds)
         except CacheUnavailableError as error:
             # Whatever this process would read now may be stale.
             self.breaker.open(error)
