@@ -79,7 +79,7 @@ class Services:
         """What the timer does for imports."""
         from shared.imports.reconcile import Reconciliation
 
-        return Reconciliation(self.imports, self.imports.blobs, self.database.imports)
+        return Reconciliation(self.imports, self.database.imports, self.settings)
 
     @functools.cached_property
     def identity(self) -> IdentityService:
@@ -90,6 +90,8 @@ class Services:
 
     async def close(self) -> None:
         """Ends what was begun: connections, threads, tasks."""
+        if "imports" in self.__dict__:
+            await self.imports.close()
         if "cache" in self.__dict__:
             await self.cache.close()
         if "identity" in self.__dict__:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query
-from starlette.responses import Response
+from starlette.responses import StreamingResponse
 
 from shared.dependencies import ServicesDep
 from shared.identity.guards import Admin
@@ -18,6 +18,7 @@ router = APIRouter(route_class=StrictRoute, tags=["imports"])
 _ID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 ImportId = Annotated[str, Path(pattern=_ID_PATTERN, examples=["6f0c2b1e-0f3c-5a53-9a3f-0d4d0b1f6a11"])]
 _READ = problems(401, 403, 422, 503)
+_REJECTS_EXAMPLE = 'reason,id,category_name\r\n"id: not a number: ""x""",x,Toys\r\nid: empty,,Games\r\n'
 
 
 @router.post(
@@ -27,7 +28,10 @@ _READ = problems(401, 403, 422, 503)
     responses=_READ | problems(400, 413, 415),
 )
 async def create_upload(admin: Admin, new: Annotated[NewUpload, Body()], services: ServicesDep) -> Upload:
-    """Write-only, for one blob, for an hour: PUT the file there with the header `x-ms-blob-type: BlockBlob`."""
+    """Write-only, for one blob, for an hour: PUT the file there with the header `x-ms-blob-type: BlockBlob`.
+
+    Its import begins by itself as soon as the file is there; list_imports has it under `blob_name`.
+    """
     return await services.imports.create_upload(new.file_name, admin.uid)
 
 
@@ -39,35 +43,40 @@ async def list_imports(_admin: Admin, query: Annotated[ImportQuery, Query()], se
 
 @router.get("/imports/{import_id}", summary="One import", responses=_READ | problems(404))
 async def get_import(_admin: Admin, import_id: ImportId, services: ServicesDep) -> ImportRecord:
-    """As it is now: an unfinished one is looked after first."""
+    """As it is now: an unfinished one is brought on first, so its progress is that of this moment."""
     return await services.imports.get(import_id)
 
 
 @router.get(
     "/imports/{import_id}/rejects",
-    summary="The rejected rows",
-    response_class=Response,
+    summary="The rejected rows, as CSV",
+    response_class=StreamingResponse,
     responses=_READ
     | problems(404)
     | {
         200: {
-            "description": "`reason` and the fields as they came; the first 10,000.",
-            "content": {"text/csv": {"schema": {"type": "string"}, "example": "reason,id,category_name\r\n"}},
+            "description": "A line `reason` and the fields' names; then the rows in the file's order: those that the "
+            "merge rejected, then those with too many columns. The fields as they came, quoted anew.",
+            "content": {"text/csv": {"schema": {"type": "string"}, "example": _REJECTS_EXAMPLE}},
         }
     },
 )
-async def list_rejects(_admin: Admin, import_id: ImportId, services: ServicesDep) -> Response:
-    """Those of the merge, then those with too many columns."""
-    return Response(await services.imports.rejects(import_id), media_type="text/csv; charset=utf-8")
+async def list_rejects(_admin: Admin, import_id: ImportId, services: ServicesDep) -> StreamingResponse:
+    """The first 10,000, for 90 days; the import's `rows_rejected` is exact."""
+    return StreamingResponse(
+        await services.imports.rejects(import_id),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{import_id}.rejects.csv"'},
+    )
 
 
 @router.post("/imports/{import_id}/retry", status_code=202, summary="Try again", responses=_READ | problems(404, 409))
 async def retry_import(_admin: Admin, import_id: ImportId, services: ServicesDep) -> ImportRecord:
-    """A failed or cancelled import, as long as its blob is still the same."""
+    """A failed or cancelled import without another upload, as long as its blob is still the same."""
     return await services.imports.retry(import_id)
 
 
 @router.post("/imports/{import_id}/cancel", status_code=202, summary="Cancel", responses=_READ | problems(404, 409))
 async def cancel_import(_admin: Admin, import_id: ImportId, services: ServicesDep) -> ImportRecord:
-    """Nothing of it is loaded, unless its merge has committed already: then it stays succeeded."""
+    """Nothing of it is loaded, unless its merge has committed already: then it stays `succeeded`."""
     return await services.imports.cancel(import_id)

@@ -6,11 +6,12 @@ import datetime as dt
 import functools
 import ipaddress
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 
 from shared.identity.azure_credential import azure_credential
 from shared.imports.schemas import Kind
@@ -21,11 +22,26 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_TOO_MANY_REQUESTS = 429
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 20
+_RETRIES = 2
+_LONGEST_WAIT_SECONDS = 5
+_SERVER_ERROR = 500
+# Data Factory's clock may differ from ours, and an activity's last change lies before its run's.
+_AROUND = dt.timedelta(hours=1)
+# A look for a run reads at most so many pages of (in Azure) 100 runs.
+_PAGES = 10
+
+_ENDED = frozenset({"Succeeded", "Failed", "Cancelled"})
+_TO_BE_FOLLOWED = frozenset({"Queued", "InProgress", "Succeeded"})
 
 
-class FactoryBusyError(Exception):
-    """The factory's queue is full, or it can't be reached just now: the run is started later."""
+class FactoryAwayError(Exception):
+    """Data Factory didn't answer, or failed itself: what was asked of it may have been done."""
+
+
+class FactoryRefusedError(Exception):
+    """Data Factory said no: nothing was done. Its queue is full, most likely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +54,7 @@ class ActivityRun:
     name: str
     status: str
     seconds: float
-    output: dict[str, Any]
+    output: Mapping[str, object]
     error: str
 
 
@@ -50,66 +66,97 @@ class Run:
     message: str
     activities: tuple[ActivityRun, ...]
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.status in _ENDED
+
+    @property
+    def never_began(self) -> bool:
+        """Whether it was taken, and then failed for want of a place in the queue ("Pipeline execution throttled")."""
+        return self.status == "Failed" and not self.activities and "throttled" in self.message.lower()
+
 
 class Factory:
-    """Blocking calls; raises FactoryBusyError where one may be tried again."""
+    """Blocking calls; each may raise FactoryAwayError."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def start(self, kind: Kind, import_id: str) -> str:
-        """Starts the pipeline of this kind and gives the run's id."""
+        """Starts the pipeline of this kind and gives the run's id. Raises FactoryRefusedError."""
         try:
-            reply = self._client.pipelines.create_run(
-                *self._names, f"import_{kind}", parameters={"import_id": import_id}
-            )
+            reply = self._client.pipelines.create_run(*self._names, _pipeline(kind), {"import_id": import_id})
         except HttpResponseError as error:
-            raise self._later(error) from error
+            if error.status_code is None or error.status_code >= _SERVER_ERROR:
+                raise FactoryAwayError(error.message) from error
+            raise FactoryRefusedError(error.message) from error
+        except AzureError as error:
+            raise FactoryAwayError(error.message) from error
         return str(reply.run_id)
 
-    def run(self, run_id: str) -> Run | None:
-        """How a run stands; None where the factory knows none of this id."""
+    def find(self, kind: Kind, import_id: str, since: dt.datetime) -> str | None:
+        """The id of a run of this import that was started since then and hasn't failed; None where there is none."""
+        from azure.mgmt.datafactory.models import RunFilterParameters, RunQueryFilter
+
+        token: str | None = None
+        for _ in range(_PAGES):
+            query = RunFilterParameters(
+                last_updated_after=since - _AROUND,
+                last_updated_before=dt.datetime.now(dt.UTC) + _AROUND,
+                filters=[RunQueryFilter(operand="PipelineName", operator="Equals", values_property=[_pipeline(kind)])],
+                continuation_token=token,
+            )
+            try:
+                found = self._client.pipeline_runs.query_by_factory(*self._names, query)
+            except AzureError as error:
+                raise FactoryAwayError(error.message) from error
+            for run in found.value:
+                if (run.parameters or {}).get("import_id") == import_id and run.status in _TO_BE_FOLLOWED:
+                    return str(run.run_id)
+            token = found.continuation_token
+            if not token:
+                return None
+        return None
+
+    def look_at(self, run_id: str, since: dt.datetime) -> Run | None:
+        """How a run stands that was started then or later; None where the factory knows none of this id."""
         try:
             run = self._client.pipeline_runs.get(*self._names, run_id)
-            activities = self._activities(run_id)
+            activities = self._activities(run_id, since)
         except ResourceNotFoundError:
             return None
-        except HttpResponseError as error:
-            raise self._later(error) from error
+        except AzureError as error:
+            raise FactoryAwayError(error.message) from error
         return Run(str(run.status), str(run.message or ""), activities)
 
     def cancel(self, run_id: str) -> None:
         """Asks for the run's end; one that has ended, or that the factory doesn't know, is left alone."""
         try:
             self._client.pipeline_runs.cancel(*self._names, run_id)
-        except ResourceNotFoundError:
-            return
         except HttpResponseError as error:
+            if error.status_code is None or error.status_code >= _SERVER_ERROR:
+                raise FactoryAwayError(error.message) from error
             log.info("Data Factory did not take the cancel of run %s: %s", run_id, error.message)
+        except AzureError as error:
+            raise FactoryAwayError(error.message) from error
 
-    def _activities(self, run_id: str) -> tuple[ActivityRun, ...]:
+    def _activities(self, run_id: str, since: dt.datetime) -> tuple[ActivityRun, ...]:
         from azure.mgmt.datafactory.models import RunFilterParameters
 
         now = dt.datetime.now(dt.UTC)
-        window = RunFilterParameters(
-            last_updated_after=now - dt.timedelta(days=2), last_updated_before=now + dt.timedelta(days=1)
-        )
+        window = RunFilterParameters(last_updated_after=since - _AROUND, last_updated_before=now + _AROUND)
         found = self._client.activity_runs.query_by_pipeline_run(*self._names, run_id, window)
         return tuple(
             ActivityRun(
                 name=str(activity.activity_name),
                 status=str(activity.status),
                 seconds=_seconds(activity, now),
-                output=dict(activity.output) if isinstance(activity.output, dict) else {},
+                output=activity.output if isinstance(activity.output, dict) else {},
                 error=_error_of(activity),
             )
-            for activity in found.value or ()
+            for activity in sorted(found.value, key=lambda activity: activity.activity_run_start or now)
         )
-
-    def _later(self, error: HttpResponseError) -> FactoryBusyError:
-        if error.status_code != _TOO_MANY_REQUESTS:
-            log.warning("Data Factory: %s", error.message)
-        return FactoryBusyError(str(error.message))
 
     @property
     def _names(self) -> tuple[str, str]:
@@ -117,30 +164,36 @@ class Factory:
 
     @functools.cached_property
     def _client(self) -> DataFactoryManagementClient:
+        """Made at the first call: its package takes most of a second to load."""
         from azure.core.pipeline.policies import SansIOHTTPPolicy
         from azure.mgmt.datafactory import DataFactoryManagementClient
 
-        options: dict[str, Any] = {}
         endpoint = self._settings.data_factory_endpoint
-        if _is_loopback(endpoint):
-            # Plain HTTP to the local factory: a token must not go over it.
-            options["authentication_policy"] = SansIOHTTPPolicy()
+        # Over plain HTTP to the local factory no token may go; None stands for the SDK's own policy.
+        # (Any: requests and replies of whatever transport.)
+        authentication: SansIOHTTPPolicy[Any, Any] | None = SansIOHTTPPolicy() if _is_loopback(endpoint) else None
         return DataFactoryManagementClient(
             azure_credential(self._settings),
             self._settings.data_factory_subscription_id,
             base_url=endpoint,
-            retry_total=2,
-            connection_timeout=5,
-            read_timeout=20,
-            **options,
+            retry_total=_RETRIES,
+            retry_backoff_max=_LONGEST_WAIT_SECONDS,
+            connection_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            authentication_policy=authentication,
         )
+
+
+def _pipeline(kind: Kind) -> str:
+    return f"import_{kind}"
 
 
 def _seconds(activity: models.ActivityRun, now: dt.datetime) -> float:
     """How long an activity took, or has taken so far: Data Factory says so only of one that has ended."""
-    if activity.duration_in_ms:
+    if activity.duration_in_ms is not None:
         return activity.duration_in_ms / 1000
-    return (now - activity.activity_run_start).total_seconds() if activity.activity_run_start else 0.0
+    started = activity.activity_run_start
+    return max(0.0, (now - started).total_seconds()) if started else 0.0
 
 
 def _error_of(activity: models.ActivityRun) -> str:

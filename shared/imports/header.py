@@ -21,7 +21,7 @@ HEAD_BYTES = 64 * 1024
 _KINDS: tuple[Kind, ...] = ("products", "categories")
 COLUMNS: dict[Kind, tuple[str, ...]] = {kind: CSV_COLUMNS[kind] for kind in _KINDS}
 
-# What files that are no text begin with. Those of UTF-32 come first: UTF-16's little-endian BOM is the beginning of one.
+# What files that are no text begin with. UTF-32 comes first: its little-endian BOM begins as UTF-16's does.
 _SIGNATURES = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",

@@ -4,71 +4,115 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import functools
 import logging
+from collections.abc import Awaitable, Callable
+
+from azure.core.exceptions import AzureError
 
 from shared.database.engine import Store
+from shared.errors import UnavailableError
 from shared.imports import repository
-from shared.imports.blobs import ImportBlobs
-from shared.imports.service import ImportService, import_id_of
+from shared.imports.receipt import import_id_of, is_csv
+from shared.imports.service import ImportService
+from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_IMPORTS_PER_RUN = 200
-# A blob this old without a record: its event is taken for lost (Event Grid may give up).
-_EVENT_LOST_AFTER = dt.timedelta(seconds=30)
+# Per run: imports that are brought on, and how many of them at a time.
+_IMPORTS = 200
+_AT_ONCE = 4
+# Per run: records that are looked at for rejected rows that have been kept long enough.
+_OLD_RECORDS = 200
 _REJECTS_KEPT = dt.timedelta(days=90)
-_CLEANED_PER_RUN = 20
 
 
 class Reconciliation:
-    """Brings every import to its end, finds blobs that nobody was told of, and cleans up."""
+    """Brings every import to its end, finds blobs that nobody was told of, and cleans up.
 
-    def __init__(self, service: ImportService, blobs: ImportBlobs, records: Store) -> None:
+    It remembers in memory how far it has come; a new process begins from the start, which does no harm.
+    """
+
+    def __init__(self, service: ImportService, records: Store, settings: Settings) -> None:
         self._service = service
-        self._blobs = blobs
         self._records = records
-        self._after = 0
-        self._continuation: str | None = None
+        self._event_lost_after = dt.timedelta(seconds=settings.import_event_lost_seconds)
+        self._unfinished_after = 0
+        self._old_after = 0
+        self._next_uploads: str | None = None
+        self._next_copies: str | None = None
+        self._next_logs: str | None = None
 
     async def run(self) -> None:
-        """One run."""
-        await self._advance_unfinished()
-        await self._receive_unannounced()
-        await self._drop_leftover_copies()
-        await self._drop_old_rejects()
+        """One run of the timer. What one part can't do now keeps no other part from its work."""
+        for part in (
+            self.bring_on_unfinished,
+            self.receive_unannounced,
+            self.drop_leftover_copies,
+            self.drop_old_rejects,
+            self.drop_old_logs,
+        ):
+            await _reporting(part)
 
-    async def _advance_unfinished(self) -> None:
+    async def bring_on_unfinished(self) -> None:
         """The next so many unfinished imports, oldest first; begins anew when it has been through."""
         unfinished = await self._records.read(
-            lambda connection: repository.read_unfinished(connection, self._after, _IMPORTS_PER_RUN)
+            lambda connection: repository.read_unfinished(connection, self._unfinished_after, _IMPORTS)
         )
-        self._after = unfinished[-1].sequence if len(unfinished) == _IMPORTS_PER_RUN else 0
-        for record in unfinished:
-            await self._service.advance(record.import_id)
+        self._unfinished_after = unfinished[-1].sequence if len(unfinished) == _IMPORTS else 0
+        slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def _receive_unannounced(self) -> None:
-        """One page of the container per run."""
-        page, self._continuation = await asyncio.to_thread(self._blobs.uploads_page, self._continuation)
-        settled = dt.datetime.now(dt.UTC) - _EVENT_LOST_AFTER
-        blobs = {import_id_of(blob.name, blob.etag): blob for blob in page if blob.uploaded_at < settled}
-        known = await self._records.read(lambda connection: repository.known_imports(connection, list(blobs)))
-        for import_id, blob in blobs.items():
-            if import_id not in known:
-                await self._service.receive_blob(blob)
+        async def take(import_id: str) -> None:
+            async with slots:
+                await self._service.steps.take(import_id)
 
-    async def _drop_leftover_copies(self) -> None:
-        """Working copies of imports that have ended: a process died before it deleted them."""
-        copies = await asyncio.to_thread(self._blobs.copies)
-        finished = await self._records.read(lambda connection: repository.finished_imports(connection, copies))
+        await asyncio.gather(*(take(record.import_id) for record in unfinished))
+
+    async def receive_unannounced(self) -> None:
+        """One page of the uploads: what has been there for a while without a record, its event was lost."""
+        threads, uploads = self._service.threads, self._service.uploads
+        page, self._next_uploads = await threads.run(uploads.page, self._next_uploads)
+        lost = dt.datetime.now(dt.UTC) - self._event_lost_after
+        blobs = {import_id_of(blob.name, blob.etag): blob for blob in page if is_csv(blob.name)}
+        known = await self._records.read(lambda connection: repository.known_imports(connection, blobs))
+        # Oldest first, as their events would have come.
+        for import_id, blob in sorted(blobs.items(), key=lambda item: item[1].uploaded_at):
+            if import_id not in known and blob.uploaded_at <= lost:
+                log.warning("the blob %s has no import: its event was lost", blob.name)
+                await self._service.receipt.receive_blob(blob)
+
+    async def drop_leftover_copies(self) -> None:
+        """One page of the working copies: those of ended imports, whose process died before it dropped them."""
+        threads, copies = self._service.threads, self._service.copies
+        page, self._next_copies = await threads.run(copies.page, self._next_copies)
+        finished = await self._records.read(lambda connection: repository.finished_imports(connection, page))
         for import_id in finished:
-            await asyncio.to_thread(self._blobs.drop_copy, import_id)
+            await threads.run(copies.drop, import_id, page[import_id])
 
-    async def _drop_old_rejects(self) -> None:
+    async def drop_old_rejects(self) -> None:
+        """The rejected rows of imports that ended long ago; begins anew when it has been through."""
         before = dt.datetime.now(dt.UTC) - _REJECTS_KEPT
-        old = await self._records.read(
-            lambda connection: repository.imports_with_rejects_before(connection, before, _CLEANED_PER_RUN)
+        records = await self._records.read(
+            lambda connection: repository.read_oldest(connection, self._old_after, _OLD_RECORDS)
         )
-        for import_id in old:
-            await asyncio.to_thread(self._blobs.drop_logs, import_id)
-            await self._records.write(functools.partial(repository.drop_rejects, import_id=import_id))
+        old = [record.import_id for record in records if record.finished_at and record.finished_at < before]
+        is_through = len(records) < _OLD_RECORDS or records[-1].received_at >= before
+        self._old_after = 0 if is_through else records[-1].sequence
+        with_rejects = await self._records.read(lambda connection: repository.with_rejects(connection, old))
+        if with_rejects:
+            await self._records.write(lambda connection: repository.drop_rejects(connection, with_rejects))
+
+    async def drop_old_logs(self) -> None:
+        """One page of Copy's logs."""
+        before = dt.datetime.now(dt.UTC) - _REJECTS_KEPT
+        logs = self._service.logs
+        self._next_logs = await self._service.threads.run(logs.drop_before, before, self._next_logs)
+
+
+async def _reporting(part: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await part()
+    except (AzureError, UnavailableError) as error:
+        log.warning("reconcile, %s: %s", part.__name__, error)
+    except Exception:
+        # The boundary of a part: told in the log, while the others go on.
+        log.exception("reconcile, %s", part.__name__)

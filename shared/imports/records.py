@@ -13,8 +13,8 @@ from shared.imports.schemas import UNFINISHED, Kind, Status
 class Record:
     """A row of import_records.
 
-    `started_at` is set from the moment at which a run is asked for: from then on there may be one, whatever `status` and
-    `run_id` say. `steps` is JSON.
+    `started_at` is set from the moment at which a run is asked for: from then on there may be one, whatever `status`
+    and `run_id` say. `steps` is JSON.
     """
 
     sequence: int
@@ -49,22 +49,33 @@ class Record:
         return self.status not in UNFINISHED
 
 
-class Counts(TypedDict, total=False):
-    """Rows of an import; read = inserted + updated + unchanged + superseded + rejected where all are known."""
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """What a record begins with."""
 
+    import_id: str
+    blob_name: str
+    etag: str
+    size_bytes: int
+    kind: Kind | None
+    status: Status
+    message: str | None
+    max_reject_share: float
+    received_at: dt.datetime
+    finished_at: dt.datetime | None
+
+
+class Change(TypedDict, total=False):
+    """What may change of a record. The rows read are the sum of the other five, where all are known."""
+
+    size_bytes: int
+    kind: Kind | None
     rows_read: int | None
     rows_inserted: int | None
     rows_updated: int | None
     rows_unchanged: int | None
     rows_superseded: int | None
     rows_rejected: int | None
-
-
-class Change(Counts, total=False):
-    """What may change of a record."""
-
-    size_bytes: int
-    kind: Kind | None
     status: Status
     message: str | None
     cancel_requested: bool
@@ -77,17 +88,7 @@ class Change(Counts, total=False):
     finished_at: dt.datetime | None
 
 
-NO_COUNTS: Counts = {
-    "rows_read": None,
-    "rows_inserted": None,
-    "rows_updated": None,
-    "rows_unchanged": None,
-    "rows_superseded": None,
-    "rows_rejected": None,
-}
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """A row of import_outcomes: how an import ended. Written once, by its merge or in place of one that never came."""
 
@@ -96,18 +97,19 @@ class Outcome:
     sequence: int
     status: Status
     message: str | None
-    rows_read: int | None
-    rows_inserted: int | None
-    rows_updated: int | None
-    rows_unchanged: int | None
-    rows_superseded: int | None
-    rows_rejected: int | None
+    rows_read: int | None = None
+    rows_inserted: int | None = None
+    rows_updated: int | None = None
+    rows_unchanged: int | None = None
+    rows_superseded: int | None = None
+    rows_rejected: int | None = None
     merged_at: dt.datetime
 
-    @property
-    def counts(self) -> Counts:
-        """The counts as the record has them."""
+    def as_change(self) -> Change:
+        """What of it the record has, too."""
         return {
+            "status": self.status,
+            "message": self.message,
             "rows_read": self.rows_read,
             "rows_inserted": self.rows_inserted,
             "rows_updated": self.rows_updated,

@@ -1,92 +1,157 @@
-"""All SQL of imports: records and rejects in the imports' store, outcomes of merges in the catalogue's."""
+"""All SQL of imports: records, uploaders and rejects in the imports' store, outcomes in the catalogue's."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from shared.database.tables import import_outcomes, import_records, import_rejects, import_uploads
+from shared.imports.records import Change, NewRecord, Outcome, Record
 from shared.imports.schemas import UNFINISHED
 
-type Record = sa.Row[Any]
-
 _record = import_records.c
-_REJECTS_BATCH = 500
+_outcome = import_outcomes.c
+_reject = import_rejects.c
+
+type Condition = sa.ColumnElement[bool]
+
+# Conditions of change_record.
+CANCEL_REQUESTED = _record.cancel_requested == sa.true()
+NOT_CANCELLED = _record.cancel_requested == sa.false()
 
 
-def insert_record(connection: sa.Connection, values: Mapping[str, Any]) -> bool:
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A rejected row; `fields` is a JSON list of its texts."""
+
+    row_no: int
+    reason: str
+    fields: str
+
+
+def insert_record(connection: sa.Connection, new: NewRecord) -> bool:
     """Writes a new record; False where another delivery of the same event was faster."""
-    try:
-        with connection.begin_nested():
-            connection.execute(sa.insert(import_records).values(**values))
-    except IntegrityError:
-        return False
-    return True
+    uploader = sa.select(import_uploads.c.uploaded_by).where(import_uploads.c.blob_name == new.blob_name)
+    values = {
+        "import_id": new.import_id,
+        "blob_name": new.blob_name,
+        "etag": new.etag,
+        "size_bytes": new.size_bytes,
+        "kind": new.kind,
+        "status": new.status,
+        "message": new.message,
+        "max_reject_share": new.max_reject_share,
+        "received_at": new.received_at,
+        "finished_at": new.finished_at,
+        "uploaded_by": connection.execute(uploader).scalar_one_or_none(),
+    }
+    return _inserted(connection, sa.insert(import_records).values(values))
 
 
 def read_record(connection: sa.Connection, import_id: str) -> Record | None:
     """One record."""
-    return connection.execute(sa.select(import_records).where(_record.import_id == import_id)).one_or_none()
+    row = connection.execute(sa.select(import_records).where(_record.import_id == import_id)).one_or_none()
+    return Record(**row._asdict()) if row else None
 
 
-def read_records(connection: sa.Connection, before: int | None, count: int) -> Sequence[Record]:
+def read_page(connection: sa.Connection, before: int | None, count: int) -> Sequence[Record]:
     """Records, newest first, from behind the sequence number `before`."""
     rows = sa.select(import_records).order_by(_record.sequence.desc()).limit(count)
     if before is not None:
         rows = rows.where(_record.sequence < before)
-    return connection.execute(rows).all()
+    return [Record(**row._asdict()) for row in connection.execute(rows)]
+
+
+def read_oldest(connection: sa.Connection, after: int, count: int) -> Sequence[Record]:
+    """Records, oldest first, from behind the sequence number `after`."""
+    rows = sa.select(import_records).where(_record.sequence > after).order_by(_record.sequence).limit(count)
+    return [Record(**row._asdict()) for row in connection.execute(rows)]
 
 
 def read_unfinished(connection: sa.Connection, after: int, count: int) -> Sequence[Record]:
     """Unfinished records, oldest first, from behind the sequence number `after`."""
-    return connection.execute(
+    rows = (
         sa.select(import_records)
         .where(_record.status.in_(UNFINISHED), _record.sequence > after)
         .order_by(_record.sequence)
         .limit(count)
-    ).all()
+    )
+    return [Record(**row._asdict()) for row in connection.execute(rows)]
 
 
-def known_imports(connection: sa.Connection, import_ids: Sequence[str]) -> set[str]:
+def known_imports(connection: sa.Connection, import_ids: Iterable[str]) -> set[str]:
     """Which of these imports have a record."""
-    return set(connection.execute(sa.select(_record.import_id).where(_record.import_id.in_(import_ids))).scalars())
-
-
-def finished_imports(connection: sa.Connection, import_ids: Sequence[str]) -> set[str]:
-    """Which of these imports have ended."""
-    rows = sa.select(_record.import_id).where(_record.import_id.in_(import_ids), _record.status.not_in(UNFINISHED))
+    rows = sa.select(_record.import_id).where(_record.import_id.in_(list(import_ids)))
     return set(connection.execute(rows).scalars())
 
 
-def update_record(connection: sa.Connection, import_id: str, only_in: Sequence[str], values: Mapping[str, Any]) -> bool:
-    """Changes a record that is in one of these states; False where it isn't any more (another process was faster)."""
-    changed = connection.execute(
-        sa.update(import_records).where(_record.import_id == import_id, _record.status.in_(only_in)).values(**values)
+def finished_imports(connection: sa.Connection, import_ids: Iterable[str]) -> set[str]:
+    """Which of these imports have ended."""
+    rows = sa.select(_record.import_id).where(
+        _record.import_id.in_(list(import_ids)), _record.status.not_in(UNFINISHED)
     )
-    return changed.rowcount == 1
+    return set(connection.execute(rows).scalars())
 
 
-def claim_run(connection: sa.Connection, import_id: str, now: dt.datetime) -> bool:
-    """Takes the right to start this import's run; False where another process has it."""
-    return update_record(connection, import_id, ["received"], {"status": "running", "run_id": None, "started_at": now})
+def change_record(connection: sa.Connection, seen: Record, change: Change, *conditions: Condition) -> bool:
+    """Changes a record that still stands as it was seen; False where another process was faster.
+
+    What counts is where it stands in its course: its status, and the run that it follows.
+    """
+    statement = sa.update(import_records).where(
+        _record.import_id == seen.import_id,
+        _record.status == seen.status,
+        _record.started_at == seen.started_at,
+        _record.run_id == seen.run_id,
+        *conditions,
+    )
+    return connection.execute(statement.values(dict(change))).rowcount == 1
 
 
-def read_outcome(connection: sa.Connection, import_id: str) -> sa.Row[Any] | None:
-    """What the merge of this import did; None where none has committed."""
-    return connection.execute(sa.select(import_outcomes).where(import_outcomes.c.import_id == import_id)).one_or_none()
-
-
-def drop_unsuccessful_outcome(connection: sa.Connection, import_id: str) -> bool:
-    """Makes way for another try; False where a merge has succeeded."""
-    outcome = read_outcome(connection, import_id)
-    if outcome is not None and outcome.status == "succeeded":
+def begin_again(connection: sa.Connection, seen: Record, change: Change) -> bool:
+    """Takes an ended import back to its beginning, without its rejects; False where another process was faster."""
+    if not change_record(connection, seen, change):
         return False
-    connection.execute(sa.delete(import_outcomes).where(import_outcomes.c.import_id == import_id))
+    drop_rejects(connection, [seen.import_id])
     return True
+
+
+def request_cancel(connection: sa.Connection, import_id: str) -> bool:
+    """Asks for an import's end; False where it has ended already."""
+    statement = sa.update(import_records).where(_record.import_id == import_id, _record.status.in_(UNFINISHED))
+    return connection.execute(statement.values(cancel_requested=True)).rowcount == 1
+
+
+def read_outcome(connection: sa.Connection, import_id: str) -> Outcome | None:
+    """How an import ended; None where that isn't decided."""
+    row = connection.execute(sa.select(import_outcomes).where(_outcome.import_id == import_id)).one_or_none()
+    return Outcome(**row._asdict()) if row else None
+
+
+def insert_outcome(connection: sa.Connection, outcome: Outcome) -> bool:
+    """Decides how an import ended; False where its merge, or another process, has decided already."""
+    if read_outcome(connection, outcome.import_id):
+        return False
+    return _inserted(
+        connection,
+        sa.insert(import_outcomes).values(dataclasses.asdict(outcome)),
+    )
+
+
+def drop_outcome(connection: sa.Connection, seen: Outcome) -> None:
+    """Makes way for another try of an import that came to nothing; what was decided since stays."""
+    connection.execute(
+        sa.delete(import_outcomes).where(
+            _outcome.import_id == seen.import_id,
+            _outcome.merged_at == seen.merged_at,
+            _outcome.status != "succeeded",
+        )
+    )
 
 
 def insert_upload(connection: sa.Connection, blob_name: str, uploaded_by: str, now: dt.datetime) -> None:
@@ -94,32 +159,34 @@ def insert_upload(connection: sa.Connection, blob_name: str, uploaded_by: str, n
     connection.execute(sa.insert(import_uploads).values(blob_name=blob_name, uploaded_by=uploaded_by, created_at=now))
 
 
-def read_uploader(connection: sa.Connection, blob_name: str) -> str | None:
-    """Who asked for the upload URL of this blob; None for one dropped otherwise."""
-    uploads = import_uploads.c
-    return connection.execute(sa.select(uploads.uploaded_by).where(uploads.blob_name == blob_name)).scalar_one_or_none()
-
-
-def read_rejects(connection: sa.Connection, import_id: str, count: int) -> Iterator[tuple[str, str]]:
-    """Rejected rows in the file's order, at most `count`, fetched in batches."""
-    rejects = import_rejects.c
+def read_rejects(connection: sa.Connection, import_id: str, after: int, count: int) -> Sequence[Reject]:
+    """Rejected rows in the file's order, from behind the row number `after`."""
     rows = (
-        sa.select(rejects.reason, rejects.fields)
-        .where(rejects.import_id == import_id)
-        .order_by(rejects.row_no)
+        sa.select(_reject.row_no, _reject.reason, _reject.fields)
+        .where(_reject.import_id == import_id, _reject.row_no > after)
+        .order_by(_reject.row_no)
         .limit(count)
     )
-    for row in connection.execution_options(yield_per=_REJECTS_BATCH).execute(rows):
-        yield row.reason, row.fields
+    return [Reject(**row._asdict()) for row in connection.execute(rows)]
 
 
-def drop_rejects(connection: sa.Connection, import_id: str) -> None:
-    """Forgets the rejected rows of an import."""
-    connection.execute(sa.delete(import_rejects).where(import_rejects.c.import_id == import_id))
+def drop_rejects(connection: sa.Connection, import_ids: Iterable[str]) -> None:
+    """Forgets the rejected rows of these imports."""
+    connection.execute(sa.delete(import_rejects).where(_reject.import_id.in_(list(import_ids))))
 
 
-def imports_with_rejects_before(connection: sa.Connection, time: dt.datetime, count: int) -> Sequence[str]:
-    """Imports that ended before then and still have rejected rows."""
-    has_rejects = sa.exists().where(import_rejects.c.import_id == _record.import_id)
-    rows = sa.select(_record.import_id).where(_record.finished_at < time, has_rejects).limit(count)
-    return connection.execute(rows).scalars().all()
+def with_rejects(connection: sa.Connection, import_ids: Iterable[str]) -> set[str]:
+    """Which of these imports have rejected rows."""
+    has_some = sa.exists().where(_reject.import_id == _record.import_id)
+    rows = sa.select(_record.import_id).where(_record.import_id.in_(list(import_ids)), has_some)
+    return set(connection.execute(rows).scalars())
+
+
+def _inserted(connection: sa.Connection, statement: sa.Insert) -> bool:
+    """Inserts a row; False where its key is taken."""
+    try:
+        with connection.begin_nested():
+            connection.execute(statement)
+    except IntegrityError:
+        return False
+    return True

@@ -6,6 +6,7 @@ import unicodedata
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from shared.catalog.fields import PageLimit
 from shared.catalog.schemas import Time
@@ -15,8 +16,7 @@ type Status = Literal["received", "running", "succeeded", "rejected", "failed", 
 
 UNFINISHED: tuple[Status, ...] = ("received", "running")
 
-_STEPS = [{"name": "CopyToStaging", "seconds": 2.712}, {"name": "Merge", "seconds": 4.091}]
-_SUCCEEDED = {
+_SUCCEEDED: JsonDict = {
     "import_id": "6f0c2b1e-0f3c-5a53-9a3f-0d4d0b1f6a11",
     "blob_name": "amazon_products.csv",
     "kind": "products",
@@ -31,7 +31,7 @@ _SUCCEEDED = {
     "rows_per_second": 209_663.2,
     "progress": 1.0,
     "seconds_left": None,
-    "steps": _STEPS,
+    "steps": [{"name": "CopyToStaging", "seconds": 2.712}, {"name": "Merge", "seconds": 4.091}],
     "run_id": "0f3f6b3c-5a53-4a3f-8d4d-6f0c2b1e9a11",
     "uploaded_by": None,
     "received_at": "2026-11-24T08:20:32.000000Z",
@@ -56,8 +56,8 @@ class ImportRecord(BaseModel):
     blob_name: str
     kind: Kind | None = Field(description="By the file's header; null where that was not recognised.")
     status: Status = Field(
-        description="`received` until its run begins, then `running`; the others are ends. `rejected`: no file of ours; "
-        "`failed` and `cancelled`: nothing of it was loaded, and it may be tried again."
+        description="`received` until its run begins, then `running`; the others are ends. `rejected`: no file of "
+        "ours; `failed` and `cancelled`: nothing of it was loaded, and it may be tried again."
     )
     message: str | None = Field(description="A sentence, where there is something to say.")
     rows_read: int | None = Field(

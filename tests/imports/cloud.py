@@ -1,0 +1,222 @@
+"""The parts of an import for tests: Azurite, the local Data Factory, the app's services; time is made by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+from azure.storage.blob import BlobServiceClient
+
+from local.datafactory.definitions import Definitions
+from local.datafactory.factory import Factory
+from local.datafactory.run_records import RunRecords
+from local.datafactory.server import create_app
+from local.datafactory.stores import Stores, sql_store
+from local.datafactory.stores.blobs import BlobStore
+from local.processes import PROJECT
+from shared.database import sqlite
+from shared.imports.receipt import import_id_of
+from shared.services import Services
+from shared.settings import Settings
+from tests.serving import served
+
+PRODUCTS = "asin,title,imgUrl,productURL,stars,reviews,price,listPrice,category_id,isBestSeller,boughtInLastMonth"
+CATEGORIES = "id,category_name"
+DEADLINE_SECONDS = 60.0
+
+
+def products(count: int, *, first: int = 0, price: str = "1.5", category: int = 1) -> bytes:
+    """A products file of that many good rows."""
+    rows = (f"B{number:09},Lamp {number},,,4.5,0,{price},,{category},False,0" for number in range(first, first + count))
+    return "\n".join([PRODUCTS, *rows, ""]).encode()
+
+
+def categories(count: int) -> bytes:
+    """A categories file of that many good rows."""
+    return "\n".join([CATEGORIES, *(f"{number},Kind {number}" for number in range(1, count + 1)), ""]).encode()
+
+
+@contextmanager
+def local_factory(settings: Settings, state: Path) -> Iterator[str]:
+    """The local Data Factory over the settings' database and storage, in this process; gives its address."""
+    assert settings.import_storage
+    stores = Stores(
+        sql_store(sa.make_url(settings.database_url.get_secret_value())),
+        BlobStore(settings.import_storage.get_secret_value()),
+    )
+    factory = Factory(Definitions(PROJECT / "datafactory"), RunRecords(state / "runs.db"), stores, 0.0)
+    factory.start()
+    try:
+        with served(create_app(factory)) as client:
+            yield str(client.base_url).rstrip("/")
+    finally:
+        factory.close()
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A blob that was put: what its event says, and its import."""
+
+    name: str
+    etag: str
+
+    @property
+    def import_id(self) -> str:
+        return import_id_of(self.name, self.etag)
+
+    @property
+    def message(self) -> str:
+        """What the host puts on the poison queue."""
+        return (
+            f'{{"Type":"BlobTrigger","FunctionId":"Host.Functions.start_import","BlobType":"BlockBlob",'
+            f'"ContainerName":"imports","BlobName":"{self.name}","ETag":"\\"{self.etag}\\""}}'
+        )
+
+
+class Cloud:
+    """What a test of imports holds."""
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.import_storage
+        self.settings = settings
+        self.storage = BlobServiceClient.from_connection_string(settings.import_storage.get_secret_value())
+        for container in ("imports", "imports-work", "imports-rejects"):
+            self.storage.create_container(container)
+
+    def put(self, name: str, content: bytes) -> Blob:
+        """Uploads a file as people do; no event is told of it."""
+        etag = self.storage.get_blob_client("imports", name).upload_blob(content, overwrite=True)["etag"]
+        return Blob(name, etag.strip('"'))
+
+    def delete(self, name: str) -> None:
+        """Deletes an upload."""
+        self.storage.get_blob_client("imports", name).delete_blob()
+
+    def blobs(self, container: str) -> list[str]:
+        """The names in a container."""
+        return [blob.name for blob in self.storage.get_container_client(container).list_blobs()]
+
+    def record(self, import_id: str) -> dict[str, Any]:
+        """A record's row, times in microseconds."""
+        (record,) = [row for row in self.records() if row["import_id"] == import_id]
+        return record
+
+    def records(self) -> list[dict[str, Any]]:
+        """All records' rows."""
+        return self.imports_rows("SELECT * FROM import_records ORDER BY sequence")
+
+    def imports_rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        """Rows of the imports' file; a change of it is committed."""
+        return _rows(sqlite.imports_file(self._url), statement, values)
+
+    def catalog_rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        """Rows of the catalogue's file."""
+        return _rows(sqlite.catalog_file(self._url), statement, values)
+
+    def outcomes(self) -> list[dict[str, Any]]:
+        """All outcomes."""
+        return self.catalog_rows("SELECT * FROM import_outcomes")
+
+    def products(self) -> int:
+        """How many products there are."""
+        (row,) = self.catalog_rows("SELECT count(*) AS count FROM products")
+        return int(row["count"])
+
+    def age(self, import_id: str, past: dt.timedelta) -> None:
+        """As if the import's last start lay that much longer ago."""
+        self.imports_rows(
+            "UPDATE import_records SET started_at = started_at - ? WHERE import_id = ?",
+            past // dt.timedelta(microseconds=1),
+            import_id,
+        )
+
+    def leftovers(self) -> Mapping[str, list[str]]:
+        """What an import must not leave behind, where it has left it."""
+        staging = sqlite.staging_folder(self._url)
+        left = {
+            "imports-work": self.blobs("imports-work"),
+            "staging": [file.name for file in staging.iterdir()] if staging.exists() else [],
+        }
+        return {place: names for place, names in left.items() if names}
+
+    @property
+    def _url(self) -> sa.URL:
+        return sa.make_url(self.settings.database_url.get_secret_value())
+
+
+class App:
+    """One process of the app: its services on an event loop of their own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.services = Services(settings)
+        self._runner = asyncio.Runner()
+
+    def run[T](self, work: Awaitable[T]) -> T:
+        """The result of what the app does."""
+
+        async def awaited() -> T:
+            return await work
+
+        return self._runner.run(awaited())
+
+    def close(self) -> None:
+        """Ends the process's work."""
+        self.run(self.services.close())
+        self._runner.close()
+
+    def receive(self, cloud: Cloud, *names: str) -> None:
+        """The events of these blobs arrive, all at once."""
+
+        async def receive() -> None:
+            clients = [cloud.storage.get_blob_client("imports", name) for name in names]
+            await asyncio.gather(*(self.services.imports.receive(client) for client in clients))
+
+        self.run(receive())
+
+    def reconcile(self) -> None:
+        """One run of the timer."""
+        self.run(self.services.reconciliation.run())
+
+    def reconcile_until(self, holds: Callable[[], bool], promise: str) -> None:
+        """Runs of the timer until the condition holds."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not holds():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"In {DEADLINE_SECONDS} s it didn't come true that {promise}.")
+            self.reconcile()
+
+    def end(self, cloud: Cloud, *blobs: Blob) -> list[dict[str, Any]]:
+        """Runs of the timer until these imports have ended; their records."""
+
+        def records() -> list[dict[str, Any]]:
+            return [cloud.record(blob.import_id) for blob in blobs]
+
+        ended = {"succeeded", "failed", "cancelled", "rejected"}
+        self.reconcile_until(lambda: all(record["status"] in ended for record in records()), "the imports have ended")
+        return records()
+
+
+def problem_of(reply: httpx.Response, status: int) -> str:
+    """The sentence of a reply that must be a problem of that status."""
+    assert reply.status_code == status, reply.text
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    return str(reply.json()["detail"])
+
+
+def _rows(file: Path, statement: str, values: tuple[object, ...]) -> list[dict[str, Any]]:
+    connection = sqlite3.connect(file)
+    connection.row_factory = sqlite3.Row
+    try:
+        with connection:
+            return [dict(row) for row in connection.execute(statement, values)]
+    finally:
+        connection.close()
