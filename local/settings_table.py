@@ -1,4 +1,4 @@
-"""`python -m local.settings_table`: writes README.md's table of settings from shared/settings.py; a test compares them."""
+"""`python -m local.settings_table` writes the README's table of settings from shared/settings.py; a test compares."""
 
 from __future__ import annotations
 
