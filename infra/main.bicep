@@ -223,6 +223,7 @@ output CONTAINER_REGISTRY_SERVER string = registry.outputs.loginServer
 output FUNCTION_APP_NAME string = app.outputs.name
 output API_URL string = app.outputs.url
 output KEY_VAULT_NAME string = vault.outputs.name
+output KEY_VAULT_URI string = vault.outputs.uri
 output APP_IDENTITY_NAME string = identities.outputs.appName
 output APP_IDENTITY_CLIENT_ID string = identities.outputs.appClientId
 output OPERATOR_IDENTITY_ID string = identities.outputs.operatorId
