@@ -88,7 +88,8 @@ class DelimitedText:
         return True
 
     def _read_header(self) -> list[str]:
-        self._fill()
+        while len(self._buffer) < len(_BOM) and self._fill():
+            pass
         self._buffer = self._buffer.removeprefix(_BOM)
         while True:
             for row, end in _complete_rows(self._buffer, final=self._ended):

@@ -40,7 +40,9 @@ def waits(name: str, **more: Any) -> dict[str, Any]:
         ([fails("A"), ok("B", {"A": ["Succeeded"]}), ok("C", {"B": ["Completed"]})], "Failed", ["A"]),
     ],
 )
-def test_leaves_decide_the_run(activities: list[dict[str, Any]], status: str, ran: list[str], workshop: Workshop) -> None:
+def test_leaves_decide_the_run(
+    activities: list[dict[str, Any]], status: str, ran: list[str], workshop: Workshop
+) -> None:
     run = workshop.run(*activities)
     assert run.status == status
     assert sorted(name for name, _ in workshop.statuses(run.run_id)) == ran

@@ -119,9 +119,7 @@ def test_half_bad_rows_are_merged_and_more_fail_the_import_whole(catalogue: Cata
     catalogue.forget_scopes()
     result = catalogue.merge("products", [product(title="new"), product(price="x")], rows_skipped=1)
     assert result["status"] == "failed"
-    assert result["message"] == (
-        "2 of 3 rows were rejected, more than the allowed share of 50 %; nothing was loaded."
-    )
+    assert result["message"] == ("2 of 3 rows were rejected, more than the allowed share of 50 %; nothing was loaded.")
     assert (result["rows_read"], result["rows_rejected"], result["rows_inserted"]) == (3, 2, None)
     assert len(catalogue.rejects(result["import_id"])) == 1
     assert [row.title for row in catalogue.products()] == ["A suitcase"]
@@ -251,4 +249,3 @@ def _when_section_runs(monkeypatch: pytest.MonkeyPatch, name: str, action: Calla
         return original(merge, section, **parameters)
 
     monkeypatch.setattr(sqlite_merge._Merge, "_section", section)
-
