@@ -21,7 +21,6 @@ from tests.serving import catalog_settings, served
 
 PRODUCT = {"asin": "B000000001", "title": "x", "category_id": 7}
 NO_IMPORT = "00000000-0000-0000-0000-000000000000"
-STORAGE = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:9/a;"
 
 
 @dataclass(frozen=True)
@@ -98,14 +97,16 @@ def google() -> Iterator[FakeGoogle]:
 
 
 @pytest.fixture(scope="module")
-def services(google: FakeGoogle, tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Services:
+def services(
+    google: FakeGoogle, tmp_path_factory: pytest.TempPathFactory, valkey: str, session_azurite: str
+) -> Services:
     """The application's parts, over Google's stand-in."""
     settings = catalog_settings(
         tmp_path_factory.mktemp("catalog"),
         valkey,
         firebase_project_id=PROJECT,
         firebase_service_account=google.service_account,
-        import_storage=STORAGE,
+        import_storage=session_azurite,
     )
     assert isinstance(settings, Settings)
     return Services(settings)
