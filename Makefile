@@ -11,7 +11,7 @@ SEED ?= 1
 OUT ?= .local/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services admin clean data lint test image-check
+.PHONY: help setup run services admin clean data import demo lint test image-check smoke
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,6 +43,12 @@ services: setup ## Everything but the app, on the ports of local.settings.json, 
 data: .venv/.installed ## A catalogue like Amazon Products 2023 (ROWS=1426337 SEED=1 OUT=.local/data)
 	@$(BIN)/python -m local.dataset --rows $(ROWS) --seed $(SEED) --out $(OUT)
 
+import: setup ## Imports a CSV into what `make run` runs (FILE=…)
+	@$(BIN)/python -m local.import_file "$(FILE)" --state $(STATE)
+
+demo: setup ## The main job from end to end, each step checked (CSV_DIR=…)
+	@$(BIN)/python -m local.demo $(if $(CSV_DIR),--csv-dir "$(CSV_DIR)") --state $(STATE)
+
 admin: setup ## Makes a user who has signed up an administrator (EMAIL=…)
 	@$(BIN)/python -m local.admin --email "$(EMAIL)" --state $(STATE)
 
@@ -59,3 +65,6 @@ test: setup ## The whole test suite
 
 image-check: setup ## The Dockerfile: linted, and built and tried where buildah is installed (as root)
 	@infra/image/check.sh
+
+smoke: .venv/.installed ## Whether a deployment works (URL=…, SMOKE_EMAIL and SMOKE_PASSWORD of an administrator)
+	@$(BIN)/python -m infra.smoke "$(URL)"
