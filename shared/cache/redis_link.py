@@ -22,6 +22,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from shared.redis_credentials import redis_credentials
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class RedisLink:
             decode_responses=False,
             retry=Retry(NoBackoff(), 0),
             redis_connect_func=self._connected,
+            **redis_credentials(settings),
         )
         self._connection: Connection = pool.make_connection()  # type: ignore[no-untyped-call]  # untyped in redis-py
         self._waiting: list[_Waiting] = []
