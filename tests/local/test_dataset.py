@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS = 200_000
-# Published with the data set: mean, standard deviation, share of zeros; each with the tolerance in which this many rows,
-# and fits of a few parameters, hold it.
+# Published with the data set: mean, standard deviation, share of zeros; each with the tolerance in which this many
+# rows, and fits of a few parameters, hold it.
 PUBLISHED = {
     "stars": (3.9995, 1.3443, 0.092),
     "reviews": (180.75, 1761.5, 0.793),
