@@ -42,7 +42,7 @@ def instances(tmp_path: Path, valkey: str) -> Iterator[list[str]]:
     ports = free_ports(2)
     command = [sys.executable, "-m", "uvicorn", "--factory", "tests.cache.instance:create", "--log-level", "warning"]
     processes = [
-        subprocess.Popen([*command, "--port", str(port)], cwd=PROJECT, env=environment, preexec_fn=end_with_parent())
+        subprocess.Popen([*command, "--port", str(port)], cwd=PROJECT, env=environment, preexec_fn=end_with_parent())  # noqa: PLW1509
         for port in ports
     ]
     urls = [f"http://127.0.0.1:{port}" for port in ports]

@@ -45,8 +45,11 @@ class LocalCloud:
         """Puts a file into the container `imports`; gives its record once the import has ended."""
         known = {record["import_id"] for record in self.records()}
         blob = self._blobs.get_blob_client("imports", name)
-        with content.open("rb") if isinstance(content, Path) else memoryview(content) as data:
-            blob.upload_blob(data if isinstance(content, Path) else bytes(content), overwrite=True)
+        if isinstance(content, Path):
+            with content.open("rb") as file:
+                blob.upload_blob(file, overwrite=True)
+        else:
+            blob.upload_blob(content, overwrite=True)
         deadline = time.monotonic() + _IMPORT_SECONDS
         while time.monotonic() < deadline:
             for record in self.records():
