@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 _THREADS = 8
 _UPLOAD_LASTS = dt.timedelta(hours=1)
 # A request waits so long for an import to be looked after; then it shows what the record says.
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 2.0
 _LIST = "imports"
 
 

@@ -42,6 +42,9 @@ _START_LASTS = dt.timedelta(minutes=2)
 # A factory that refused a run isn't asked for another one at once.
 _REFUSED_FOR_SECONDS = 1.0
 
+# The age of the outbox's oldest row is known to less than this.
+_CLOCK_MARGIN = dt.timedelta(seconds=1)
+
 _WAITS_FOR_ROOM = (
     "Waiting for Data Factory, which takes no further run just now; it is started as soon as there is room."
 )
@@ -235,9 +238,10 @@ class ImportSteps:
         except CacheUnavailableError as error:
             log.warning("import %s ends without Redis having been told: %s", outcome.import_id, error)
             return True
+        # One catch-up does a bounded part of the outbox: whether what this import wrote was in it, the oldest row says.
         state = await self._invalidations.state()
         oldest = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=state.oldest_seconds)
-        return not state.length or oldest > outcome.merged_at
+        return not state.length or oldest - _CLOCK_MARGIN > outcome.merged_at
 
     async def _seen(self, run_id: str, since: dt.datetime) -> Run | None:
         """The run, where the factory can be asked: an import that has ended needn't wait for its figures."""

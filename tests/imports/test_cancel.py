@@ -1,0 +1,171 @@
+"""Cancelling an import in each of its states: nothing of it is loaded, and its record says so."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from shared.database import sqlite
+from shared.imports.working_copies import WorkingCopies, WorkingCopy
+from shared.settings import Settings
+from tests.imports.cloud import App, Blob, Cloud, problem_of, products
+
+
+@contextmanager
+def catalogue_held(settings: Settings) -> Iterator[None]:
+    """Somebody writes to the catalogue: a merge waits, reads go on."""
+    connection = sqlite3.connect(sqlite.catalog_file(sa.make_url(settings.database_url.get_secret_value())))
+    connection.isolation_level = None
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+
+
+def cancel(api: httpx.Client, blob: Blob) -> dict[str, Any]:
+    reply = api.post(f"/api/imports/{blob.import_id}/cancel")
+    assert reply.status_code == 202, reply.text
+    record: dict[str, Any] = reply.json()
+    return record
+
+
+def wait_for_merge(app: App, cloud: Cloud, blob: Blob) -> None:
+    app.reconcile_until(lambda: '"Merge"' in cloud.record(blob.import_id)["steps"], "the merge has begun")
+
+
+def test_an_import_that_waits_for_its_copy_ends_at_once(
+    monkeypatch: pytest.MonkeyPatch, app: App, api: httpx.Client, cloud: Cloud
+) -> None:
+    look_at = WorkingCopies.look_at
+
+    def pending(copies: WorkingCopies, import_id: str) -> WorkingCopy | None:
+        copy = look_at(copies, import_id)
+        return WorkingCopy(copy.etag, copy.copy_id, "pending") if copy else None
+
+    monkeypatch.setattr(WorkingCopies, "look_at", pending)
+    blob = cloud.put("lamps.csv", products(2))
+    app.receive(cloud, blob.name)
+    assert cloud.record(blob.import_id)["status"] == "received"
+    record = cancel(api, blob)
+    assert (record["status"], record["message"]) == ("cancelled", "Cancelled before it began; nothing was loaded.")
+    assert record["finished_at"]
+    assert cloud.leftovers() == {}
+
+
+def test_an_import_that_waits_for_the_factory_ends_though_the_factory_is_away(
+    away: App, cloud: Cloud, start_app: Callable[[Settings], App]
+) -> None:
+    blob = cloud.put("lamps.csv", products(2))
+    away.receive(cloud, blob.name)
+    record = cloud.record(blob.import_id)
+    assert record["status"] == "received"
+    assert "Data Factory, which doesn't answer" in record["message"]
+    shown = away.run(away.services.imports.cancel(blob.import_id))
+    assert shown.status == "cancelled"
+    assert cloud.leftovers() == {}
+
+
+def test_a_run_in_the_queue_is_cancelled(app: App, api: httpx.Client, cloud: Cloud, settings: Settings) -> None:
+    first, second = cloud.put("first.csv", products(2)), cloud.put("second.csv", products(2, first=10))
+    with catalogue_held(settings):
+        app.receive(cloud, first.name)
+        wait_for_merge(app, cloud, first)
+        app.receive(cloud, second.name)
+        assert cloud.record(second.import_id)["status"] == "running"
+        cancel(api, second)
+    records = app.end(cloud, first, second)
+    assert [record["status"] for record in records] == ["succeeded", "cancelled"]
+    assert "nothing was loaded" in records[1]["message"]
+    assert cloud.products() == 2
+    assert cloud.leftovers() == {}
+
+
+def test_a_running_merge_is_rolled_back_and_a_second_cancel_before_the_end_is_taken(
+    app: App, api: httpx.Client, cloud: Cloud, settings: Settings
+) -> None:
+    blob = cloud.put("lamps.csv", products(2))
+    with catalogue_held(settings):
+        app.receive(cloud, blob.name)
+        wait_for_merge(app, cloud, blob)
+        for _ in range(2):
+            # Its end is decided in the catalogue, which is held: so it hasn't ended yet.
+            assert cancel(api, blob)["status"] == "running"
+    (record,) = app.end(cloud, blob)
+    assert (record["status"], record["rows_read"]) == ("cancelled", None)
+    assert record["message"] == "Cancelled on request; nothing was loaded."
+    assert [outcome["status"] for outcome in cloud.outcomes()] == ["cancelled"]
+    assert cloud.products() == 0
+    assert cloud.leftovers() == {}
+    problem_of(api.post(f"/api/imports/{blob.import_id}/cancel"), 409)
+
+
+def test_what_is_committed_stays_succeeded(app: App, api: httpx.Client, cloud: Cloud) -> None:
+    blob = cloud.put("lamps.csv", products(2))
+    app.receive(cloud, blob.name)
+    app.reconcile_until(lambda: bool(cloud.outcomes()), "the merge has committed")
+    if cloud.record(blob.import_id)["status"] == "running":
+        assert cancel(api, blob)["status"] == "succeeded"
+    (record,) = app.end(cloud, blob)
+    assert (record["status"], record["rows_inserted"]) == ("succeeded", 2)
+
+
+@pytest.mark.parametrize("content", [products(1), b"a,b\n"])
+def test_a_finished_import_cannot_be_cancelled(app: App, api: httpx.Client, cloud: Cloud, content: bytes) -> None:
+    blob = cloud.put("a.csv", content)
+    app.receive(cloud, blob.name)
+    (record,) = app.end(cloud, blob)
+    detail = problem_of(api.post(f"/api/imports/{blob.import_id}/cancel"), 409)
+    assert detail == f"Expected an import that hasn't ended, got one that is {record['status']}."
+
+
+def test_a_run_whose_cancel_was_lost_is_cancelled_by_the_next_reconcile(
+    app: App, cloud: Cloud, settings: Settings
+) -> None:
+    blob = cloud.put("lamps.csv", products(2))
+    with catalogue_held(settings):
+        app.receive(cloud, blob.name)
+        wait_for_merge(app, cloud, blob)
+        # The process died after it wrote the request, and before it told the factory.
+        cloud.imports_rows("UPDATE import_records SET cancel_requested = 1")
+        app.reconcile()
+        run_id = cloud.record(blob.import_id)["run_id"]
+
+        def has_ended() -> bool:
+            run = app.services.imports.factory.look_at(run_id, dt.datetime.now(dt.UTC))
+            return run is not None and run.status == "Cancelled"
+
+        app.reconcile_until(has_ended, "the run was cancelled")
+    (record,) = app.end(cloud, blob)
+    assert record["status"] == "cancelled"
+    assert cloud.products() == 0
+
+
+def test_a_run_that_somebody_cancels_in_the_factory_ends_as_cancelled(
+    app: App, cloud: Cloud, settings: Settings
+) -> None:
+    blob = cloud.put("lamps.csv", products(2))
+    with catalogue_held(settings):
+        app.receive(cloud, blob.name)
+        wait_for_merge(app, cloud, blob)
+        app.services.imports.factory.cancel(cloud.record(blob.import_id)["run_id"])
+    (record,) = app.end(cloud, blob)
+    assert (record["status"], record["message"]) == (
+        "cancelled",
+        "The Data Factory run was cancelled; nothing was loaded.",
+    )
+
+
+def test_an_unknown_import_is_404(api: httpx.Client) -> None:
+    unknown = "00000000-0000-0000-0000-000000000000"
+    for method, path in (("GET", ""), ("GET", "/rejects"), ("POST", "/cancel"), ("POST", "/retry")):
+        detail = problem_of(api.request(method, f"/api/imports/{unknown}{path}"), 404)
+        assert detail == f"There is no import {unknown}."

@@ -1,0 +1,140 @@
+"""A process may die between any two steps: what it began is brought to one end, once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.imports import repository
+from shared.imports.factory import Factory
+from shared.imports.working_copies import WorkingCopies
+from shared.settings import Settings
+from tests.imports.cloud import App, Blob, Cloud, products
+from tests.imports.failing import Died, die_once
+
+# Who asked for a run counts as dead after two minutes.
+LATER = dt.timedelta(minutes=3)
+RECORD_CHANGES = 3  # running, its run's id, its end
+
+
+def runs(settings: Settings) -> list[dict[str, Any]]:
+    """All runs of the factory."""
+    window = {"lastUpdatedAfter": "2000-01-01T00:00:00Z", "lastUpdatedBefore": "2100-01-01T00:00:00Z"}
+    path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataFactory/factories/f/queryPipelineRuns"
+    url = f"{settings.data_factory_endpoint}{path}?api-version=2018-06-01"
+    found: list[dict[str, Any]] = httpx.post(url, json=window).json()["value"]
+    return found
+
+
+def die_at(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, call: int) -> None:
+    """The process dies after that call's work (counted from 1)."""
+    whole: Callable[..., Any] = getattr(owner, name)
+    calls = 0
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        result = whole(*args, **kwargs)
+        if calls == call:
+            raise Died
+        return result
+
+    monkeypatch.setattr(owner, name, counted)
+
+
+def one_import_with_one_outcome(cloud: Cloud, app: App, blob: Blob, rows: int) -> None:
+    app.reconcile()
+    if cloud.records():
+        cloud.age(blob.import_id, LATER)
+    app.reconcile_until(
+        lambda: [record["status"] for record in cloud.records()] == ["succeeded"], "the import has succeeded"
+    )
+    app.reconcile()
+    (record,) = cloud.records()
+    assert (record["rows_read"], record["rows_inserted"], record["progress"]) == (rows, rows, 1.0)
+    assert [outcome["status"] for outcome in cloud.outcomes()] == ["succeeded"]
+    assert cloud.products() == rows
+    assert cloud.leftovers() == {}
+
+
+def let_it_die(app: App, cloud: Cloud, blob: Blob) -> None:
+    with pytest.raises(Died):
+        app.receive(cloud, blob.name)
+        app.end(cloud, blob)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "when"),
+    [
+        (repository, "insert_record", "before"),
+        (WorkingCopies, "look_at", "before"),
+        (WorkingCopies, "begin", "before"),
+        (WorkingCopies, "begin", "after"),
+        (Factory, "start", "before"),
+        (Factory, "start", "after"),
+        (Factory, "look_at", "before"),
+        (repository, "read_outcome", "before"),
+        (WorkingCopies, "drop", "before"),
+        (WorkingCopies, "drop", "after"),
+    ],
+)
+def test_a_process_that_dies_at_any_call_leaves_one_import(
+    monkeypatch: pytest.MonkeyPatch,
+    cloud: Cloud,
+    settings: Settings,
+    start_app: Callable[[Settings], App],
+    owner: object,
+    name: str,
+    when: Any,
+) -> None:
+    blob = cloud.put("lamps.csv", products(20))
+    die_once(monkeypatch, owner, name, when)
+    let_it_die(start_app(settings), cloud, blob)
+    one_import_with_one_outcome(cloud, start_app(settings), blob, 20)
+    assert len(runs(settings)) == 1
+
+
+@pytest.mark.parametrize("change", range(1, RECORD_CHANGES + 1))
+def test_a_process_that_dies_after_any_change_of_the_record_leaves_one_import(
+    monkeypatch: pytest.MonkeyPatch,
+    cloud: Cloud,
+    settings: Settings,
+    start_app: Callable[[Settings], App],
+    change: int,
+) -> None:
+    blob = cloud.put("lamps.csv", products(20))
+    die_at(monkeypatch, repository, "change_record", change)
+    let_it_die(start_app(settings), cloud, blob)
+    one_import_with_one_outcome(cloud, start_app(settings), blob, 20)
+    assert len(runs(settings)) == 1
+
+
+def test_a_record_whose_process_died_right_after_writing_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App]
+) -> None:
+    blob = cloud.put("lamps.csv", products(20))
+    first = start_app(settings)
+
+    async def die(_import_id: str) -> None:
+        raise Died
+
+    monkeypatch.setattr(first.services.imports.steps, "take", die)
+    with pytest.raises(Died):
+        first.receive(cloud, blob.name)
+    assert [record["status"] for record in cloud.records()] == ["received"]
+    one_import_with_one_outcome(cloud, start_app(settings), blob, 20)
+
+
+def test_a_run_that_the_factory_has_lost_is_started_again(app: App, cloud: Cloud) -> None:
+    blob = cloud.put("lamps.csv", products(20))
+    app.receive(cloud, blob.name)
+    cloud.imports_rows("UPDATE import_records SET run_id = 'lost' WHERE run_id IS NOT NULL")
+    cloud.catalog_rows("DELETE FROM import_outcomes")
+    cloud.age(blob.import_id, LATER)
+    (record,) = app.end(cloud, blob)
+    assert record["status"] == "succeeded"
+    assert record["run_id"] != "lost"
