@@ -19,20 +19,22 @@ help: ## Lists what make can do
 .venv/.installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 13))' 2>/dev/null || \
 		{ echo "Python 3.13 is missing: install it, or name it with PYTHON=…" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@echo "Installing the Python packages into .venv …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 # The lock belongs to local/node, what it installs to .local: npm knows no other way than a copy.
 .local/node/.installed: local/node/package.json local/node/package-lock.json local/node/.npmrc
 	@command -v npm >/dev/null || { echo "npm is missing: install Node 20 or newer, which brings it." >&2; exit 1; }
 	@mkdir -p $(@D) && cp $^ $(@D)/
-	npm --prefix $(@D) ci --omit=optional --ignore-scripts || \
+	@echo "Installing Azurite and the Firebase Auth emulator into $(@D) …"
+	@npm --prefix $(@D) ci --omit=optional --ignore-scripts --loglevel=error || \
 		{ echo "npm couldn't install what local/node/package-lock.json names; its reason stands above." >&2; exit 1; }
 	@touch $@
 
 setup: ## Installs what the project needs, under the project
-	@$(MAKE) --no-print-directory -j2 .venv/.installed .local/node/.installed
+	@$(MAKE) --silent --no-print-directory -j2 .venv/.installed .local/node/.installed
 
 run: setup ## Everything on this machine, until Ctrl-C (PORT=7071 INSTANCES=1)
 	@$(BIN)/python -m local.run --port $(PORT) --instances $(INSTANCES) --state $(STATE)

@@ -1,4 +1,4 @@
-"""`make import FILE=…`: uploads a CSV to the running local cloud and follows its import; its status says how it went."""
+"""`make import FILE=…`: uploads a CSV to the local cloud that runs; status 0 where its import succeeded."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def main() -> None:
     parser.add_argument("--state", type=Path, default=STATE, help="of the local cloud (default: .local)")
     options = parser.parse_args()
     state = options.state.resolve()
+    if not options.file.is_file():
+        sys.exit(f"There is no file {options.file}: name one with FILE=…")
     try:
         with ApiClient(running_cloud(state), state) as api:
             api.log_in_as_operator()
             record = import_csv(api, options.file, Console(stderr=True))
-    except FileNotFoundError:
-        sys.exit(f"There is no file {options.file}: name one with FILE=…")
     except LocalCloudError as error:
         sys.exit(f"{error}")
     print(outcome(record))

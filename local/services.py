@@ -89,7 +89,9 @@ def _azurite(kind: str, port: int, folder: Path, accounts: Mapping[str, str]) ->
 
 def valkey(port: int) -> Service:
     """Redis, which a cache needs no file of: nothing is kept."""
-    options = ("--bind", HOST, "--save", "", "--appendonly", "no", "--loglevel", "warning")
+    # Its own title would be written over the environment, by which one tells whose process it is.
+    title = ("--set-proc-title", "no")
+    options = ("--bind", HOST, "--save", "", "--appendonly", "no", "--loglevel", "warning", *title)
     return Service(
         name="redis",
         command=(str(get_binary_path()), "--port", str(port), *options),

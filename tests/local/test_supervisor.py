@@ -1,111 +1,149 @@
-"""`make run` from outside: when it is ready, what it leaves behind, and what it says where it can't start."""
+"""What `make run` promises of its processes: ready, kept running, ended whole, and a sentence where it can't start."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+import redis
 
-from local.processes import PROJECT
-from local.services import HOST, free_ports
-from local.state import read_run_file
+from local.environment import Addresses
+from local.services import free_ports
+from local.state import RunFile, read_run_file
+from tests.local.running import running
+from tests.shared_services import wait_until
 
-_START_SECONDS, _STOP_SECONDS = 60.0, 30.0
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+
+FIELDS = {"api", "instances", "blob", "redis", "auth", "project_id", "datafactory", "database"}
 
 
-class Run:
-    """A `python -m local.run` of a test's own."""
-
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self.port = free_ports(1)[0]
-        self.log = state / "run.log"
-        command = [sys.executable, "-m", "local.run", "--port", str(self.port), "--state", str(state)]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log)
-
-    def wait_until_ready(self) -> None:
-        _wait(lambda: read_run_file(self.state) is not None, self.log, _START_SECONDS)
-
-    def services(self) -> dict[int, str]:
-        """What the supervisor has started and what is still alive of it: process ids and command lines."""
-        return {pid: line for pid, (parent, line) in _alive().items() if parent == self.process.pid}
-
-    def runs_another_than(self, pid: int, name: str) -> bool:
-        """Whether a service of that name runs in another process than `pid`."""
-        return any(name in line for other, line in self.services().items() if other != pid)
-
-    def answers(self) -> bool:
+def two_free_ports_in_a_row() -> int:
+    """The first of them."""
+    while True:
+        first = free_ports(1)[0]
         try:
-            return httpx.get(f"http://{HOST}:{self.port}/api/health/ready").is_success
-        except httpx.HTTPError:
-            return False
+            with socket.create_server(("127.0.0.1", first + 1)):
+                return first
+        except OSError:
+            continue
 
 
-def _alive() -> dict[int, tuple[int, str]]:
-    """Every process but those that have ended and wait for their parent: its parent and its command line."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True)
-    processes = [line.split(maxsplit=3) for line in listed.stdout.splitlines()]
-    return {int(pid): (int(parent), line) for pid, parent, stat, line in processes if not stat.startswith("Z")}
+def test_two_instances_from_ready_to_the_end(tmp_path: Path) -> None:
+    port, state = two_free_ports_in_a_row(), tmp_path / "state"
+    command = ("-m", "local.run", "--port", str(port), "--instances", "2", "--state", str(state))
+    with running(tmp_path, *command) as cloud:
+        cloud.wait_until_said("ready after")
+        run = json.loads((state / "run.json").read_text())
+        assert set(run) == FIELDS
+        assert run["instances"] == [f"http://127.0.0.1:{port}/api", f"http://127.0.0.1:{port + 1}/api"]
+        assert read_run_file(state) == RunFile(**run)
+        for api in run["instances"]:
+            assert httpx.get(f"{api}/health/ready").json()["status"] == "ready"
+
+        # One that dies is started again, at the same place.
+        os.kill(cloud.pid_of("valkey-server"), signal.SIGKILL)
+        cloud.wait_until_said("redis ended with SIGKILL and is started again")
+        with redis.Redis.from_url(run["redis"]) as client:
+            wait_until(lambda: _answers(client), "Valkey is back")
+
+        # A second one on the same folder says so and ends.
+        second = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
+        assert second.returncode == 1
+        assert second.stderr.startswith(f"A local cloud (process {cloud.process.pid}) runs on {state} already")
+        assert second.stderr.count("\n") == 1
+
+        cloud.process.send_signal(signal.SIGINT)
+        assert cloud.process.wait(30) == 0
+        assert cloud.processes() == {}
+        assert not (state / "run.json").exists()
+        assert read_run_file(state) is None
 
 
-def _wait(condition: Callable[[], bool], log: Path, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, log.read_text(errors="replace")
-        time.sleep(0.1)  # between two looks, until the deadline
+def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    with running(tmp_path, "-m", "tests.local.two_services") as cloud:
+        cloud.wait_until_said("both answer")
+        assert any("valkey-server" in command for command in cloud.processes().values())
+        cloud.process.kill()
+        wait_until(lambda: not cloud.processes(), "no process is left")
 
 
-@pytest.fixture
-def ready(tmp_path: Path) -> Iterator[Run]:
-    """A local cloud that is ready; a test may end it."""
-    run = Run(tmp_path)
+def test_the_guardian_alone_ends_what_a_killed_supervisor_leaves(tmp_path: Path) -> None:
+    """Where the kernel doesn't (macOS), as the guardian's own part."""
+    with running(tmp_path, "-m", "tests.local.two_services", LOCAL_CLOUD_WITHOUT_DEATH_SIGNAL="1") as cloud:
+        cloud.wait_until_said("both answer")
+        cloud.process.kill()
+        wait_until(lambda: not cloud.processes(), "no process is left")
+
+
+def test_a_run_file_left_behind_is_not_believed(tmp_path: Path) -> None:
+    left = RunFile(**dict.fromkeys(FIELDS - {"instances"}, "x"), instances=["x"])
+    left.write(tmp_path)
+    (tmp_path / "lock").write_text("1")
+    assert read_run_file(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "taken_offset"),
+    [([], 0), (["--instances", "2"], 1)],
+    ids=["the first", "the second instance's"],
+)
+def test_a_taken_port_is_named_with_the_option_to_change_it(
+    tmp_path: Path, options: list[str], taken_offset: int
+) -> None:
+    port = two_free_ports_in_a_row()
+    with socket.create_server(("127.0.0.1", port + taken_offset)):
+        done = _run("--port", str(port), *options, "--state", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Port {port + taken_offset} (host")
+    assert done.stderr.endswith("is taken: choose another with PORT=…\n")
+
+
+def test_a_missing_node_is_named(tmp_path: Path) -> None:
+    done = _run("--state", str(tmp_path), PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == "Node is missing: install Node 20 or newer.\n"
+
+
+def test_an_old_node_is_named(tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    node.write_text("#!/bin/sh\necho v18.20.4\n")
+    node.chmod(0o755)
+    done = _run("--state", str(tmp_path), PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 1
+    assert done.stderr == "Node v18.20.4 is too old: install Node 20 or newer.\n"
+
+
+def test_the_environment_says_which_database_and_redis_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://cache.example.com:6379/0")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///elsewhere.db")
+    addresses = Addresses.free(tmp_path)
+    assert addresses.redis_url == "redis://cache.example.com:6379/0"
+    assert addresses.own_redis_port is None
+    assert addresses.database_url == "sqlite:///elsewhere.db"
+
+
+def _run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "local.run", *options]
+    return subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def _answers(client: redis.Redis) -> bool:
     try:
-        run.wait_until_ready()
-        yield run
-    finally:
-        run.process.send_signal(signal.SIGINT)
-        run.process.wait(_STOP_SECONDS)
-
-
-def test_what_dies_is_started_again_and_ctrl_c_leaves_nothing(ready: Run) -> None:
-    assert ready.answers(), "run.json stands there, so everything has answered"
-    services = ready.services()
-    (valkey,) = (pid for pid, line in services.items() if "valkey" in line)
-    (host,) = (pid for pid, line in services.items() if "local.host" in line)
-    os.kill(valkey, signal.SIGKILL)
-    os.kill(host, signal.SIGKILL)
-    _wait(lambda: ready.runs_another_than(valkey, "valkey"), ready.log, _START_SECONDS)
-    _wait(lambda: ready.runs_another_than(host, "local.host"), ready.log, _START_SECONDS)
-    _wait(ready.answers, ready.log, _START_SECONDS)
-
-    services = ready.services()
-    ready.process.send_signal(signal.SIGINT)
-    assert ready.process.wait(_STOP_SECONDS) == 0, ready.log.read_text(errors="replace")
-    assert not services.keys() & _alive().keys()
-    assert read_run_file(ready.state) is None
-
-
-def test_a_killed_supervisor_leaves_no_process_and_no_run_file(ready: Run) -> None:
-    services = ready.services()
-    ready.process.kill()
-    ready.process.wait()
-    assert read_run_file(ready.state) is None
-    _wait(lambda: not services.keys() & _alive().keys(), ready.log, _STOP_SECONDS)
-
-
-def test_a_taken_port_is_named_in_one_sentence(tmp_path: Path) -> None:
-    with socket.create_server((HOST, 0)) as taken:
-        port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "local.run", "--port", str(port), "--state", str(tmp_path)]
-        ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=30, check=False)
-    assert ended.returncode == 1
-    assert ended.stderr == f"Port {port} (host) is taken: choose another with PORT=…\n"
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
