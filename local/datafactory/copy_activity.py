@@ -37,6 +37,8 @@ def copy(activity: CopyActivity, context: ActivityContext) -> dict[str, Json]:
             try:
                 progress.rows_copied = _write_rows(rows, properties, table, context)
             finally:
+                # Arrow keeps what it freed for its next rows; the merge that follows has use for it now.
+                pa.default_memory_pool().release_unused()
                 log_path = _write_log(log, properties, context)
     output = progress.output()
     if properties.validate_data_consistency:

@@ -214,6 +214,7 @@ def test_runs_are_queried_by_filter_and_order_and_page(workshop: Workshop, clien
 def test_errors_have_the_shape_of_azure_resource_manager(client: Any, http: httpx.Client) -> None:
     with pytest.raises(ResourceNotFoundError) as missing:
         client.pipeline_runs.get(*NAMES, "none")
+    assert missing.value.error is not None
     assert missing.value.error.code == "PipelineRunNotFound"
     with pytest.raises(ResourceNotFoundError):
         client.pipelines.create_run(*NAMES, "none")

@@ -154,7 +154,10 @@ BAD_CATEGORY_ROWS: Sequence[tuple[Row, str]] = (
 
 @dataclass(frozen=True)
 class Case:
-    """A file merged into what earlier files left: its counts in the order read, inserted, updated, unchanged, superseded, rejected."""
+    """A file merged into what earlier files left.
+
+    Its counts are in the order read, inserted, updated, unchanged, superseded, rejected.
+    """
 
     name: str
     kind: str

@@ -13,8 +13,8 @@ from azure.storage.blob import BlobServiceClient
 
 from local.datafactory.failures import ActivityFailedError
 
-# A block in the queue, one being parsed, one arriving: some 25 MiB at a time, whatever the size of the blob.
-_BLOCK_BYTES = 8 * 1024 * 1024
+# A block in the queue, one being parsed, one arriving: some 12 MiB at a time, whatever the size of the blob.
+_BLOCK_BYTES = 4 * 1024 * 1024
 
 
 class BlobStore:

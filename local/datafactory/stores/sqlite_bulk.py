@@ -5,55 +5,80 @@ Within the merge's transaction, so that nobody sees the table without them.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
-from typing import Self
+from pathlib import Path
+
+from local.datafactory.stop import Stop
+from local.datafactory.stores.sqlite_words import WORDS_BYTES, TitleWords
 
 # Below this many, and below this share of the products, keeping the indexes as rows come is the faster way.
 _FEWEST_ROWS = 20_000
 _SMALLEST_SHARE = 1 / 3
-# Memory for the words of titles until they are sorted and written: each time that it is full costs a merge later.
-_WORDS_BYTES = 32 * 1024 * 1024
+# SQLite's own default, see WORDS_BYTES.
+_USUAL_WORDS_BYTES = 1024 * 1024
 # A sorter's runs as large as this stay in the processor's cache: half the time of runs of 64 MiB.
 _SORT_KIB = 2_048
 
 
-class BulkWrite:
-    """Takes indexes and triggers of `products` away where `new` rows justify it, and gives them back."""
+class ProductInsert:
+    """How new products are inserted: `insert` and `index_words` run the merge's sections of these names.
 
-    def __init__(self, connection: sqlite3.Connection, new: int) -> None:
+    Both are given the last product_id that there was before.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        insert: Callable[[int], object],
+        index_words: Callable[[int], object],
+    ) -> None:
         self._connection = connection
-        (present, self._last_id) = connection.execute(
+        self._insert = insert
+        self._index_words = index_words
+        (self._present, self._last_id) = connection.execute(
             "SELECT count(*), coalesce(max(product_id), 0) FROM main.products"
         ).fetchone()
-        self._worth_it = new >= _FEWEST_ROWS and new >= present * _SMALLEST_SHARE
-        self._definitions: list[str] = []
 
-    def __enter__(self) -> Self:
-        if self._worth_it:
-            parts = self._connection.execute(
-                "SELECT type, name, sql FROM main.sqlite_schema"
-                " WHERE tbl_name = 'products' AND type IN ('index', 'trigger') AND sql IS NOT NULL"
-            ).fetchall()
-            for kind, name, definition in parts:
-                self._connection.execute(f"DROP {kind} main.[{name}]")
-                self._definitions.append(definition)
-        return self
-
-    def restore(self, index_words: Callable[[int], object]) -> None:
-        """Makes them again; `index_words` gets the last product_id that was there before."""
-        if not self._worth_it:
+    def run(self, new: int, staging_file: Path, stop: Stop) -> None:
+        """Inserts so many new products in the way that suits them."""
+        if new < _FEWEST_ROWS or new < self._present * _SMALLEST_SHARE:
+            self._insert(self._last_id)
             return
-        self._connection.execute(
-            "INSERT INTO products_title_words (products_title_words, rank) VALUES ('hashsize', ?)", [_WORDS_BYTES]
-        )
-        index_words(self._last_id)
-        self._connection.execute(
-            "INSERT INTO products_title_words (products_title_words, rank) VALUES ('hashsize', ?)", [1024 * 1024]
-        )
-        self._connection.execute(f"PRAGMA main.cache_size = -{_SORT_KIB}")
-        for definition in self._definitions:
-            self._connection.execute(definition)
+        with contextlib.ExitStack() as stack:
+            words = None if self._present else stack.enter_context(self._words(staging_file, stop))
+            definitions = self._take_away()
+            self._insert(self._last_id)
+            if words is None:
+                self._index_words_with_more_memory()
+            self._connection.execute(f"PRAGMA main.cache_size = -{_SORT_KIB}")
+            for definition in definitions:
+                stop.check()
+                self._connection.execute(definition)
+            if words is not None:
+                words.move_into(self._connection)
 
-    def __exit__(self, *_error: object) -> None:
-        """Where `restore` was not reached the transaction is rolled back, and with it the absence."""
+    def _words(self, staging_file: Path, stop: Stop) -> TitleWords:
+        (definition,) = self._connection.execute(
+            "SELECT sql FROM main.sqlite_schema WHERE name = 'products_title_words'"
+        ).fetchone()
+        left_out = self._connection.execute(
+            "SELECT row_no FROM temp.rejected UNION ALL SELECT row_no FROM temp.superseded"
+        )
+        return TitleWords(staging_file, definition, [row_no for (row_no,) in left_out], self._last_id, stop)
+
+    def _take_away(self) -> list[str]:
+        parts = self._connection.execute(
+            "SELECT type, name, sql FROM main.sqlite_schema"
+            " WHERE tbl_name = 'products' AND type IN ('index', 'trigger') AND sql IS NOT NULL"
+        ).fetchall()
+        for kind, name, _ in parts:
+            self._connection.execute(f"DROP {kind} main.[{name}]")
+        return [definition for _, _, definition in parts]
+
+    def _index_words_with_more_memory(self) -> None:
+        statement = "INSERT INTO products_title_words (products_title_words, rank) VALUES ('hashsize', ?)"
+        self._connection.execute(statement, [WORDS_BYTES])
+        self._index_words(self._last_id)
+        self._connection.execute(statement, [_USUAL_WORDS_BYTES])

@@ -20,7 +20,7 @@ from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
 from local.datafactory.stores.merge_kinds import KINDS, Kind
 from local.datafactory.stores.merge_outcome import Counts, ImportRecord, Outcome
-from local.datafactory.stores.sqlite_bulk import BulkWrite
+from local.datafactory.stores.sqlite_bulk import ProductInsert
 from local.datafactory.stores.sqlite_import_store import ImportStore
 from local.datafactory.stores.sqlite_judge import judge
 from shared.catalog import scopes
@@ -160,9 +160,11 @@ class _Merge:
 
     def _insert(self, new: int) -> None:
         if self._kind is KINDS["import.merge_products"]:
-            with BulkWrite(self._connection, new) as bulk:
-                self._section("7 insert")
-                bulk.restore(lambda last_id: self._section("8 words", last_product_id=last_id))
+            ProductInsert(
+                self._connection,
+                lambda last_id: self._section("7 insert", last_product_id=last_id),
+                lambda last_id: self._section("8 words", last_product_id=last_id),
+            ).run(new, self._staging_file, self._stop)
             counted = self._section("9 count")
             stale = {scopes.CATALOG, *self._category_scopes(), *self._product_scopes()}
             if counted:
@@ -205,7 +207,8 @@ class _Merge:
         self._connection.execute(
             "INSERT INTO main.import_outcomes (import_id, blob_name, sequence, status, message, rows_read,"
             " rows_inserted, rows_updated, rows_unchanged, rows_superseded, rows_rejected, merged_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            # The first one counts: while a cancelled merge was rolled back the app may have decided too.
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (import_id) DO NOTHING",
             [
                 self._import_id,
                 record.blob_name,

@@ -6,7 +6,8 @@
 -- begun IMMEDIATE. What SQL can't say (an import that is merged already, cancelling, the share of rejects,
 -- the scopes made stale) stands in local/datafactory/stores/sqlite_merge.py.
 --
--- Parameters: :now (microseconds since 1970). quoted(text) gives the text in quotes, cut at 60 characters.
+-- Parameters: :now (microseconds since 1970), :last_product_id (before the insert), :first and :last (row_no).
+-- quoted(text) gives the text in quotes, cut at 60 characters.
 --
 -- Every reason for which a row is rejected, FIELD being its name in the file:
 --     FIELD: empty                                           asin, title, reviews, category_id, isBestSeller, boughtInLastMonth
@@ -190,12 +191,13 @@ JOIN incoming ON incoming.row_no = pending.row_no
 WHERE products.product_id = pending.product_id;
 
 -- section: 7 insert
+-- Numbered by their rows, so that the text index can be built meanwhile.
 INSERT INTO products (
-    asin, title, image_url, product_url, stars, reviews, price, list_price, category_id, is_best_seller,
+    product_id, asin, title, image_url, product_url, stars, reviews, price, list_price, category_id, is_best_seller,
     bought_in_last_month, created_at, updated_at
 )
 SELECT
-    incoming.asin, incoming.title, incoming.image_url, incoming.product_url, incoming.stars, incoming.reviews,
+    :last_product_id + incoming.row_no, incoming.asin, incoming.title, incoming.image_url, incoming.product_url, incoming.stars, incoming.reviews,
     incoming.price, incoming.list_price, incoming.category_id, incoming.is_best_seller,
     incoming.bought_in_last_month, :now, :now
 FROM temp.pending

@@ -1,0 +1,81 @@
+"""The text index of a first load, built beside the inserts by a second thread, in a file of the run's own.
+
+An FTS5 table is two ordinary tables behind its name, `…_data` and `…_idx`; a contentless one refers to its rows by
+number alone. So where the catalogue has no words yet, those tables can be filled from ones that were built elsewhere
+with the same definition and the same row numbers. (Source: SQLite's "FTS5 Data Structures".)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Self
+
+from local.datafactory.stop import Stop
+from shared.database.tables import IMPORT_SCHEMA
+
+_TABLE = "products_title_words"
+_PARTS = ("data", "idx")
+# Memory for words until they are sorted and written: each time that it is full costs a merge later.
+WORDS_BYTES = 32 * 1024 * 1024
+_PRAGMAS = ("journal_mode = OFF", "synchronous = OFF", "cache_size = -4096")
+
+
+class TitleWords:
+    """Indexes the titles of all staging rows but those left out, as products `first_id + row_no`."""
+
+    def __init__(self, staging_file: Path, definition: str, left_out: list[int], last_id: int, stop: Stop) -> None:
+        self._staging_file = staging_file
+        self._file = staging_file.with_suffix(".words.db")
+        self._definition = definition
+        self._left_out = left_out
+        self._last_id = last_id
+        self._stop = stop
+        self._leaving = Stop()
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="words")
+        self._built: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._file.unlink(missing_ok=True)
+        self._built = self._threads.submit(self._build)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._leaving.request()
+        self._threads.shutdown()
+        self._file.unlink(missing_ok=True)
+
+    def move_into(self, connection: sqlite3.Connection) -> None:
+        """Waits for the end of the work and puts it into the catalogue's own, empty index."""
+        assert self._built is not None
+        self._built.result()
+        with contextlib.closing(sqlite3.connect(self._file, isolation_level=None)) as built:
+            for part in _PARTS:
+                rows = built.execute(f"SELECT * FROM {_TABLE}_{part}")
+                marks = ", ".join("?" * len(rows.description))
+                connection.execute(f"DELETE FROM main.{_TABLE}_{part}")
+                connection.executemany(f"INSERT INTO main.{_TABLE}_{part} VALUES ({marks})", rows)
+
+    def _build(self) -> None:
+        connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+        with (
+            contextlib.closing(connection),
+            self._stop.on_request(connection.interrupt),
+            self._leaving.on_request(connection.interrupt),
+        ):
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+            connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(self._staging_file)])
+            connection.execute(self._definition)
+            connection.execute("CREATE TEMP TABLE left_out (row_no INTEGER PRIMARY KEY)")
+            connection.execute("BEGIN")
+            connection.executemany("INSERT INTO temp.left_out (row_no) VALUES (?)", ((row,) for row in self._left_out))
+            connection.execute(f"INSERT INTO {_TABLE} ({_TABLE}, rank) VALUES ('hashsize', ?)", [WORDS_BYTES])
+            connection.execute(
+                f"INSERT INTO {_TABLE} (rowid, title) SELECT row_no + ?, title FROM [{IMPORT_SCHEMA}].products_staging"
+                " WHERE row_no NOT IN (SELECT row_no FROM temp.left_out)",
+                [self._last_id],
+            )
+            connection.execute("COMMIT")
