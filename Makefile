@@ -11,7 +11,7 @@ SEED ?= 1
 OUT ?= .local/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services admin clean data import demo lint test image-check smoke
+.PHONY: help setup run services admin clean data import demo lint test image-check smoke pin
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -70,3 +70,6 @@ image-check: setup ## The Dockerfile: linted, and built and tried where buildah 
 
 smoke: .venv/.installed ## Whether a deployment works (URL=…, SMOKE_EMAIL and SMOKE_PASSWORD of an administrator)
 	@$(BIN)/python -m infra.smoke "$(URL)"
+
+pin: .venv/.installed ## Writes digests of images and commits of actions behind their tags (needs a network)
+	@$(BIN)/python -m infra.pin

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Makes or changes the Azure resources with plain az, as `azd provision` does; infra/publish.sh then brings the app in.
+#
+#   AZURE_ENV_NAME=catalogue AZURE_LOCATION=westeurope FIREBASE_PROJECT_ID=… infra/provision.sh [PARAMETER FILE]
+#
+# PREVIEW=1 only shows what would change. Needs az, logged in. The deployment is called product-catalogue-$AZURE_ENV_NAME.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+name=product-catalogue-$AZURE_ENV_NAME
+parameters=(environmentName="$AZURE_ENV_NAME" location="$AZURE_LOCATION" firebaseProjectId="$FIREBASE_PROJECT_ID")
+if [ -n "${1:-}" ]; then parameters=("@$1" "${parameters[@]}"); fi
+
+# What runs goes on running: an image is changed by infra/publish.sh alone.
+app=$(az deployment sub show --name "$name" --query properties.outputs.FUNCTION_APP_NAME.value --output tsv 2>/dev/null || true)
+if [ -n "$app" ]; then
+    image=$(az functionapp config show --resource-group "rg-$AZURE_ENV_NAME" --name "$app" \
+        --query linuxFxVersion --output tsv)
+    parameters+=(appImage="${image#DOCKER|}")
+fi
+
+action=create
+if [ -n "${PREVIEW:-}" ]; then action=what-if; fi
+az deployment sub "$action" --name "$name" --location "$AZURE_LOCATION" --template-file infra/main.bicep \
+    --parameters "${parameters[@]}"
