@@ -33,7 +33,8 @@ _AROUND = dt.timedelta(hours=1)
 _PAGES = 10
 
 _ENDED = frozenset({"Succeeded", "Failed", "Cancelled"})
-_TO_BE_FOLLOWED = frozenset({"Queued", "InProgress", "Succeeded"})
+_QUEUED = "Queued"
+_TO_BE_FOLLOWED = frozenset({_QUEUED, "InProgress", "Succeeded"})
 
 
 class FactoryAwayError(Exception):
@@ -123,7 +124,8 @@ class Factory:
         """How a run stands that was started then or later; None where the factory knows none of this id."""
         try:
             run = self._client.pipeline_runs.get(*self._names, run_id)
-            activities = self._activities(run_id, since)
+            # One in the queue has none.
+            activities = () if run.status == _QUEUED else self._activities(run_id, since)
         except ResourceNotFoundError:
             return None
         except AzureError as error:

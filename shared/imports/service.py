@@ -75,7 +75,7 @@ class ImportService:
 
     async def list_page(self, query: ImportQuery) -> ImportPage:
         """A page of imports, newest first. Raises BadRequestError for a cursor that isn't this list's."""
-        before = int(decode_cursor(query.cursor, _LIST)[0] or 0) if query.cursor else None
+        before = None if query.cursor is None else _sequence(query.cursor)
         rows = await self._records.read(lambda connection: repository.read_page(connection, before, query.limit + 1))
         page = rows[: query.limit]
         next_cursor = encode_cursor([page[-1].sequence], _LIST) if len(rows) > query.limit else None
@@ -184,6 +184,12 @@ class ImportService:
         if record is None:
             raise NotFoundError(f"There is no import {import_id}.")
         return record
+
+
+def _sequence(cursor: str) -> int:
+    (sequence,) = decode_cursor(cursor, _LIST)
+    assert isinstance(sequence, int)
+    return sequence
 
 
 def _shown(record: Record) -> ImportRecord:

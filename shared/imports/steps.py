@@ -116,11 +116,10 @@ class ImportSteps:
         if record.cancel_requested:
             await self._end(record, "cancelled", _CANCELLED)
             return
+        if record.message and self._refuses(record.kind):
+            return  # it waits for the factory, which has refused another one just now
         try:
-            copy = await self._threads.run(self._copies.look_at, record.import_id)
-            if copy is None:
-                begin = self._copies.begin
-                copy = await self._threads.run(begin, record.import_id, record.blob_name, record.etag)
+            copy = await self._threads.run(self._copies.make, record.import_id, record.blob_name, record.etag)
         except BlobMovedOnError as error:
             await self._end(record, "cancelled", MOVED_ON[error.became])
             return
@@ -133,8 +132,7 @@ class ImportSteps:
 
     async def _start(self, record: Record) -> None:
         """Starts the run, unless one was started before; only one process at a time does."""
-        assert record.kind
-        if time.monotonic() < self._refused_until.get(record.kind, 0.0):
+        if record.kind is None or self._refuses(record.kind):
             return
         if record.started_at:
             run_id = await self._threads.run(self._factory.find, record.kind, record.import_id, record.started_at)
@@ -144,6 +142,10 @@ class ImportSteps:
         claim: Change = {"status": "running", "run_id": None, "started_at": dt.datetime.now(dt.UTC), "message": None}
         if await self._change(record, claim, repository.NOT_CANCELLED):
             await self._ask_for_run(record.kind, dataclasses.replace(record, **claim))
+
+    def _refuses(self, kind: Kind | None) -> bool:
+        """Whether the factory has refused a run of this kind just now."""
+        return kind is not None and time.monotonic() < self._refused_until.get(kind, 0.0)
 
     async def _ask_for_run(self, kind: Kind, claimed: Record) -> None:
         """Asks for a run, as the record says already, and notes its id."""

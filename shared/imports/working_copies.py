@@ -52,13 +52,13 @@ class WorkingCopies:
         except ResourceNotFoundError:
             return None
 
-    def begin(self, import_id: str, name: str, etag: str) -> WorkingCopy | None:
-        """Begins a copy of exactly this version of the upload where there is none yet; gives it.
+    def make(self, import_id: str, name: str, etag: str) -> WorkingCopy | None:
+        """Begins a copy of exactly this version of the upload, where there is none yet; gives how it stands.
 
         None: it was dropped meanwhile. Raises BlobMovedOnError.
         """
         try:
-            self._client(import_id).start_copy_from_url(
+            begun = self._client(import_id).start_copy_from_url(
                 self._uploads.url(name),
                 source_etag=quoted(etag),
                 source_match_condition=MatchConditions.IfNotModified,
@@ -71,7 +71,7 @@ class WorkingCopies:
                 return copy
             self._uploads.version(name, etag)
             raise
-        return self.look_at(import_id)
+        return WorkingCopy(unquoted(str(begun["etag"])), str(begun["copy_id"]), _state(str(begun["copy_status"])))
 
     def drop(self, import_id: str, copy: WorkingCopy) -> None:
         """Deletes this copy; one that was made since stays.

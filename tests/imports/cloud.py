@@ -194,6 +194,14 @@ class App:
                 raise TimeoutError(f"In {DEADLINE_SECONDS} s it didn't come true that {promise}.")
             self.reconcile()
 
+    def end_after(self, cloud: Cloud, *blobs: Blob) -> list[dict[str, Any]]:
+        """As `end`, for imports that have no record yet."""
+        known = {blob.import_id for blob in blobs}
+        self.reconcile_until(
+            lambda: known <= {record["import_id"] for record in cloud.records()}, "each blob has its import"
+        )
+        return self.end(cloud, *blobs)
+
     def end(self, cloud: Cloud, *blobs: Blob) -> list[dict[str, Any]]:
         """Runs of the timer until these imports have ended; their records."""
 

@@ -51,13 +51,13 @@ def start_app() -> Iterator[Callable[[Settings], App]]:
 
 
 @pytest.fixture
-def app(cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App]) -> App:
+def app(settings: Settings, start_app: Callable[[Settings], App], cloud: Cloud) -> App:  # noqa: ARG001  # containers
     """A process of the app."""
     return start_app(settings)
 
 
 @pytest.fixture
-def away(cloud: Cloud, settings_without_factory: Settings, start_app: Callable[[Settings], App]) -> App:
+def away(settings_without_factory: Settings, start_app: Callable[[Settings], App]) -> App:
     """A process of the app whose Data Factory is away."""
     return start_app(settings_without_factory)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from shared.database import sqlite
-from shared.imports.working_copies import WorkingCopies, WorkingCopy
+from shared.imports import working_copies
 from shared.settings import Settings
 from tests.imports.cloud import App, Blob, Cloud, problem_of, products
 
@@ -45,13 +45,7 @@ def wait_for_merge(app: App, cloud: Cloud, blob: Blob) -> None:
 def test_an_import_that_waits_for_its_copy_ends_at_once(
     monkeypatch: pytest.MonkeyPatch, app: App, api: httpx.Client, cloud: Cloud
 ) -> None:
-    look_at = WorkingCopies.look_at
-
-    def pending(copies: WorkingCopies, import_id: str) -> WorkingCopy | None:
-        copy = look_at(copies, import_id)
-        return WorkingCopy(copy.etag, copy.copy_id, "pending") if copy else None
-
-    monkeypatch.setattr(WorkingCopies, "look_at", pending)
+    monkeypatch.setattr(working_copies, "_state", lambda _: "pending")
     blob = cloud.put("lamps.csv", products(2))
     app.receive(cloud, blob.name)
     assert cloud.record(blob.import_id)["status"] == "received"
@@ -61,9 +55,7 @@ def test_an_import_that_waits_for_its_copy_ends_at_once(
     assert cloud.leftovers() == {}
 
 
-def test_an_import_that_waits_for_the_factory_ends_though_the_factory_is_away(
-    away: App, cloud: Cloud, start_app: Callable[[Settings], App]
-) -> None:
+def test_an_import_that_waits_for_the_factory_ends_though_the_factory_is_away(away: App, cloud: Cloud) -> None:
     blob = cloud.put("lamps.csv", products(2))
     away.receive(cloud, blob.name)
     record = cloud.record(blob.import_id)

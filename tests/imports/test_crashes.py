@@ -62,18 +62,21 @@ def one_import_with_one_outcome(cloud: Cloud, app: App, blob: Blob, rows: int) -
 
 
 def let_it_die(app: App, cloud: Cloud, blob: Blob) -> None:
-    with pytest.raises(Died):
+    def live() -> None:
         app.receive(cloud, blob.name)
         app.end(cloud, blob)
 
+    with pytest.raises(Died):
+        live()
+
 
 @pytest.mark.parametrize(
-    ("owner", "name", "when"),
+    "last_call",
     [
         (repository, "insert_record", "before"),
         (WorkingCopies, "look_at", "before"),
-        (WorkingCopies, "begin", "before"),
-        (WorkingCopies, "begin", "after"),
+        (WorkingCopies, "make", "before"),
+        (WorkingCopies, "make", "after"),
         (Factory, "start", "before"),
         (Factory, "start", "after"),
         (Factory, "look_at", "before"),
@@ -87,12 +90,10 @@ def test_a_process_that_dies_at_any_call_leaves_one_import(
     cloud: Cloud,
     settings: Settings,
     start_app: Callable[[Settings], App],
-    owner: object,
-    name: str,
-    when: Any,
+    last_call: tuple[object, str, Any],
 ) -> None:
     blob = cloud.put("lamps.csv", products(20))
-    die_once(monkeypatch, owner, name, when)
+    die_once(monkeypatch, *last_call)
     let_it_die(start_app(settings), cloud, blob)
     one_import_with_one_outcome(cloud, start_app(settings), blob, 20)
     assert len(runs(settings)) == 1

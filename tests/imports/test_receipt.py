@@ -112,17 +112,17 @@ def test_a_blob_that_moves_on_between_its_record_and_its_copy_ends_cancelled(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud, became: str
 ) -> None:
     blob = cloud.put("lamps.csv", products(1))
-    begin = app.services.imports.copies.begin
+    make = app.services.imports.copies.make
     newer: list[Blob] = []
 
-    def begin_late(import_id: str, name: str, etag: str) -> Any:
+    def make_late(import_id: str, name: str, etag: str) -> Any:
         if not newer and became == "overwritten":
             newer.append(cloud.put("lamps.csv", products(2)))
         elif not newer:
             cloud.delete("lamps.csv")
-        return begin(import_id, name, etag)
+        return make(import_id, name, etag)
 
-    monkeypatch.setattr(app.services.imports.copies, "begin", begin_late)
+    monkeypatch.setattr(app.services.imports.copies, "make", make_late)
     app.receive(cloud, blob.name)
     record = cloud.record(blob.import_id)
     assert (record["status"], record["run_id"]) == ("cancelled", None)

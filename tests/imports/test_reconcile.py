@@ -1,0 +1,346 @@
+"""The timer: unfinished imports are brought to their end, lost events found, what is left behind removed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ServiceRequestError
+
+import local.datafactory.factory
+from shared.imports import reconcile, working_copies
+from shared.imports.factory import ActivityRun, Factory, FactoryRefusedError, Run
+from shared.imports.uploads import UploadedBlob, Uploads
+from shared.imports.working_copies import WorkingCopies, WorkingCopy
+from shared.settings import Settings
+from tests.imports.cloud import App, Cloud, categories, local_factory, products
+from tests.imports.test_cancel import catalogue_held, wait_for_merge
+from tests.shared_services import wait_until
+
+
+def test_a_blob_whose_event_was_lost_is_imported(app: App, cloud: Cloud) -> None:
+    wrong, good = cloud.put("wrong.csv", b"a,b\n"), cloud.put("good.csv", products(2))
+    cloud.put("notes.txt", b"no import")
+    records = app.end_after(cloud, wrong, good)
+    assert [record["status"] for record in records] == ["rejected", "succeeded"]
+    assert len(cloud.records()) == 2
+
+
+def test_a_blob_whose_event_may_still_come_is_left_to_it(
+    cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App]
+) -> None:
+    app = start_app(settings.model_copy(update={"import_event_lost_seconds": 3600.0}))
+    cloud.put("lamps.csv", products(2))
+    app.reconcile()
+    assert cloud.records() == []
+
+
+def test_the_container_is_listed_page_by_page_and_each_run_goes_on_where_the_last_one_ended(
+    monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
+) -> None:
+    monkeypatch.setattr("shared.imports.uploads.PAGE", 2)
+    for number in range(5):
+        cloud.put(f"{number}.csv", b"a,b\n")
+    listed: list[list[str]] = []
+    page = Uploads.page
+
+    def noted(uploads: Uploads, continuation: str | None) -> tuple[list[UploadedBlob], str | None]:
+        blobs, following = page(uploads, continuation)
+        listed.append([blob.name for blob in blobs])
+        return blobs, following
+
+    monkeypatch.setattr(Uploads, "page", noted)
+    for _ in range(4):
+        app.reconcile()
+    assert listed == [["0.csv", "1.csv"], ["2.csv", "3.csv"], ["4.csv"], ["0.csv", "1.csv"]]
+    assert len(cloud.records()) == 5
+
+
+def test_an_import_waits_while_its_copy_is_being_made(monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud) -> None:
+    with monkeypatch.context() as slowly:
+        slowly.setattr(working_copies, "_state", lambda _: "pending")
+        blob = cloud.put("lamps.csv", products(2))
+        app.receive(cloud, blob.name)
+        app.reconcile()
+        assert cloud.record(blob.import_id)["status"] == "received"
+    (record,) = app.end(cloud, blob)
+    assert record["status"] == "succeeded"
+
+
+def test_an_import_whose_copy_the_service_could_not_make_fails_and_can_be_tried_again(
+    monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
+) -> None:
+    with monkeypatch.context() as in_vain:
+        in_vain.setattr(working_copies, "_state", lambda _: "failed")
+        blob = cloud.put("lamps.csv", products(2))
+        app.receive(cloud, blob.name)
+    record = cloud.record(blob.import_id)
+    assert record["status"] == "failed"
+    assert "copy of the blob could not be made" in record["message"]
+    assert cloud.leftovers() == {}
+    app.run(app.services.imports.retry(blob.import_id))
+    (record,) = app.end(cloud, blob)
+    assert record["status"] == "succeeded"
+
+
+def test_an_import_waits_for_a_factory_that_is_away_and_says_so(
+    away: App, cloud: Cloud, settings_without_factory: Settings, tmp_path: Path, start_app: Callable[[Settings], App]
+) -> None:
+    blob = cloud.put("lamps.csv", products(2))
+    away.receive(cloud, blob.name)
+    away.reconcile()
+    record = cloud.record(blob.import_id)
+    assert record["status"] == "received"
+    assert record["message"].startswith("Waiting for Data Factory, which doesn't answer")
+    shown = away.run(away.services.imports.get(blob.import_id))
+    assert (shown.status, shown.started_at, shown.progress) == ("received", None, 0.0)
+    with local_factory(settings_without_factory, tmp_path / "factory") as address:
+        app = start_app(settings_without_factory.model_copy(update={"data_factory_endpoint": address}))
+        (record,) = app.end(cloud, blob)
+    assert (record["status"], record["message"]) == ("succeeded", None)
+
+
+def test_imports_beyond_the_factorys_queue_wait_for_room(
+    monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud, settings: Settings
+) -> None:
+    monkeypatch.setattr(local.datafactory.factory, "QUEUE_LIMIT", 2)
+    blobs = [cloud.put(f"{number}.csv", products(2, first=10 * number)) for number in range(6)]
+    with catalogue_held(settings):
+        for blob in blobs:
+            app.receive(cloud, blob.name)
+        statuses = [cloud.record(blob.import_id)["status"] for blob in blobs]
+        assert statuses == ["running"] * 3 + ["received"] * 3  # one runs, two are queued
+        assert "Waiting for Data Factory, which takes no further run" in cloud.record(blobs[3].import_id)["message"]
+    records = app.end(cloud, *blobs)
+    assert [(record["status"], record["rows_inserted"], record["message"]) for record in records] == [
+        ("succeeded", 2, None)
+    ] * 6
+
+
+def test_a_run_that_the_factory_took_and_then_throttled_is_started_again(
+    monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
+) -> None:
+    """Data Factory may take a run whose queue is full, and let it fail (Microsoft Q&A 753752)."""
+    look_at = Factory.look_at
+    throttled: list[str] = []
+
+    def once_throttled(factory: Factory, run_id: str, since: dt.datetime) -> Run | None:
+        if not throttled or run_id in throttled:
+            throttled.append(run_id)
+            return Run("Failed", "Pipeline execution throttled. If the concurrency value is set for a pipeline, …", ())
+        return look_at(factory, run_id, since)
+
+    start = Factory.start
+    monkeypatch.setattr(Factory, "look_at", once_throttled)
+    monkeypatch.setattr(Factory, "start", lambda *_: "throttled-run")
+    blob = cloud.put("lamps.csv", products(2))
+    app.receive(cloud, blob.name)
+    app.reconcile()
+    record = cloud.record(blob.import_id)
+    assert (record["status"], record["run_id"]) == ("received", None)
+    monkeypatch.setattr(Factory, "start", start)
+    (record,) = app.end(cloud, blob)
+    assert record["status"] == "succeeded"
+
+
+def test_150_small_files_at_once_are_150_imports(app: App, cloud: Cloud) -> None:
+    blobs = [cloud.put(f"{number}.csv", products(2, first=10 * number)) for number in range(150)]
+    app.receive(cloud, *(blob.name for blob in blobs))
+    records = app.end(cloud, *blobs)
+    assert {(record["status"], record["rows_inserted"]) for record in records} == {("succeeded", 2)}
+    assert (len(cloud.records()), len(cloud.outcomes()), cloud.products()) == (150, 150, 300)
+    assert cloud.leftovers() == {}
+
+
+def test_two_processes_that_reconcile_at_once_make_one_run_and_one_outcome_of_each_import(
+    cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    start = Factory.start
+
+    def noted(factory: Factory, kind: Any, import_id: str) -> str:
+        started.append(import_id)
+        return start(factory, kind, import_id)
+
+    monkeypatch.setattr(Factory, "start", noted)
+    blobs = [cloud.put(f"{number}.csv", products(2, first=10 * number)) for number in range(12)]
+    apps = [start_app(settings), start_app(settings)]
+    threads = [threading.Thread(target=app.end_after, args=(cloud, *blobs)) for app in apps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(started) == sorted(blob.import_id for blob in blobs)
+    assert {record["status"] for record in cloud.records()} == {"succeeded"}
+    assert (len(cloud.records()), len(cloud.outcomes()), cloud.products()) == (12, 12, 24)
+    assert cloud.leftovers() == {}
+
+
+def test_an_import_that_cannot_go_on_keeps_no_other_from_its_end(
+    monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
+) -> None:
+    broken, good = cloud.put("broken.csv", products(2)), cloud.put("good.csv", products(2))
+    make = WorkingCopies.make
+
+    def fail_for_one(copies: WorkingCopies, import_id: str, name: str, etag: str) -> WorkingCopy | None:
+        if name == "broken.csv":
+            raise RuntimeError("a fault of ours")
+        return make(copies, import_id, name, etag)
+
+    monkeypatch.setattr(WorkingCopies, "make", fail_for_one)
+    app.receive(cloud, broken.name, good.name)
+    (record,) = app.end(cloud, good)
+    assert record["status"] == "succeeded"
+    assert cloud.record(broken.import_id)["status"] == "received"
+    monkeypatch.undo()
+    (record,) = app.end(cloud, broken)
+    assert record["status"] == "succeeded"
+
+
+def test_a_storage_that_is_away_keeps_reconcile_from_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
+) -> None:
+    blob = cloud.put("lamps.csv", products(2))
+    app.receive(cloud, blob.name)
+
+    def away(*_: object) -> None:
+        raise ServiceRequestError("no route")
+
+    monkeypatch.setattr(Uploads, "page", away)
+    (record,) = app.end(cloud, blob)
+    assert record["status"] == "succeeded"
+
+
+def test_the_work_of_one_run_is_bounded_and_the_next_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
+) -> None:
+    monkeypatch.setattr(reconcile, "_IMPORTS", 2)
+    taken: list[str] = []
+
+    async def take(import_id: str) -> None:
+        taken.append(cloud.record(import_id)["blob_name"])
+
+    monkeypatch.setattr(app.services.imports.steps, "take", take)
+    for number in range(5):
+        cloud.put(f"{number}.csv", products(1))
+        app.receive(cloud, f"{number}.csv")
+    del taken[:]
+    for _ in range(4):
+        app.run(app.services.reconciliation.bring_on_unfinished())
+    assert taken == ["0.csv", "1.csv", "2.csv", "3.csv", "4.csv", "0.csv", "1.csv"]
+
+
+def test_working_copies_of_ended_imports_are_dropped_and_no_others(app: App, cloud: Cloud, away: App) -> None:
+    ended, waiting = cloud.put("ended.csv", b"a,b\n"), cloud.put("waiting.csv", products(1))
+    away.receive(cloud, ended.name, waiting.name)
+    for import_id in (ended.import_id, "00000000-0000-0000-0000-000000000000"):
+        cloud.storage.get_blob_client("imports-work", f"{import_id}.csv").upload_blob(b"x")
+    away.reconcile()
+    left = {f"{waiting.import_id}.csv", "00000000-0000-0000-0000-000000000000.csv"}
+    assert set(cloud.blobs("imports-work")) == left
+
+
+def test_progress_is_visible_while_the_merge_runs_and_never_goes_back(
+    app: App, cloud: Cloud, settings: Settings
+) -> None:
+    blob = cloud.put("lamps.csv", products(1000))
+    seen: list[float] = []
+    with catalogue_held(settings):
+        app.receive(cloud, blob.name)
+        wait_for_merge(app, cloud, blob)
+        for _ in range(5):
+            shown = app.run(app.services.imports.get(blob.import_id))
+            seen.append(shown.progress)
+        assert (shown.status, shown.rows_read, shown.rows_inserted) == ("running", 1000, None)
+        assert [step.name for step in shown.steps] == ["CopyToStaging", "Merge"]
+        assert shown.rows_per_second
+        assert shown.seconds_left is not None
+        assert shown.started_at
+    assert seen == sorted(seen)
+    assert 0 < seen[0] <= seen[-1] < 1
+    (record,) = app.end(cloud, blob)
+    assert (record["progress"], record["seconds_left"], record["rows_inserted"]) == (1.0, None, 1000)
+
+
+def test_get_import_brings_it_on_without_the_timer(app: App, cloud: Cloud) -> None:
+    blob = cloud.put("kinds.csv", categories(3))
+    app.receive(cloud, blob.name)
+
+    def shown() -> tuple[str, int | None]:
+        record = app.run(app.services.imports.get(blob.import_id))
+        return record.status, record.rows_inserted
+
+    wait_until(lambda: shown() == ("succeeded", 3), "the import has succeeded")
+
+
+def test_an_import_says_succeeded_only_when_redis_was_told(
+    monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
+) -> None:
+    waiting: list[Any] = []
+
+    async def too_much_to_do() -> None:
+        waiting.append(cloud.catalog_rows("SELECT * FROM cache_invalidations WHERE applied_at IS NULL"))
+
+    monkeypatch.setattr(app.services.invalidations, "catch_up", too_much_to_do)
+    blob = cloud.put("lamps.csv", products(2))
+    app.receive(cloud, blob.name)
+    app.reconcile_until(lambda: bool(waiting), "the outcome was seen")
+    app.reconcile()
+    assert waiting[0]
+    assert cloud.outcomes()[0]["status"] == "succeeded"
+    assert cloud.record(blob.import_id)["status"] == "running"
+    monkeypatch.undo()
+    app.end(cloud, blob)
+    assert cloud.catalog_rows("SELECT * FROM cache_invalidations WHERE applied_at IS NULL") == []
+
+
+def test_an_import_ends_though_redis_is_away(
+    cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App]
+) -> None:
+    from pydantic import SecretStr
+
+    app = start_app(settings.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:9")}))
+    blob = cloud.put("lamps.csv", products(2))
+    app.receive(cloud, blob.name)
+    (record,) = app.end(cloud, blob)
+    assert record["status"] == "succeeded"
+
+
+def test_a_factory_that_refuses_is_not_asked_again_at_once(
+    monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
+) -> None:
+    asked: list[str] = []
+
+    def refuse(_factory: Factory, _kind: Any, import_id: str) -> str:
+        asked.append(import_id)
+        raise FactoryRefusedError("full")
+
+    monkeypatch.setattr(Factory, "start", refuse)
+    blobs = [cloud.put(f"{number}.csv", products(1)) for number in range(5)]
+    for blob in blobs:
+        app.receive(cloud, blob.name)
+    assert len(asked) < len(blobs)
+
+
+def test_a_failed_run_is_told_in_a_sentence_of_our_own_and_the_factorys_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "SqlOperationFailed: login failed for user 'sa' at 10.0.0.1"
+    activities: Sequence[ActivityRun] = (
+        ActivityRun("CopyToStaging", "Succeeded", 1.0, {}, ""),
+        ActivityRun("Merge", "Failed", 2.0, {}, secret),
+    )
+    monkeypatch.setattr(Factory, "start", lambda *_: "a-run")
+    monkeypatch.setattr(Factory, "look_at", lambda *_: Run("Failed", "Operation failed", tuple(activities)))
+    blob = cloud.put("lamps.csv", products(1))
+    app.receive(cloud, blob.name)
+    (record,) = app.end(cloud, blob)
+    assert record["status"] == "failed"
+    assert record["message"].startswith("The run ended in its step Merge; nothing was loaded.")
+    assert "10.0.0.1" not in record["message"]
+    (told,) = [entry.getMessage() for entry in caplog.records if secret in entry.getMessage()]
+    assert "a-run" in told

@@ -1,0 +1,198 @@
+"""Another try of an import that came to nothing, without another upload."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.imports.working_copies import WorkingCopies
+from shared.settings import Settings
+from tests.imports.cloud import PRODUCTS, App, Blob, Cloud, problem_of, products
+from tests.imports.failing import Died, die_once
+
+BAD_ROWS = "\n".join([PRODUCTS, *["bad,x,,,,0,,,1,False,0"] * 3, "B000000001,Good,,,,0,,,1,False,0", ""]).encode()
+OPEN_QUOTE = f'{PRODUCTS}\nB000000001,"never closed,,,,0,,,1,False,0\n'.encode()
+
+
+def retry(api: httpx.Client, blob: Blob) -> dict[str, Any]:
+    reply = api.post(f"/api/imports/{blob.import_id}/retry")
+    assert reply.status_code == 202, reply.text
+    record: dict[str, Any] = reply.json()
+    return record
+
+
+def cancelled(app: App, cloud: Cloud, content: bytes) -> Blob:
+    """An import that was cancelled before its run could begin."""
+    blob = cloud.put("lamps.csv", content)
+    app.services.imports.steps._refused_until["products"] = float("inf")
+    app.receive(cloud, blob.name)
+    assert app.run(app.services.imports.cancel(blob.import_id)).status == "cancelled"
+    app.services.imports.steps._refused_until.clear()
+    return blob
+
+
+def test_a_cancelled_import_succeeds_when_it_is_tried_again(app: App, api: httpx.Client, cloud: Cloud) -> None:
+    blob = cancelled(app, cloud, products(4))
+    shown = retry(api, blob)
+    assert shown["status"] in {"received", "running", "succeeded"}
+    assert (shown["message"], shown["finished_at"]) == (None, None) or shown["status"] == "succeeded"
+    (record,) = app.end(cloud, blob)
+    assert (record["status"], record["rows_inserted"], record["cancel_requested"]) == ("succeeded", 4, 0)
+    assert len(cloud.records()) == 1
+    assert cloud.leftovers() == {}
+
+
+def test_an_import_that_failed_for_its_bad_rows_has_one_outcome_after_each_try(
+    app: App, api: httpx.Client, cloud: Cloud
+) -> None:
+    blob = cloud.put("bad.csv", BAD_ROWS)
+    app.receive(cloud, blob.name)
+    (first,) = app.end(cloud, blob)
+    assert (first["status"], first["rows_rejected"]) == ("failed", 3)
+    retry(api, blob)
+    (second,) = app.end(cloud, blob)
+    assert (second["status"], second["rows_rejected"]) == ("failed", 3)
+    assert first["run_id"] != second["run_id"]
+    # More bad rows are allowed now: it is the record that says how many.
+    cloud.imports_rows("UPDATE import_records SET max_reject_share = 0.9")
+    retry(api, blob)
+    (third,) = app.end(cloud, blob)
+    assert (third["status"], third["rows_inserted"], third["rows_rejected"]) == ("succeeded", 1, 3)
+    assert [outcome["status"] for outcome in cloud.outcomes()] == ["succeeded"]
+    assert len(cloud.imports_rows("SELECT * FROM import_rejects")) == 3
+
+
+def test_a_file_that_cannot_be_read_to_its_end_fails_each_time(app: App, api: httpx.Client, cloud: Cloud) -> None:
+    blob = cloud.put("open.csv", OPEN_QUOTE)
+    app.receive(cloud, blob.name)
+    for _ in range(2):
+        (record,) = app.end(cloud, blob)
+        assert (record["status"], record["rows_read"]) == ("failed", None)
+        assert "can't be read to its end" in record["message"]
+        assert cloud.products() == 0
+        assert cloud.leftovers() == {}
+        retry(api, blob)
+    app.end(cloud, blob)
+
+
+def test_an_import_whose_event_was_poisoned_is_imported_when_it_is_tried_again(
+    app: App, api: httpx.Client, cloud: Cloud
+) -> None:
+    blob = cloud.put("lamps.csv", products(2))
+    app.run(app.services.imports.record_poison(blob.message))
+    retry(api, blob)
+    (record,) = app.end(cloud, blob)
+    assert (record["kind"], record["status"], record["rows_inserted"]) == ("products", "succeeded", 2)
+    assert record["size_bytes"] == len(products(2))
+
+
+def test_a_poisoned_event_of_a_wrong_file_is_rejected_when_it_is_tried_again(
+    app: App, api: httpx.Client, cloud: Cloud
+) -> None:
+    blob = cloud.put("other.csv", b"a,b\n")
+    app.run(app.services.imports.record_poison(blob.message))
+    record = retry(api, blob)
+    assert record["status"] == "rejected"
+    assert "got the header a,b" in record["message"]
+    problem_of(api.post(f"/api/imports/{blob.import_id}/retry"), 409)
+
+
+@pytest.mark.parametrize("became", ["overwritten", "deleted"])
+def test_an_import_whose_blob_has_moved_on_is_not_tried_again(
+    app: App, api: httpx.Client, cloud: Cloud, became: str
+) -> None:
+    blob = cancelled(app, cloud, products(2))
+    cloud.put("lamps.csv", products(3)) if became == "overwritten" else cloud.delete("lamps.csv")
+    detail = problem_of(api.post(f"/api/imports/{blob.import_id}/retry"), 409)
+    assert detail == f"Expected the blob as it was when the import began, got one that was {became}: upload it again."
+    assert cloud.record(blob.import_id)["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("status", ["received", "running", "succeeded", "rejected"])
+def test_an_import_that_neither_failed_nor_was_cancelled_is_not_tried_again(
+    app: App, api: httpx.Client, cloud: Cloud, status: str
+) -> None:
+    blob = cancelled(app, cloud, products(2))
+    cloud.imports_rows("UPDATE import_records SET status = ?", status)
+    detail = problem_of(api.post(f"/api/imports/{blob.import_id}/retry"), 409)
+    assert detail == f"Expected a failed or cancelled import, got one that is {status}."
+    assert cloud.record(blob.import_id)["status"] == status
+
+
+def test_of_two_who_try_again_at_once_one_does(
+    cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App], api: httpx.Client
+) -> None:
+    app = start_app(settings)
+    blob = cloud.put("bad.csv", BAD_ROWS)
+    app.receive(cloud, blob.name)
+    (first,) = app.end(cloud, blob)
+    replies: list[int] = []
+    url = f"{api.base_url}/api/imports/{blob.import_id}/retry"
+    threads = [threading.Thread(target=lambda: replies.append(httpx.post(url).status_code)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(replies) <= {202, 409}
+    assert 202 in replies
+    (record,) = app.end(cloud, blob)
+    assert (record["status"], record["rows_rejected"]) == ("failed", 3)
+    assert [outcome["status"] for outcome in cloud.outcomes()] == ["failed"]
+    assert cloud.leftovers() == {}
+
+
+def test_a_merge_that_has_committed_meanwhile_is_found_instead_of_done_again(
+    app: App, api: httpx.Client, cloud: Cloud
+) -> None:
+    blob = cloud.put("lamps.csv", products(2))
+    app.receive(cloud, blob.name)
+    app.end(cloud, blob)
+    # As if its record had ended before the outcome was known.
+    cloud.imports_rows("UPDATE import_records SET status = 'failed', rows_read = NULL, rows_inserted = NULL")
+    record = retry(api, blob)
+    assert (record["status"], record["rows_inserted"]) == ("succeeded", 2)
+    assert cloud.leftovers() == {}
+
+
+def test_who_ends_an_import_late_does_not_take_the_copy_of_its_next_try(
+    monkeypatch: pytest.MonkeyPatch, cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App]
+) -> None:
+    app, other = start_app(settings), start_app(settings)
+    blob = cloud.put("open.csv", OPEN_QUOTE)
+    drop = WorkingCopies.drop
+    dropped_late: list[Any] = []
+    monkeypatch.setattr(WorkingCopies, "drop", lambda *call: dropped_late.append(call))
+    app.receive(cloud, blob.name)
+    app.end(cloud, blob)
+    (late, *_) = dropped_late
+    monkeypatch.setattr(WorkingCopies, "drop", drop)
+    other.services.imports.steps._refused_until["products"] = float("inf")
+    other.run(other.services.imports.retry(blob.import_id))
+    assert cloud.blobs("imports-work") == [f"{blob.import_id}.csv"]
+    drop(*late)
+    assert cloud.blobs("imports-work") == [f"{blob.import_id}.csv"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_process_that_dies_while_it_tries_again_leaves_an_import_that_can_be_tried_again(
+    monkeypatch: pytest.MonkeyPatch, cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App], when: Any
+) -> None:
+    from shared.imports import repository
+
+    app = start_app(settings)
+    blob = cloud.put("bad.csv", BAD_ROWS)
+    app.receive(cloud, blob.name)
+    app.end(cloud, blob)
+    die_once(monkeypatch, repository, "begin_again", when)
+    with pytest.raises(Died):
+        app.run(app.services.imports.retry(blob.import_id))
+    other = start_app(settings)
+    assert cloud.record(blob.import_id)["status"] == "failed"  # the transaction died with its process
+    other.run(other.services.imports.retry(blob.import_id))
+    (record,) = other.end(cloud, blob)
+    assert (record["status"], record["rows_rejected"]) == ("failed", 3)
+    assert len(cloud.outcomes()) == 1
