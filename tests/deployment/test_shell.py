@@ -6,7 +6,7 @@ import subprocess
 
 from local.processes import PROJECT
 
-_SCRIPTS = sorted([*(PROJECT / "infra").rglob("*.sh"), PROJECT / ".ci" / "run"])
+_SCRIPTS = sorted([*(PROJECT / "infra").rglob("*.sh"), *(PROJECT / ".github").glob("*.sh"), PROJECT / ".ci" / "run"])
 
 
 def test_shellcheck_finds_nothing() -> None:
