@@ -234,7 +234,8 @@ def test_the_work_of_one_run_is_bounded_and_the_next_run_goes_on(
     assert taken == ["0.csv", "1.csv", "2.csv", "3.csv", "4.csv", "0.csv", "1.csv"]
 
 
-def test_working_copies_of_ended_imports_are_dropped_and_no_others(app: App, cloud: Cloud, away: App) -> None:
+@pytest.mark.usefixtures("app")
+def test_working_copies_of_ended_imports_are_dropped_and_no_others(cloud: Cloud, away: App) -> None:
     ended, waiting = cloud.put("ended.csv", b"a,b\n"), cloud.put("waiting.csv", products(1))
     away.receive(cloud, ended.name, waiting.name)
     for import_id in (ended.import_id, "00000000-0000-0000-0000-000000000000"):

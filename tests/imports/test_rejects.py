@@ -29,7 +29,8 @@ def log_line(fields: list[str], expected: int) -> str:
     """A line of Data Factory's session log, as its documentation shows one."""
     row = ", ".join('"' + field.replace('"', '""') + '"' for field in fields)
     line = io.StringIO()
-    message = f"Error found when processing source 'x.csv' with row number 2: found more columns than expected column count {expected}."
+    found = f"found more columns than expected column count {expected}."
+    message = f"Error found when processing source 'x.csv' with row number 2: {found}"
     csv.writer(line, lineterminator="\n").writerow(["2026-01-01 00:00:00", "Warning", "TabularRowSkip", row, message])
     return line.getvalue()
 
@@ -110,7 +111,7 @@ def test_a_long_field_is_given_whole(app: App, api: httpx.Client, cloud: Cloud) 
 def test_rejects_are_kept_for_90_days_and_those_of_younger_imports_longer(
     app: App, api: httpx.Client, cloud: Cloud
 ) -> None:
-    content = "\n".join([CATEGORIES, "x,Games", "1,Toys", "2,Books", ""]).encode()
+    content = f"{CATEGORIES}\nx,Games\n1,Toys\n2,Books\n".encode()
     old, young = cloud.put("old.csv", content), cloud.put("young.csv", content)
     app.receive(cloud, old.name, young.name)
     app.end(cloud, old, young)
