@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.mssql import pyodbc as mssql_pyodbc
 
 from local.processes import PROJECT
+from shared.redis_credentials import redis_credentials
 from shared.settings import Settings
 from tests.deployment import bicep
 from tests.deployment.functions import Trigger, triggers
@@ -212,3 +213,10 @@ def test_the_app_is_pulled_and_kept_alive_as_a_container_needs_it() -> None:
     assert site["healthCheckPath"] == "/api/health/live"
     # Else the platform's /home hides the image's /home/site/wwwroot.
     assert bicep.app_settings()["WEBSITES_ENABLE_APP_SERVICE_STORAGE"] == "false"
+
+
+def test_redis_takes_the_token_of_the_apps_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
+    for name in ("REDIS_URL", "AZURE_CLIENT_ID"):
+        monkeypatch.setenv(name, _in_azure()[name])
+    assert redis_credentials(Settings()).get("credential_provider")
