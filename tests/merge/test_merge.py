@@ -148,7 +148,7 @@ def test_a_cancel_that_comes_while_rows_are_written_is_seen_before_the_commit(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_id = catalogue.register()
-    _when_section_runs(monkeypatch, "9 count", lambda: catalogue.request_cancel(import_id))
+    _when_section_runs(monkeypatch, "10 count", lambda: catalogue.request_cancel(import_id))
     result = catalogue.call("products", import_id, catalogue.stage("products", [product(), product(price="x")]))
     assert result["status"] == "cancelled"
     assert catalogue.products() == []
@@ -161,7 +161,7 @@ def test_a_stop_of_the_factory_in_the_middle_leaves_nothing_and_no_outcome(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_id, stop = catalogue.register(), Stop()
-    _when_section_runs(monkeypatch, "9 count", stop.request)
+    _when_section_runs(monkeypatch, "10 count", stop.request)
     run_id = catalogue.stage("products", [product()])
     with pytest.raises(StoppedError):
         catalogue.call("products", import_id, run_id, stop=stop)
@@ -175,7 +175,7 @@ def test_readers_see_the_state_before_while_a_merge_holds_the_catalogue(
 ) -> None:
     catalogue.merge("products", [product()])
     seen: list[str] = []
-    _when_section_runs(monkeypatch, "9 count", lambda: seen.extend(row.title for row in catalogue.products()))
+    _when_section_runs(monkeypatch, "10 count", lambda: seen.extend(row.title for row in catalogue.products()))
     catalogue.merge("products", [product(title="after")])
     assert seen == ["A suitcase"]
     assert [row.title for row in catalogue.products()] == ["after"]
@@ -184,7 +184,7 @@ def test_readers_see_the_state_before_while_a_merge_holds_the_catalogue(
 def test_the_imports_file_stays_writable_while_a_merge_holds_the_catalogue(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _when_section_runs(monkeypatch, "9 count", lambda: catalogue.register("another.csv"))
+    _when_section_runs(monkeypatch, "10 count", lambda: catalogue.register("another.csv"))
     assert catalogue.merge("products", [product()])["status"] == "succeeded"
 
 

@@ -48,11 +48,11 @@ class ProductInsert:
             return
         with contextlib.ExitStack() as stack:
             words = None if self._present else stack.enter_context(self._words(staging_file, stop))
+            self._connection.execute(f"PRAGMA main.cache_size = -{_SORT_KIB}")
             definitions = self._take_away()
             self._insert(self._last_id)
             if words is None:
                 self._index_words_with_more_memory()
-            self._connection.execute(f"PRAGMA main.cache_size = -{_SORT_KIB}")
             for definition in definitions:
                 stop.check()
                 self._connection.execute(definition)

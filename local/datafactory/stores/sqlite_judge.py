@@ -1,26 +1,23 @@
-"""Judging a run's staging rows, before the catalogue is locked: which are rejected, which replaced by later ones.
+"""Judging a run's staging rows: which are rejected, which replaced by later ones, and which differ from the catalogue.
 
-Reading text and trying patterns on it is what an import spends most of its time on beside the indexes, and readers of
-one file don't disturb each other: the rows are judged in two halves at once, and then searched for keys that repeat.
+Reading text and trying patterns on it is what an import spends most of its time on beside the indexes, so it's done
+on two cores.
 """
 
 from __future__ import annotations
 
-import contextlib
-import queue
+import functools
 import sqlite3
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from local.datafactory.stop import Stop
 from local.datafactory.stores.merge_kinds import Kind
+from local.datafactory.stores.sqlite_readers import Readers
 from shared.database.tables import IMPORT_SCHEMA
 
-type Row = tuple[object, ...]
-
-_ROWS_PER_BATCH = 1_000
-_BATCHES_WAITING = 16
+# With fewer rows, starting threads and connections takes longer than they save.
+_FEWEST_ROWS = 20_000
+_CACHE_KIB = 24_576
 _TABLES = """
 DROP TABLE IF EXISTS temp.rejected;
 DROP TABLE IF EXISTS temp.repeated;
@@ -29,6 +26,7 @@ CREATE TEMP TABLE rejected (row_no INTEGER PRIMARY KEY, reason TEXT NOT NULL);
 CREATE TEMP TABLE repeated (key PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE superseded (row_no INTEGER PRIMARY KEY);
 """
+_LEFT_OUT = "SELECT row_no FROM temp.rejected UNION ALL SELECT row_no FROM temp.superseded"
 
 
 def quoted(text: str) -> str:
@@ -36,64 +34,52 @@ def quoted(text: str) -> str:
     return f'"{text[:60]}…"' if len(text) > 60 else f'"{text}"'  # noqa: PLR2004  # said above
 
 
-def judge(connection: sqlite3.Connection, file: Path, kind: Kind, stop: Stop) -> None:
-    """Fills the connection's temporary tables `rejected` and `superseded`."""
+def judge(connection: sqlite3.Connection, staging_file: Path, kind: Kind, stop: Stop) -> None:
+    """Fills the connection's temporary tables `rejected` and `superseded`; the catalogue isn't needed yet."""
     connection.executescript(_TABLES)
-    (rows,) = connection.execute(f"SELECT coalesce(max(row_no), 0) FROM [{IMPORT_SCHEMA}].[{kind.staging}]").fetchone()
-    middle = rows // 2
     (judged,), (repeated,) = kind.sections["1 judge"], kind.sections["2 repeated"]
-    with ThreadPoolExecutor(2, thread_name_prefix="judge") as threads:
-        found = [
-            _Found(threads, file, judged, {"first": 0, "last": middle}, stop),
-            _Found(threads, file, judged, {"first": middle + 1, "last": rows}, stop),
-        ]
-        keys = _Found(threads, file, repeated, {}, stop)
-        try:
-            for rejects in found:
-                connection.executemany("INSERT INTO temp.rejected (row_no, reason) VALUES (?, ?)", rejects)
-            connection.executemany("INSERT INTO temp.repeated (key) VALUES (?)", keys)
-        finally:
-            for reader in (*found, keys):
-                reader.leave()
+    with Readers(functools.partial(_open_staging, staging_file), stop) as readers:
+        rejects = readers.rows_in_halves(judged, _last_row(connection, kind))
+        keys = readers.rows(repeated)
+        connection.executemany("INSERT INTO temp.rejected (row_no, reason) VALUES (?, ?)", rejects)
+        connection.executemany("INSERT INTO temp.repeated (key) VALUES (?)", keys)
     if connection.execute("SELECT EXISTS (SELECT 1 FROM temp.repeated)").fetchone()[0]:
         for statement in kind.sections["3 supersede"]:
             connection.execute(statement)
 
 
-class _Found:
-    """The rows of a statement on the staging file, read in a thread with a connection of its own."""
+def compare(connection: sqlite3.Connection, staging_file: Path, catalog_file: Path, kind: Kind, stop: Stop) -> None:
+    """Fills the temporary table `pending`; the connection holds the catalogue's lock and has written nothing to it."""
+    (statement,) = kind.sections["6 compare"]
+    last = _last_row(connection, kind)
+    columns = "?, ?, ?" if kind.staging == "products_staging" else "?, ?"
+    if last < _FEWEST_ROWS or not connection.execute("SELECT EXISTS (SELECT 1 FROM main.products)").fetchone()[0]:
+        # A first load: all rows differ, and needn't be handed from thread to thread.
+        connection.execute(f"INSERT INTO temp.pending {statement}", {"first": 1, "last": last})
+        return
+    left_out = connection.execute(_LEFT_OUT).fetchall()
 
-    def __init__(
-        self, threads: ThreadPoolExecutor, file: Path, statement: str, parameters: Mapping[str, int], stop: Stop
-    ) -> None:
-        self._file = file
-        self._statement = statement
-        self._parameters = parameters
-        self._stop = stop
-        self._left = False
-        self._batches: queue.Queue[list[Row] | None] = queue.Queue(_BATCHES_WAITING)
-        self._reading: Future[None] = threads.submit(self._read)
+    def open_both() -> sqlite3.Connection:
+        reader = _open_staging(staging_file, str(catalog_file))
+        reader.execute(f"PRAGMA main.cache_size = -{_CACHE_KIB}")
+        reader.executescript(_TABLES)
+        reader.executemany("INSERT INTO temp.rejected (row_no, reason) VALUES (?, '')", left_out)
+        for view in kind.sections["4 incoming"]:
+            reader.execute(view)
+        return reader
 
-    def __iter__(self) -> Iterator[Row]:
-        while (batch := self._batches.get()) is not None:
-            yield from batch
-        self._reading.result()
+    with Readers(open_both, stop) as readers:
+        pending = readers.rows_in_halves(statement, last)
+        connection.executemany(f"INSERT INTO temp.pending VALUES ({columns})", pending)
 
-    def leave(self) -> None:
-        """Ends the reading where not all was consumed."""
-        self._left = True
-        while not self._reading.done():
-            with contextlib.suppress(queue.Empty):
-                self._batches.get(timeout=0.01)
 
-    def _read(self) -> None:
-        try:
-            with contextlib.closing(sqlite3.connect(":memory:", check_same_thread=False)) as connection:
-                connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(self._file)])
-                connection.create_function("quoted", 1, quoted, deterministic=True)
-                with self._stop.on_request(connection.interrupt):
-                    cursor = connection.execute(self._statement, self._parameters)
-                    while not self._left and (batch := cursor.fetchmany(_ROWS_PER_BATCH)):
-                        self._batches.put(batch)
-        finally:
-            self._batches.put(None)
+def _open_staging(staging_file: Path, main: str = ":memory:") -> sqlite3.Connection:
+    connection = sqlite3.connect(main, isolation_level=None, check_same_thread=False)
+    connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(staging_file)])
+    connection.create_function("quoted", 1, quoted, deterministic=True)
+    return connection
+
+
+def _last_row(connection: sqlite3.Connection, kind: Kind) -> int:
+    (last,) = connection.execute(f"SELECT coalesce(max(row_no), 0) FROM [{IMPORT_SCHEMA}].[{kind.staging}]").fetchone()
+    return int(last)

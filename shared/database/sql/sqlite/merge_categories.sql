@@ -53,24 +53,27 @@ FROM [import].categories_staging
 WHERE row_no NOT IN (SELECT row_no FROM temp.rejected)
     AND row_no NOT IN (SELECT row_no FROM temp.superseded);
 
--- section: 5 compare
+-- section: 5 pending
 -- Only what differs is written: new rows have no known_id here.
 DROP TABLE IF EXISTS temp.pending;
 CREATE TABLE temp.pending (row_no INTEGER PRIMARY KEY, known_id INTEGER);
-INSERT INTO temp.pending (row_no, known_id)
+
+-- section: 6 compare
+-- The rows of `pending`.
 SELECT incoming.row_no, categories.category_id
 FROM incoming
 LEFT JOIN categories ON categories.category_id = incoming.category_id
-WHERE categories.category_id IS NULL OR categories.name <> incoming.name;
+WHERE incoming.row_no BETWEEN :first AND :last
+    AND (categories.category_id IS NULL OR categories.name <> incoming.name);
 
--- section: 6 update
+-- section: 7 update
 UPDATE categories
 SET name = incoming.name
 FROM temp.pending
 JOIN incoming ON incoming.row_no = pending.row_no
 WHERE categories.category_id = pending.known_id;
 
--- section: 7 insert
+-- section: 8 insert
 INSERT INTO categories (category_id, name, product_count)
 SELECT incoming.category_id, incoming.name, 0
 FROM temp.pending

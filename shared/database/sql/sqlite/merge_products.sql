@@ -138,26 +138,33 @@ FROM [import].products_staging
 WHERE row_no NOT IN (SELECT row_no FROM temp.rejected)
     AND row_no NOT IN (SELECT row_no FROM temp.superseded);
 
--- section: 5 compare
+-- section: 5 pending
 -- Only what differs is written: new rows have no product_id here.
 DROP TABLE IF EXISTS temp.pending;
 CREATE TABLE temp.pending (row_no INTEGER PRIMARY KEY, product_id INTEGER, category_before INTEGER);
-INSERT INTO temp.pending (row_no, product_id, category_before)
+
+-- section: 6 compare
+-- The rows of `pending`. Where there are many products, run for two ranges of rows at once, each on a connection of
+-- its own: while the lock is held and nothing written yet, all see the same catalogue.
 SELECT incoming.row_no, products.product_id, products.category_id
 FROM incoming
 LEFT JOIN products ON products.asin = incoming.asin
-WHERE products.product_id IS NULL
-    OR products.title <> incoming.title
-    OR products.image_url IS NOT incoming.image_url
-    OR products.product_url IS NOT incoming.product_url
-    OR products.stars IS NOT incoming.stars
-    OR products.reviews <> incoming.reviews
-    OR products.price IS NOT incoming.price
-    OR products.list_price IS NOT incoming.list_price
-    OR products.category_id <> incoming.category_id
-    OR products.is_best_seller <> incoming.is_best_seller
-    OR products.bought_in_last_month <> incoming.bought_in_last_month;
+WHERE incoming.row_no BETWEEN :first AND :last
+    AND (
+        products.product_id IS NULL
+        OR products.title <> incoming.title
+        OR products.image_url IS NOT incoming.image_url
+        OR products.product_url IS NOT incoming.product_url
+        OR products.stars IS NOT incoming.stars
+        OR products.reviews <> incoming.reviews
+        OR products.price IS NOT incoming.price
+        OR products.list_price IS NOT incoming.list_price
+        OR products.category_id <> incoming.category_id
+        OR products.is_best_seller <> incoming.is_best_seller
+        OR products.bought_in_last_month <> incoming.bought_in_last_month
+    );
 
+-- section: 7 update
 DROP TABLE IF EXISTS temp.touched;
 CREATE TABLE temp.touched (category_id INTEGER PRIMARY KEY);
 INSERT OR IGNORE INTO temp.touched (category_id)
@@ -167,7 +174,6 @@ JOIN [import].products_staging AS staging ON staging.row_no = pending.row_no
 UNION
 SELECT category_before FROM temp.pending WHERE category_before IS NOT NULL;
 
--- section: 6 update
 INSERT INTO categories (category_id, name, product_count)
 SELECT category_id, 'Category ' || category_id, 0
 FROM temp.touched
@@ -190,7 +196,7 @@ FROM temp.pending
 JOIN incoming ON incoming.row_no = pending.row_no
 WHERE products.product_id = pending.product_id;
 
--- section: 7 insert
+-- section: 8 insert
 -- Numbered by their rows, so that the text index can be built meanwhile.
 INSERT INTO products (
     product_id, asin, title, image_url, product_url, stars, reviews, price, list_price, category_id, is_best_seller,
@@ -205,12 +211,12 @@ JOIN incoming ON incoming.row_no = pending.row_no
 WHERE pending.product_id IS NULL
 ORDER BY pending.row_no;
 
--- section: 8 words
+-- section: 9 words
 -- Only where the triggers that keep the words of titles were left out for the insert.
 INSERT INTO products_title_words (rowid, title)
 SELECT product_id, title FROM products WHERE product_id > :last_product_id;
 
--- section: 9 count
+-- section: 10 count
 UPDATE categories
 SET product_count = counted.products
 FROM (
