@@ -12,7 +12,7 @@ import pytest
 
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.stop import Stop
-from local.datafactory.stores import sqlite_bulk, sqlite_merge
+from local.datafactory.stores import sqlite_bulk, sqlite_judge, sqlite_merge
 from shared.database import sqlite
 from tests.merge.cases import (
     BAD_CATEGORY_ROWS,
@@ -27,6 +27,15 @@ from tests.merge.cases import (
 from tests.merge.conftest import Catalogue, counts_of
 
 
+@pytest.fixture(params=["as few rows", "as many rows"])
+def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many rows are compared in threads and inserted without indexes; what comes of them is the same."""
+    if request.param == "as many rows":
+        monkeypatch.setattr(sqlite_bulk, "_FEWEST_ROWS", 1)
+        monkeypatch.setattr(sqlite_judge, "_FEWEST_ROWS", 1)
+
+
+@pytest.mark.usefixtures("size")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_case(case: Case, catalogue: Catalogue) -> None:
     catalogue.merge("products", case.before)
@@ -39,6 +48,8 @@ def test_case(case: Case, catalogue: Catalogue) -> None:
     assert catalogue.scopes() == case.scopes
     assert {row.asin: row.title for row in catalogue.products()} == case.products
     assert catalogue.categories() == case.categories
+    words = {asin for title in case.products.values() for asin in catalogue.title_words(title)}
+    assert words == set(case.products)
 
 
 def test_each_bad_product_value_is_rejected_with_its_reason(catalogue: Catalogue) -> None:
@@ -205,21 +216,25 @@ def test_an_import_without_a_record_fails_the_activity(catalogue: Catalogue) -> 
         catalogue.call("products", "none", catalogue.stage("products", [product()]))
 
 
+@pytest.mark.parametrize("before", [0, 1], ids=["an empty catalogue", "one that has a product"])
 def test_a_load_in_bulk_gives_back_each_index_and_trigger_and_finds_every_word(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    before: int, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def parts() -> list[Any]:
         with catalogue.driver() as connection:
             return connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall()
 
     monkeypatch.setattr(sqlite_bulk, "_FEWEST_ROWS", 3)
-    before = parts()
+    monkeypatch.setattr(sqlite_judge, "_FEWEST_ROWS", 3)
+    empty = parts()
     rows: list[Row] = [product(asin=f"B{n:09}", title=f"word{n} common", category_id=str(1 + n % 3)) for n in range(99)]
-    catalogue.merge("products", rows[:1])
-    catalogue.merge("products", rows)
-    assert parts() == before
-    assert catalogue.title_words("word98") == ["B000000098"]
+    noise: list[Row] = [product(title="bad", price="x"), product(asin="B000000007", title="replaced")]
+    catalogue.merge("products", rows[:before])
+    catalogue.merge("products", [*noise, *rows])
+    assert parts() == empty
+    assert [catalogue.title_words(f"word{n}") for n in range(99)] == [[f"B{n:09}"] for n in range(99)]
     assert len(catalogue.title_words("common")) == 99
+    assert catalogue.title_words("bad") == catalogue.title_words("replaced") == []
     assert catalogue.categories() == {n: (f"Category {n}", 33) for n in (1, 2, 3)}
     catalogue.merge("products", [product(asin="B000000098", title="other")])
     assert catalogue.title_words("word98") == []
@@ -227,6 +242,20 @@ def test_a_load_in_bulk_gives_back_each_index_and_trigger_and_finds_every_word(
     with catalogue.driver() as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         connection.execute("INSERT INTO products_title_words (products_title_words) VALUES ('integrity-check')")
+    assert list(sqlite.staging_folder(catalogue.url).glob("*.words.db")) == []
+
+
+def test_a_stop_while_the_text_index_is_built_leaves_nothing(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_bulk, "_FEWEST_ROWS", 1)
+    import_id, stop = catalogue.register(), Stop()
+    _when_section_runs(monkeypatch, "8 insert", stop.request)
+    with pytest.raises(StoppedError):
+        catalogue.call("products", import_id, catalogue.stage("products", [product()]), stop=stop)
+    assert catalogue.products() == []
+    assert list(sqlite.staging_folder(catalogue.url).glob("*.words.db")) == []
+    assert catalogue.merge("products", [product()])["status"] == "succeeded"
 
 
 def test_the_list_of_reasons_in_the_script_is_complete() -> None:
