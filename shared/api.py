@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, override
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -30,6 +31,7 @@ from shared.errors import (
     ValidationFailedError,
     problem_body,
 )
+from shared.openapi import with_problems
 from shared.services import Services
 from shared.strict_route import UNREADABLE_BODY
 
@@ -42,15 +44,27 @@ _MODULES = (
 )
 
 
+class CatalogueApi(FastAPI):
+    """FastAPI, whose document names the errors too."""
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        if not self.openapi_schema:
+            self.openapi_schema = with_problems(super().openapi())
+        return self.openapi_schema
+
+
 def create_framework(services: Services) -> FastAPI:
     """The FastAPI app alone: what has operations and an OpenAPI document."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+        # The worker ends its event loop without a shutdown event: that is a stop like any other, not a failure.
+        with contextlib.suppress(asyncio.CancelledError):
+            yield
         await services.close()
 
-    app = FastAPI(
+    app = CatalogueApi(
         title="Product catalogue",
         version="1.0.0",
         description="Query and insert products; drop CSV files and follow their import. See docs/architecture.md.",

@@ -54,5 +54,12 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def with_problems(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the schemas that `problems` refers to: FastAPI knows only those of its own media type."""
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    document["components"]["schemas"] |= schema.pop("$defs") | {"Problem": schema}
+    return document
+
+
 READ_PROBLEMS = problems(422, 503)
 WRITE_PROBLEMS = problems(400, 401, 403, 409, 413, 415, 422, 503)

@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     redis_url: Annotated[
         SecretStr, Field(description="`redis://…`, or `rediss://…` for TLS (Azure Managed Redis: port 10000).")
     ] = SecretStr("redis://127.0.0.1:6379")
-    cache_enabled: Annotated[bool, Field(description="false: every read goes to SQL (for comparisons).")] = True
+    cache_enabled: Annotated[
+        bool, Field(description="false: every read goes to SQL (for comparisons); writes tell Redis all the same.")
+    ] = True
     cache_ttl: Annotated[int, Field(ge=1, description="Seconds that a cached page lives at most, ±10 %.")] = 600
     cache_timeout: Annotated[
         float, Field(gt=0, le=5, description="Seconds that one request waits for Redis at most, in all.")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.cache.keys import View
+from shared.cache.reply import CACHE_SLOT, CacheSlot, headers_of, is_not_modified
 from shared.services import Services
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ class HitPath:
         if scope["type"] != "http" or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
-        from shared.cache.reply import CACHE_SLOT, CacheSlot
-
         url = (scope["path"], scope["query_string"])
         view = self._views.get(url)
         slot = scope[CACHE_SLOT] = CacheSlot()
@@ -45,9 +44,10 @@ class HitPath:
             self._views.move_to_end(url)
             began = time.perf_counter()
             slot.lookup = await self._services.cache.look_up(view)
+            slot.seconds = time.perf_counter() - began
             slot.view = view
             if slot.lookup.page:
-                await _send_hit(scope, send, slot.lookup.page, time.perf_counter() - began)
+                await _send_hit(scope, send, slot.lookup.page, slot.seconds)
                 return
         await self._app(scope, receive, send)
         if slot.view and not view:
@@ -60,8 +60,6 @@ class HitPath:
 
 
 async def _send_hit(scope: Scope, send: Send, page: Page, seconds: float) -> None:
-    from shared.cache.reply import headers_of, is_not_modified
-
     not_modified = is_not_modified((value for name, value in scope["headers"] if name == b"if-none-match"), page.etag)
     headers = headers_of(page, b"HIT", b"cache;dur=%.3f" % (seconds * 1000), not_modified=not_modified)
     await send({"type": "http.response.start", "status": 304 if not_modified else 200, "headers": headers})

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shared.cache.keys import View
 from shared.cache.page import Page
-from shared.cache.store import Lookup
+
+if TYPE_CHECKING:
+    from shared.cache.store import Lookup  # which loads redis: not at a cold start
 
 # Where an ASGI scope carries what the hit layer and the endpoint tell each other.
 CACHE_SLOT = "catalog.cache"
@@ -19,6 +22,8 @@ class CacheSlot:
 
     view: View | None = None
     lookup: Lookup | None = None
+    # How long that took.
+    seconds: float = 0.0
 
 
 def headers_of(page: Page, outcome: bytes, timing: bytes, *, not_modified: bool) -> list[tuple[bytes, bytes]]:

@@ -91,8 +91,6 @@ class CacheStore:
 
     async def renew(self, scopes: Iterable[str]) -> None:
         """Makes the pages of these scopes unreachable. Raises CacheUnavailableError where Redis wasn't told."""
-        if not self._enabled:
-            return
         if self.breaker.state is State.OPEN:
             raise CacheUnavailableError("left alone after repeated failures")
         try:
@@ -105,7 +103,7 @@ class CacheStore:
     async def renew_late(self, scopes: Iterable[str]) -> None:
         """As `renew`, for scopes that wait in the outbox: patient, and whatever the breaker says."""
         commands = generations.renewal(scopes)
-        if self._enabled and commands:
+        if commands:
             await self._late_writes.exchange(*commands, seconds=_CATCH_UP_SECONDS)
 
     async def is_up(self) -> bool:

@@ -52,9 +52,12 @@ class CachedViews:
     async def reply(self, request: Request, view: View, read: Read) -> Response:
         """The reply to a request for `view`; `read` gives the body of a fresh one and is called on a miss only."""
         slot: CacheSlot = request.scope.get(CACHE_SLOT) or CacheSlot()
-        began = time.perf_counter()
-        lookup = slot.lookup if slot.lookup and slot.view == view else await self._store.look_up(view)
-        looked_up = time.perf_counter() - began
+        if slot.lookup and slot.view == view:
+            lookup, looked_up = slot.lookup, slot.seconds
+        else:
+            began = time.perf_counter()
+            lookup = await self._store.look_up(view)
+            looked_up = time.perf_counter() - began
         if lookup.page:
             slot.view = view
             return _response(request, lookup.page, "HIT", f"cache;dur={looked_up * 1000:.3f}")

@@ -39,6 +39,8 @@ class Store:
 
     def __init__(self, engine: sa.Engine, executor: ThreadPoolExecutor, statement_seconds: float) -> None:
         self.engine = engine
+        self._reading = engine.execution_options(sqlite_begin="DEFERRED")
+        self._writing = engine.execution_options(sqlite_begin="IMMEDIATE")
         self._executor = executor
         self._statement_seconds = statement_seconds
 
@@ -47,18 +49,16 @@ class Store:
 
         Raises UnavailableError where a statement ran beyond its limit or the database can't be reached.
         """
-        return await self._run(functools.partial(self.in_transaction, work, "DEFERRED"))
+        return await self._run(functools.partial(self._in_transaction, self._reading, work))
 
     async def write[T](self, work: Callable[[sa.Connection], T]) -> T:
         """`work` in a transaction that is committed when it returns and rolled back when it raises.
 
         Raises UnavailableError as `read` does, and where another writer held the lock beyond the limit.
         """
-        return await self._run(functools.partial(self.in_transaction, work, "IMMEDIATE"))
+        return await self._run(functools.partial(self._in_transaction, self._writing, work))
 
-    def in_transaction[T](self, work: Callable[[sa.Connection], T], mode: str) -> T:
-        """What `read` (mode DEFERRED) and `write` (IMMEDIATE) do, in the caller's thread."""
-        engine = self.engine.execution_options(sqlite_begin=mode)
+    def _in_transaction[T](self, engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
         with self._errors_told(), engine.connect() as connection, self._limited(connection), connection.begin():
             return work(connection)
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from shared.dependencies import ServicesDep
 from shared.errors import UnavailableError
+from shared.openapi import problems
 from shared.strict_route import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["health"])
@@ -33,7 +34,7 @@ class Ready(BaseModel):
     outbox_oldest_seconds: float | None = Field(description="Age of the oldest of them.")
 
 
-@router.get("/health/live", summary="Whether the process lives")
+@router.get("/health/live", summary="Whether the process lives", responses=problems(422))
 async def health_live() -> Live:
     """Asks no part: App Service's health check restarts what doesn't answer here."""
     return Live()
@@ -42,7 +43,7 @@ async def health_live() -> Live:
 @router.get(
     "/health/ready",
     summary="Whether the parts answer",
-    responses={503: {"model": Ready, "description": "SQL is down."}},
+    responses=problems(422) | {503: {"model": Ready, "description": "SQL is down."}},
     response_model=Ready,
 )
 async def health_ready(services: ServicesDep) -> Response:

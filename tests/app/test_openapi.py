@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,6 +66,13 @@ def test_the_document_has_each_operation_by_its_name_with_a_summary_and_its_erro
         assert all("application/problem+json" in reply["content"] for reply in errors if "Ready" not in str(reply)), (
             name
         )
+
+
+def test_every_reference_of_the_document_leads_somewhere(api: httpx.Client) -> None:
+    document = api.get("/api/openapi.json").json()
+    named = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert "Problem" in named
+    assert named == set(document["components"]["schemas"])
 
 
 def test_the_docs_page_needs_nothing_from_elsewhere(api: httpx.Client) -> None:

@@ -70,6 +70,17 @@ def test_a_second_read_is_a_hit_and_byte_equal_to_the_first_and_to_a_fresh_one(
         assert "db;dur=" not in second[name].headers["Server-Timing"]
 
 
+def test_a_write_of_an_instance_that_reads_without_the_cache_is_seen_by_one_that_reads_with_it(
+    api: httpx.Client, services: Services
+) -> None:
+    for _ in range(2):
+        api.get(VIEWS["product 1"])
+    settings = services.settings.model_copy(update={"cache_enabled": False})
+    with served_catalog(Services(settings)) as uncached:
+        uncached.patch("/api/products/B000000001", json={"price": 44})
+    assert api.get(VIEWS["product 1"]).json()["price"] == 44
+
+
 type Write = Callable[[httpx.Client], httpx.Response]
 NEW = {"asin": "B000000003", "title": "Green toy", "category_id": 1}
 

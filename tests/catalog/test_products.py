@@ -16,7 +16,7 @@ def test_an_inserted_product_is_given_back_as_get_gives_it(api: httpx.Client, in
     inserted = insert(
         asin="0735372888",
         title="  Tab\there, \r\n line, emoji 🧸 and 'quotes' -- ; %_[  ",
-        image_url="https://example.org/a.jpg?x=1&y=ü",
+        image_url="https://example.org/a b.jpg?x=1&y=ü",
         product_url="HTTP://example.org",
         stars=4.5,
         reviews=2_147_483_647,

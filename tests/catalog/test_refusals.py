@@ -38,7 +38,7 @@ def assert_problem(reply: httpx.Response, status: int, path: str) -> dict[str, A
 BAD_VALUES: dict[str, list[Any]] = {
     "asin": ["b000000001", "B00000001", "B0000000011", "B00000000é", "", 1234567890, None],
     "title": ["", "x" * 1001, 5, None, True, "a\0b", ["x"]],
-    "image_url": ["", "ftp://x", "x" * 10, "http://", "https://x y", "http://" + "x" * 1994],
+    "image_url": ["", "ftp://x", "x" * 10, "http://", "http://" + "x" * 1994],
     "product_url": [7, "javascript:alert(1)", "http://a\0b"],
     "stars": [-0.01, 5.01, 4.555, "4.5", True],
     "price": [-1, 100_000_000, 0.001, 1.005, "1", True, [], {}],

@@ -58,4 +58,6 @@ def sql_store(url: sa.URL) -> SqlStore:
         from local.datafactory.stores.sqlite import SqliteStore
 
         return SqliteStore(url)
-    raise NotImplementedError(f"The local Data Factory can't write to {url.get_backend_name()}")
+    raise SystemExit(
+        f"DATABASE_URL: expected sqlite:///…, got one of {url.get_backend_name()}, which Copy can't write to."
+    )
