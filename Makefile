@@ -11,7 +11,7 @@ SEED ?= 1
 OUT ?= .local/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services admin clean data import demo lint test image-check smoke pin bicep-check
+.PHONY: help setup run services admin clean data import demo lint test bench image-check smoke pin bicep-check
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -64,6 +64,10 @@ lint: setup ## Style, types
 
 test: setup ## The whole test suite
 	$(BIN)/pytest -n auto --dist loadfile
+
+# A benchmark's name alone: make bench ONLY=token_verification
+bench: setup ## Every figure against its bound, with what it is compared to (ONLY=…)
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 image-check: setup ## The Dockerfile: linted, and built and tried where buildah is installed (as root)
 	@infra/image/check.sh

@@ -154,7 +154,7 @@ def _field_error(entry: dict[str, Any]) -> FieldError:
         case "missing":
             return {"loc": loc, "msg": "Required, but missing"}
         case "value_error" | "assertion_error":
-            return {"loc": loc, "msg": str(entry["ctx"]["error"])}
+            return {"loc": loc, "msg": f"{entry['ctx']['error']}, got {_kind(entry.get('input'))}"}
         case _:
             return {"loc": loc, "msg": f"{entry['msg']}, got {_kind(entry.get('input'))}"}
 
@@ -170,7 +170,7 @@ def _kind(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return f"a text of {len(value)} characters"
+            return f"a text of {len(value)} character{'' if len(value) == 1 else 's'}"
         case list() | tuple():
             return f"a list of {len(value)}"
         case dict():
