@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import email.utils
 import http
+import json
 import re
 import time
 from collections.abc import Mapping
 from typing import Any, override
 
+from cryptography import x509
 from google.auth import transport
+from google.auth.exceptions import TransportError
 
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=(\d+)", re.IGNORECASE)
 
 
+class NoCertificatesError(TransportError):
+    """What came in place of Google's certificates is none."""
+
+
 class KeptCertificates(transport.Request):
-    """A google-auth transport for the one URL of the certificates."""
+    """A google-auth transport for the one URL of the certificates; raises NoCertificatesError where it gives none."""
 
     def __init__(self, fetch: transport.Request) -> None:
         self._fetch = fetch
@@ -42,9 +49,23 @@ class KeptCertificates(transport.Request):
             )
             if response.status != http.HTTPStatus.OK:
                 return response
+            # The verifier would lay what isn't a certificate at the token's door: 401 for everybody's good token.
+            if not _are_certificates(response.data):
+                raise NoCertificatesError
             self._fresh_until = time.time() + _freshness_seconds(response.headers)
             self._kept = response
         return self._kept
+
+
+def _are_certificates(body: bytes) -> bool:
+    """Whether it is a JSON object of X.509 certificates (PEM) by key id, at least one."""
+    try:
+        certificates = json.loads(body)
+        for pem in certificates.values():
+            x509.load_pem_x509_certificate(pem.encode())
+    except (ValueError, AttributeError):
+        return False
+    return bool(certificates)
 
 
 def _freshness_seconds(headers: Any) -> float:  # noqa: ANN401  # requests' mapping, which ignores case

@@ -129,21 +129,18 @@ class UserDirectory:
     def _verify(self, token: str) -> Mapping[str, Any]:
         from firebase_admin import auth
 
+        from shared.identity.certificates import NoCertificatesError
+
         with _errors_told():
             app = self._app()
         try:
             claims: Mapping[str, Any] = auth.verify_id_token(token, app, clock_skew_seconds=_CLOCK_SKEW_SECONDS)
-        except auth.CertificateFetchError:
-            log.warning("Google's certificates can't be had")
-            raise UnavailableError(_NO_CERTIFICATES) from None
-        except auth.InvalidIdTokenError as error:
-            if isinstance(error.cause, json.JSONDecodeError | UnicodeDecodeError):
-                # Not the token: the certificates are no JSON. They are cached as their headers say, so begin anew.
+        except auth.CertificateFetchError as error:
+            log.warning("Google's certificates can't be had: %s", type(error.cause).__name__)
+            if isinstance(error.cause, NoCertificatesError):
+                # firebase-admin's HTTP client keeps what came for as long as its headers say: begin anew.
                 self._forget_app()
-                log.warning("Google's certificates are no JSON")
-                raise UnavailableError(_NO_CERTIFICATES) from None
-            log.info("A token was refused: %s", type(error).__name__)
-            raise UnauthorizedError(NOT_VALID) from None
+            raise UnavailableError(_NO_CERTIFICATES) from None
         # Whatever makes the verifier stumble isn't valid; its text holds the token, so only the kind is told.
         except Exception as error:  # noqa: BLE001
             log.info("A token was refused: %s", type(error).__name__)

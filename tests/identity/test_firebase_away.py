@@ -75,7 +75,8 @@ def test_nobody_there_is_503_and_cached_reads_dont_notice(
 
 def test_certificates_that_cant_be_had_are_503(real_api: httpx.Client, google: FakeGoogle) -> None:
     bearer = {"Authorization": f"Bearer {google.token('ada')}"}
-    for fault in (Fault(status=404), Fault(seconds=3), Fault(body=b"<html>"), Fault(body=b"\xff")):
+    no_certificates = (b"<html>", b"\xff", b"{}", b"[]", b'{"key-1": "no certificate"}', b'{"key-1": null}')
+    for fault in (Fault(status=404), Fault(seconds=3), *(Fault(body=body) for body in no_certificates)):
         google.fault = fault
         assert real_api.get("/api/auth/me", headers=bearer).status_code == 503
     google.fault = None
