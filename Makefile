@@ -9,9 +9,11 @@ STATE ?= .local
 ROWS ?= 1426337
 SEED ?= 1
 OUT ?= .local/data
+# `make load`: loadtests/profiles.py has them.
+PROFILE ?= browse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services admin clean data import demo lint test bench image-check smoke pin bicep-check
+.PHONY: help setup run services admin clean data import demo lint test bench load load-compare prove-load image-check smoke pin bicep-check
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -68,6 +70,16 @@ test: setup ## The whole test suite
 # A benchmark's name alone: make bench ONLY=token_verification
 bench: setup ## Every figure against its bound, with what it is compared to (ONLY=…)
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+# LOAD_URL and LOAD_TOKEN in the environment put it on a deployment.
+load: setup ## A load on what `make run` runs (PROFILE=browse|search|write-mix|spike|soak)
+	@$(BIN)/python -m loadtests.run --profile $(PROFILE) --state $(STATE)
+
+load-compare: setup ## The same load without and with the cache, side by side on a page (PROFILE=browse)
+	@$(BIN)/python -m loadtests.compare --profile $(PROFILE)
+
+prove-load: setup ## Five minutes of the soak's load: no error, memory and open files settle
+	@$(BIN)/python -m loadtests.prove --state $(STATE)
 
 image-check: setup ## The Dockerfile: linted, and built and tried where buildah is installed (as root)
 	@infra/image/check.sh

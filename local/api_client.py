@@ -72,6 +72,11 @@ class ApiClient:
         tokens = self.call("POST", "/auth/login", json={"email": email, "password": password})
         self._http.headers["Authorization"] = f"Bearer {tokens['id_token']}"
 
+    @property
+    def token(self) -> str:
+        """The ID token of whoever has logged in."""
+        return self._http.headers["Authorization"].removeprefix("Bearer ")
+
     def log_in_as_operator(self) -> None:
         """Logs in as the administrator that this state folder keeps for its commands; makes him at the first use."""
         file = self._state / "operator.json"

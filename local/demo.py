@@ -6,10 +6,7 @@ Each step shows what it found and checks it; the first that doesn't hold ends th
 from __future__ import annotations
 
 import argparse
-import contextlib
 import secrets
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,17 +15,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from local.api_client import ApiClient
+from local.cloud import local_cloud
 from local.csv_upload import COUNTS, import_csv, outcome
 from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalogue
 from local.demo_file import Search, largest_category_search, write_excerpt
 from local.errors import LocalCloudError
-from local.processes import PROJECT
-from local.services import free_ports
-from local.state import STATE, RunFile, read_run_file
+from local.state import STATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import httpx
 
     from local.api_client import Json
@@ -36,7 +30,6 @@ if TYPE_CHECKING:
 type Query = dict[str, str | int]
 
 GENERATED_ROWS = 20_000
-_START_SECONDS, _STOP_SECONDS = 90.0, 30.0
 _PAGE, _FEWEST_PAGES = 100, 3
 
 
@@ -227,45 +220,10 @@ def main() -> None:
         folder = options.csv_dir or _generated(scratch / "data")
         for file in (folder / PRODUCTS_FILE, folder / CATEGORIES_FILE):
             _check(file.is_file(), f"There is no {file}: name the folder of both files with CSV_DIR=…")
-        with local_cloud(state) as run, ApiClient(run, state) as api:
+        with local_cloud(state, scratch / "run.log") as run, ApiClient(run, state) as api:
             Demo(api, folder, scratch).run()
     except LocalCloudError as error:
         sys.exit(f"{error}")
-
-
-@contextlib.contextmanager
-def local_cloud(state: Path) -> Iterator[RunFile]:
-    """The local cloud that runs on that folder; else one that is started, and stopped at the end.
-
-    Raises:
-        LocalCloudError: it can't be started.
-    """
-    run = read_run_file(state)
-    if run is not None:
-        yield run
-        return
-    log_path = state / "demo" / "run.log"
-    print(f"Starting the local cloud; its log is {log_path}")
-    command = [sys.executable, "-m", "local.run", "--port", str(free_ports(1)[0]), "--state", str(state)]
-    with log_path.open("wb") as log:
-        process = subprocess.Popen(command, cwd=PROJECT, stdout=log, stderr=log)
-    try:
-        yield _wait_until_ready(process, state, log_path)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(_STOP_SECONDS)
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], state: Path, log: Path) -> RunFile:
-    deadline = time.monotonic() + _START_SECONDS
-    while (run := read_run_file(state)) is None:
-        if process.poll() is not None:
-            last_line = log.read_text(errors="replace").strip().splitlines()[-1:]
-            raise LocalCloudError(f"The local cloud didn't start: {' '.join(last_line)}")
-        if time.monotonic() > deadline:
-            raise LocalCloudError(f"The local cloud wasn't ready within {_START_SECONDS:.0f} s; see {log}.")
-        time.sleep(0.1)
-    return run
 
 
 def _generated(folder: Path) -> Path:

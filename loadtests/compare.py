@@ -1,0 +1,99 @@
+"""`make load-compare`: the same load with the cache off and on, side by side on one page.
+
+Each run has a local cloud of its own, on one catalogue that is made and imported at the first use. Under
+`.local/load/compare` stand then `index.html`, and in `off/` and `on/` each run's requests and Locust's report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from loadtests.figures import Requests
+from loadtests.locust_run import LOG_FILE, RAW_FILE, run
+from loadtests.page import Circumstances, render
+from loadtests.profiles import PROFILES, Profile
+from loadtests.run import RESULTS
+from loadtests.target import used_by_operator
+from local.api_client import ApiClient
+from local.cloud import started_cloud
+from local.csv_upload import import_csv, outcome
+from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalogue
+from local.errors import LocalCloudError
+
+_ROWS = 1_426_337  # as many as the real data set has
+_CACHE: Mapping[str, Mapping[str, str]] = {"off": {"CACHE_ENABLED": "false"}, "on": {"CACHE_ENABLED": "true"}}
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m loadtests.compare", description="A load without and with cache.")
+    parser.add_argument("--profile", choices=PROFILES, default="browse")
+    parser.add_argument("--seconds", type=float, help="of each run (default: the profile's)")
+    parser.add_argument("--users", type=int, help="at once (default: the profile's)")
+    parser.add_argument("--rows", type=int, default=_ROWS, help=f"products (default: {_ROWS:,})")
+    parser.add_argument("--out", type=Path, default=RESULTS / "compare", help="(default: .local/load/compare)")
+    options = parser.parse_args()
+    profile = PROFILES[options.profile].adapted(options.seconds, options.users)
+    folder: Path = options.out.resolve()
+    if "REDIS_URL" in os.environ:
+        sys.exit("REDIS_URL is set: both runs begin with an empty Redis of their own. Unset it.")
+    try:
+        products = _ensure_catalogue(folder, options.rows)
+        runs = {name: _run(folder, name, profile) for name in _CACHE}
+    except LocalCloudError as error:
+        sys.exit(f"{error}")
+    machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, 1 instance"
+    page = folder / "index.html"
+    page.write_text(
+        render(runs, Circumstances(options.profile, profile, products, machine, time.strftime("%Y-%m-%d"))),
+        encoding="utf-8",
+    )
+    for name, requests in runs.items():
+        total = requests.total()
+        print(f"cache {name}: {total.per_second:.0f} requests/s, p50 {total.p50:.1f} ms, p95 {total.p95:.1f} ms")
+    print(f"The page: {page}")
+    sys.exit(1 if any(requests.errors for requests in runs.values()) else 0)
+
+
+def _ensure_catalogue(folder: Path, rows: int) -> int:
+    """Sees to it that the catalogue is there; gives the number of its products."""
+    state, data = folder / "state", folder / "data"
+    with started_cloud(state, folder / "import.log", {}) as cloud, ApiClient(cloud, state) as api:
+        if _count(api) == 0:
+            print(f"Making and importing {rows:,} products, for this and later runs …", flush=True)
+            write_catalogue(data, rows, seed=1)
+            api.log_in_as_operator()
+            for name in (CATEGORIES_FILE, PRODUCTS_FILE):
+                record = import_csv(api, data / name, Console(stderr=True))
+                if record["status"] != "succeeded":
+                    raise LocalCloudError(f"The import of {name} ended as {outcome(record)}.")
+        return _count(api)
+
+
+def _count(api: ApiClient) -> int:
+    total: int = api.call("GET", "/products", params={"limit": 1, "include_total": "true"})["total"]
+    return total
+
+
+def _run(folder: Path, name: str, profile: Profile) -> Requests:
+    """One run on a cloud that was just started: nothing is in its cache."""
+    state, results = folder / "state", folder / name
+    print(f"Cache {name}: {profile.users} users, {profile.seconds:g} s …", flush=True)
+    with started_cloud(state, results / "run.log", _CACHE[name]) as cloud:
+        run(profile, used_by_operator(cloud, state, profile), results)
+    try:
+        return Requests.read(results / RAW_FILE)
+    except (OSError, ValueError) as error:
+        raise LocalCloudError(f"Locust made no request; see {results / LOG_FILE}.") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""`make prove-load`: the soak's load, for five minutes; fails on any error, and where memory or open files still grow.
+
+The whole soak, half an hour, is `make load PROFILE=soak`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from loadtests.profiles import PROFILES
+from loadtests.run import RESULTS, new_folder, put_load
+from loadtests.servers import Usage, Watch
+from loadtests.target import running_here
+from local.cloud import local_cloud
+from local.errors import LocalCloudError
+from local.state import STATE
+
+_GROWTH = 1.05  # of memory, from the second to the last third of the time
+_MORE_FILES = 8  # connections that clients opened just then
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m loadtests.prove", description="The soak's load, and its proof.")
+    parser.add_argument("--seconds", type=float, default=300.0, help="how long (default: 300)")
+    parser.add_argument("--state", type=Path, default=STATE, help="of the local cloud (default: .local)")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results (default: .local/load)")
+    options = parser.parse_args()
+    state, folder = options.state.resolve(), new_folder(options.out, "prove")
+    profile = PROFILES["soak"].adapted(options.seconds, None)
+    try:
+        with local_cloud(state, folder / "run.log"):
+            cloud, target = running_here(state, profile)
+            with Watch(cloud.instances) as watch:
+                code = put_load(profile, target, folder)
+    except LocalCloudError as error:
+        sys.exit(f"{error}")
+    grown = [sentence for usage in watch.usages for sentence in growth(usage)]
+    print(*watch.usages, *grown, sep="\n")
+    sys.exit(1 if code or grown else 0)
+
+
+def growth(usage: Usage) -> list[str]:
+    """A sentence for each thing that still grew when it should have settled."""
+    (middle, last), (middle_files, last_files) = usage.settled_mib, usage.settled_files
+    grown = []
+    if last > middle * _GROWTH:
+        grown.append(f"Memory grew from {middle:.0f} to {last:.0f} MiB.")
+    if last_files > middle_files + _MORE_FILES:
+        grown.append(f"Open files grew from {middle_files:.0f} to {last_files:.0f}.")
+    return grown
+
+
+if __name__ == "__main__":
+    main()

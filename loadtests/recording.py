@@ -1,0 +1,52 @@
+"""Every request of a run on a line: what the figures of the page are made of."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import IO, Any
+
+FIELDS = ("began", "operation", "milliseconds", "status", "cache", "error")
+
+
+class Recording:
+    """A CSV of FIELDS: `began` in Unix seconds, `cache` the reply's X-Cache, `error` empty where it succeeded."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._rows = csv.writer(file)
+        self._rows.writerow(FIELDS)
+
+    @classmethod
+    def at_environment(cls, events: Any) -> Recording | None:  # noqa: ANN401 - Locust's, untyped
+        """Records the run into the file that LOAD_RAW names; None where it names none."""
+        path = os.environ.get("LOAD_RAW")
+        if path is None:
+            return None
+        recording = cls(Path(path).open("w", newline="", encoding="utf-8"))  # noqa: SIM115 - closed when Locust quits
+        events.request.add_listener(recording.request)
+        events.quitting.add_listener(recording.close)
+        return recording
+
+    def request(
+        self,
+        *,
+        name: str,
+        response_time: float,
+        start_time: float,
+        response: Any,  # noqa: ANN401 - of Locust's client
+        exception: BaseException | None,
+        **_: object,
+    ) -> None:
+        """One request, as Locust reports it; milliseconds, and Unix seconds."""
+        status = response.status_code if response is not None else 0
+        headers = getattr(response, "headers", None) or {}
+        cache = headers.get("x-cache") or ""
+        self._rows.writerow(
+            (f"{start_time:.3f}", name, f"{response_time:.3f}", status, cache, "" if exception is None else exception)
+        )
+
+    def close(self, **_: object) -> None:
+        """Nothing more will come."""
+        self._file.close()

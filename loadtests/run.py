@@ -1,0 +1,87 @@
+"""`make load PROFILE=…`: a load profile on any deployment, by default on what `make run` runs here.
+
+Locust's report, and every request on a line, stand in a folder of their own under `.local/load`. Status 1 where a
+request failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from loadtests.figures import Requests, Summary
+from loadtests.locust_run import LOG_FILE, RAW_FILE, REPORT_FILE, run
+from loadtests.profiles import PROFILES, Profile
+from loadtests.servers import Watch
+from loadtests.target import Target, deployment, running_here
+from local.errors import LocalCloudError
+from local.state import STATE
+
+RESULTS = STATE / "load"
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m loadtests.run", description="Puts a load on the API.")
+    parser.add_argument("--profile", choices=PROFILES, default="browse")
+    parser.add_argument("--url", default=os.environ.get("LOAD_URL") or None, help="of an API, ending in /api")
+    parser.add_argument("--seconds", type=float, help="how long (default: the profile's)")
+    parser.add_argument("--users", type=int, help="how many at once (default: the profile's)")
+    parser.add_argument("--state", type=Path, default=STATE, help="of the local cloud (default: .local)")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results (default: .local/load)")
+    options = parser.parse_args()
+    profile = PROFILES[options.profile].adapted(options.seconds, options.users)
+    folder = new_folder(options.out, options.profile)
+    try:
+        if options.url:
+            sys.exit(put_load(profile, deployment(options.url, profile), folder))
+        cloud, target = running_here(options.state.resolve(), profile)
+        with Watch(cloud.instances) as watch:
+            code = put_load(profile, target, folder)
+        for usage in watch.usages:
+            print(usage)
+        sys.exit(code)
+    except LocalCloudError as error:
+        sys.exit(f"{error}")
+
+
+def new_folder(results: Path, name: str) -> Path:
+    """A folder for one run."""
+    return results / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def put_load(profile: Profile, target: Target, folder: Path) -> int:
+    """Puts the load, and prints what came of it; 1 where a request failed.
+
+    Raises:
+        LocalCloudError: there was no request at all.
+    """
+    print(f"{profile.summary}: {profile.users} users, {profile.seconds:g} s, on {target.url}", flush=True)
+    code = run(profile, target, folder)
+    try:
+        requests = Requests.read(folder / RAW_FILE)
+    except (OSError, ValueError) as error:
+        raise LocalCloudError(f"Locust made no request; see {folder / LOG_FILE}.") from error
+    print(f"  {'':<16}{'requests':>9}{'per s':>9}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'hits':>8}{'errors':>8}")
+    for name, summary in requests.operations().items():
+        print(_line(name, summary))
+    print(_line("all", requests.total()))
+    for message, count in requests.errors.most_common(5):
+        print(f"  {count} x {message}")
+    print(f"Locust's report: {folder / REPORT_FILE}")
+    return code
+
+
+def _line(name: str, summary: Summary) -> str:
+    hits = "" if summary.hit_share is None else f"{summary.hit_share:.1%}"
+    return (
+        f"  {name:<16}{summary.requests:>9,}{summary.per_second:>9.1f}"
+        f"{summary.p50:>9.1f}{summary.p95:>9.1f}{summary.p99:>9.1f}{hits:>8}{summary.errors:>8}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""The profile `spike`: few users, then many at once, then few. A third of the time each."""
+
+from __future__ import annotations
+
+import os
+
+from locust import LoadTestShape
+
+_SECONDS = float(os.environ.get("LOAD_SECONDS", "60"))
+_FEW, _MANY = 4, 64
+
+
+class Spike(LoadTestShape):
+    """Asked every second by Locust."""
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users, and how many of them may start in a second; None ends the run."""
+        passed = self.get_run_time() / _SECONDS  # type: ignore[no-untyped-call]  # untyped in Locust
+        if passed >= 1:
+            return None
+        users = _MANY if 1 / 3 <= passed < 2 / 3 else _FEW
+        return users, float(_MANY)

@@ -1,0 +1,45 @@
+"""The API that a load is put on, and the token of whoever writes there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtests.profiles import Profile
+from local.api_client import ApiClient, running_cloud
+from local.errors import LocalCloudError
+from local.state import RunFile
+
+TOKEN = "LOAD_TOKEN"  # noqa: S105 - a setting's name
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`url` ends in /api; `token` is an editor's ID token, None for a profile that only reads."""
+
+    url: str
+    token: str | None
+
+
+def deployment(url: str, profile: Profile) -> Target:
+    """A deployment anywhere; LocalCloudError where the profile writes and the environment has no token."""
+    token = os.environ.get(TOKEN) or None
+    if profile.writes and token is None:
+        raise LocalCloudError(f"This profile writes: give an editor's ID token in {TOKEN}.")
+    return Target(url, token)
+
+
+def running_here(state: Path, profile: Profile) -> tuple[RunFile, Target]:
+    """The local cloud of that folder, used by an operator of its own; LocalCloudError where none runs."""
+    cloud = running_cloud(state)
+    return cloud, used_by_operator(cloud, state, profile)
+
+
+def used_by_operator(cloud: RunFile, state: Path, profile: Profile) -> Target:
+    """A local cloud, with its operator's token where the profile writes."""
+    if not profile.writes:
+        return Target(cloud.api, None)
+    with ApiClient(cloud, state) as api:
+        api.log_in_as_operator()
+        return Target(cloud.api, api.token)

@@ -1,0 +1,137 @@
+"""Locust's users. `python -m loadtests.run` starts them; settings come by environment.
+
+LOAD_TOKEN            an editor's ID token, for profiles that write
+LOAD_THINK_SECONDS    between two requests of a user, on average (default 0)
+LOAD_SEED             of what is drawn (default 1)
+LOAD_RAW              the file that each request is written to (loadtests/recording.py)
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from typing import Any
+
+from locust import FastHttpUser, between, events, task
+
+from loadtests.catalogue import Catalogue
+from loadtests.recording import Recording
+
+_THINK = float(os.environ.get("LOAD_THINK_SECONDS", "0"))
+_SEED = int(os.environ.get("LOAD_SEED", "1"))
+_GO_ON_CHANCE = 0.6
+_LOOK_CHANCE = 0.3
+_ASIN_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+_numbers = itertools.count()
+_recording = Recording.at_environment(events)
+
+
+class _Visitor(FastHttpUser):
+    """Somebody who reads; a reply that isn't 200 is a failure."""
+
+    abstract = True
+    wait_time = between(_THINK / 2, _THINK * 3 / 2)
+
+    def on_start(self) -> None:
+        """Learns which categories there are."""
+        self.draw = random.Random(f"{_SEED} {next(_numbers)}")  # noqa: S311 - the same load each time, no secret
+        self.catalogue = Catalogue(self.read("list_categories", "/categories", {})["items"], self.draw)
+
+    def read(self, name: str, path: str, query: dict[str, object]) -> dict[str, Any]:
+        """A GET; its JSON, or an empty page where it failed."""
+        with self.client.get(f"/api{path}", params=query, name=name, catch_response=True) as reply:
+            if reply.status_code != 200:  # noqa: PLR2004
+                reply.failure(f"{reply.status_code}")
+                return {"items": [], "next_cursor": None}
+            content: dict[str, Any] = reply.json()
+            return content
+
+
+class Browsing(_Visitor):
+    """Opens a category in some order, goes on page by page, looks at products."""
+
+    @task
+    def browse(self) -> None:
+        """One visit."""
+        query: dict[str, object] = {"category_id": self.catalogue.category_id(), "sort": self.catalogue.sort()}
+        while True:
+            page = self.read("list_products", "/products", query)
+            if page["items"] and self.draw.random() < _LOOK_CHANCE:
+                product = self.catalogue.one_of(page["items"])
+                self._look_at(product["asin"])
+            if page["next_cursor"] is None or self.draw.random() > _GO_ON_CHANCE:
+                return
+            query["cursor"] = page["next_cursor"]
+
+    def _look_at(self, asin: str) -> None:
+        with self.client.get(f"/api/products/{asin}", name="get_product", catch_response=True) as reply:
+            # A writer of this load may have deleted it since it was listed.
+            if reply.status_code in {200, 404}:
+                reply.success()
+            else:
+                reply.failure(f"{reply.status_code}")
+
+
+class Searching(_Visitor):
+    """Looks for words of titles that he has seen, at times within a category or a price."""
+
+    def on_start(self) -> None:
+        """Sees some titles."""
+        super().on_start()
+        pages = [self.read("list_products", "/products", {"category_id": self.catalogue.category_id()}) for _ in "123"]
+        self.titles = [item["title"] for page in pages for item in page["items"]]
+
+    @task
+    def search(self) -> None:
+        """One search."""
+        words = self.catalogue.words(self.draw.choice(self.titles)) if self.titles else None
+        if words is None:
+            return
+        query: dict[str, object] = {"q": words}
+        if self.draw.random() < 0.3:  # noqa: PLR2004
+            query["max_price"] = self.draw.choice((20, 50, 100))
+        if self.draw.random() < 0.3:  # noqa: PLR2004
+            query["category_id"] = self.catalogue.category_id()
+        self.titles.extend(item["title"] for item in self.read("search", "/products", query)["items"][:1])
+        del self.titles[:-200]
+
+
+class Writing(_Visitor):
+    """Inserts, changes and deletes products of his own, and reads each back: a state from before is a failure."""
+
+    def on_start(self) -> None:
+        """Has the token ready."""
+        super().on_start()
+        self.bearer = {"Authorization": f"Bearer {os.environ['LOAD_TOKEN']}"}
+
+    @task
+    def write(self) -> None:
+        """One product's life."""
+        asin = "L" + "".join(self.draw.choices(_ASIN_LETTERS, k=9))
+        body = {"asin": asin, "title": "Load test", "category_id": self.catalogue.category_id(), "price": 1.0}
+        self._send("insert_product", "POST", "/products", 201, body)
+        self._expect(asin, 200, 1.0)
+        price = self.draw.randrange(200, 10_000) / 100
+        self._send("update_product", "PATCH", f"/products/{asin}", 200, {"price": price})
+        self._expect(asin, 200, price)
+        self._send("delete_product", "DELETE", f"/products/{asin}", 204)
+        self._expect(asin, 404, None)
+
+    def _send(self, name: str, method: str, path: str, status: int, body: dict[str, Any] | None = None) -> None:
+        with self.client.request(
+            method, f"/api{path}", json=body, headers=self.bearer, name=name, catch_response=True
+        ) as reply:
+            if reply.status_code != status:
+                reply.failure(f"{reply.status_code}")
+
+    def _expect(self, asin: str, status: int, price: float | None) -> None:
+        with self.client.get(f"/api/products/{asin}", name="get_product", catch_response=True) as reply:
+            stale = reply.status_code in {200, 404} and reply.status_code != status
+            if stale or (status == 200 and reply.status_code == 200 and reply.json()["price"] != price):  # noqa: PLR2004
+                reply.failure("stale")
+            elif reply.status_code != status:
+                reply.failure(f"{reply.status_code}")
+            else:
+                reply.success()

@@ -1,0 +1,94 @@
+"""`make load-compare` from end to end, small: real runs, and a page whose figures are those of their raw files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.processes import PROJECT
+
+_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a comparison."""
+    folder = tmp_path_factory.mktemp("compare")
+    command = [sys.executable, "-m", "loadtests.compare", "--profile", "write-mix", "--rows", "2000", "--seconds", "4"]
+    done = subprocess.run(
+        [*command, "--users", "6", "--out", str(folder)], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def rows_of(folder: Path, run: str) -> list[dict[str, str]]:
+    with (folder / run / "requests.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def figures_of(folder: Path) -> dict[str, dict[str, Any]]:
+    page = (folder / "index.html").read_text()
+    found = re.search(r'<script type="application/json" id="figures">(.*?)</script>', page)
+    assert found is not None
+    figures: dict[str, dict[str, Any]] = json.loads(found[1])
+    return figures
+
+
+@pytest.mark.parametrize("run", ["off", "on"])
+def test_the_pages_figures_are_those_of_the_raw_file(compared: Path, run: str) -> None:
+    rows, figures = rows_of(compared, run), figures_of(compared)[run]
+    times = sorted(float(row["milliseconds"]) for row in rows)
+    began = [float(row["began"]) for row in rows]
+    ended = max(float(row["began"]) + float(row["milliseconds"]) / 1000 for row in rows)
+    asked = [row["cache"] for row in rows if row["cache"]]
+    hundredths = statistics.quantiles(times, n=100, method="inclusive")
+    assert figures["requests"] == len(rows)
+    assert figures["errors"] == sum(row["error"] != "" for row in rows) == 0
+    assert figures["per_second"] == pytest.approx(len(rows) / (ended - min(began)))
+    assert [figures[name] for name in ("p50", "p95", "p99")] == pytest.approx([hundredths[p] for p in (49, 94, 98)])
+    assert figures["hit_share"] == pytest.approx(asked.count("HIT") / len(asked))
+
+
+def test_one_run_had_no_cache_and_the_other_had(compared: Path) -> None:
+    assert {row["cache"] for row in rows_of(compared, "off")} <= {"BYPASS", "MISS", ""}
+    assert {"HIT", "MISS"} <= {row["cache"] for row in rows_of(compared, "on")}
+
+
+def test_a_run_that_writes_reads_each_write_back(compared: Path) -> None:
+    operations = {row["operation"] for row in rows_of(compared, "on")}
+    assert {"insert_product", "update_product", "delete_product", "get_product", "list_products"} <= operations
+
+
+def test_locusts_own_report_stands_beside(compared: Path) -> None:
+    for run in ("off", "on"):
+        assert "insert_product" in (compared / run / "report.html").read_text()
+
+
+def opened(page: Path, profile: Path) -> subprocess.CompletedProcess[str]:
+    """What Chromium makes of a page, and what it says about it on its console."""
+    command = (str(_CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom")
+    return subprocess.run(
+        [*command, f"--user-data-dir={profile}", page.as_uri()], capture_output=True, text=True, check=True, timeout=90
+    )
+
+
+@pytest.mark.skipif(_CHROMIUM is None, reason="Chromium isn't installed")
+def test_the_page_opens_in_chromium_without_an_error_or_an_outside_request(compared: Path, tmp_path: Path) -> None:
+    page = compared / "index.html"
+    browser = opened(page, tmp_path / "profile")
+    assert browser.stdout.count("<svg") == 4
+    assert "CONSOLE" not in browser.stderr, browser.stderr
+    # The page forbids itself every outside request, so one would have been an error on the console.
+    spoiled = tmp_path / "spoiled.html"
+    spoiled.write_text(page.read_text().replace("<h1>", '<img src="http://127.0.0.1:9/x.png"><h1>'))
+    assert "Content Security Policy" in opened(spoiled, tmp_path / "profile").stderr
