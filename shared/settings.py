@@ -16,6 +16,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+from shared.database.transport import check_transport
+
 # What a machine of one's own has defaults for, and any other place must be given.
 REQUIRED_ELSEWHERE = ("firebase_project_id", "firebase_web_api_key", "firebase_service_account")
 
@@ -51,6 +53,14 @@ class Settings(BaseSettings):
     database_statement_seconds: Annotated[
         float, Field(gt=0, le=300, description="A request's SQL that takes longer is ended: 503.")
     ] = 5.0
+
+    database_login_seconds: Annotated[
+        int, Field(ge=1, le=60, description="Seconds that signing in to Azure SQL may take.")
+    ] = 15
+    database_retry_seconds: Annotated[
+        float,
+        Field(ge=0, le=230, description="Seconds that a request goes on trying while Azure SQL moves or wakes up."),
+    ] = 60.0
 
     redis_url: Annotated[
         SecretStr, Field(description="`redis://…`, or `rediss://…` for TLS (Azure Managed Redis: port 10000).")
@@ -135,6 +145,12 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return value or None
+
+    @field_validator("database_url")
+    @classmethod
+    def _reaches_its_database_safely(cls, value: SecretStr) -> SecretStr:
+        check_transport(value.get_secret_value())
+        return value
 
     @field_validator("firebase_service_account")
     @classmethod

@@ -25,6 +25,8 @@ from shared.errors import UnavailableError
 log = logging.getLogger(__name__)
 
 _APPLY_AGAIN_AFTER = dt.timedelta(seconds=15)
+# A row is there for at least _APPLY_AGAIN_AFTER; the rest is for clocks that differ.
+_ROWS_ARE_KEPT = dt.timedelta(seconds=10)
 # One merge writes some 1,300 rows; a run of the drain does at most this much and leaves the rest to the next.
 _ROWS_PER_BATCH = 2_000
 _BATCHES_PER_DRAIN = 10
@@ -32,10 +34,11 @@ _BATCHES_PER_DRAIN = 10
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Scopes that a transaction wrote to the outbox, with the range of their rows; applied after its commit."""
+    """Scopes that a transaction wrote to the outbox, with their rows' ids and time; applied after its commit."""
 
     scopes: frozenset[str]
     ids: tuple[int, ...]
+    at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,25 @@ class Invalidations:
             if distinct
             else ()
         )
-        return Recorded(distinct, ids)
+        return Recorded(distinct, ids, now)
+
+    def has_landed(self, connection: sa.Connection, recorded: Recorded) -> bool:
+        """Whether the transaction that recorded these scopes was committed: their rows say, with ids of their own.
+
+        One that is still being committed is waited for. Raises UnavailableError where the rows may be gone by now.
+        """
+        if not recorded.ids:
+            return True  # it changed nothing
+        if dt.datetime.now(dt.UTC) - recorded.at > _ROWS_ARE_KEPT:
+            raise UnavailableError("Whether the change was saved isn't known; look before you try again.")
+        row = cache_invalidations.c
+        found = (
+            sa.select(sa.func.count())
+            .select_from(cache_invalidations)
+            .where(row.invalidation_id == recorded.ids[0], row.created_at == recorded.at)
+            .with_hint(cache_invalidations, "WITH (READCOMMITTEDLOCK)", "mssql")
+        )
+        return bool(connection.execute(found).scalar_one())
 
     async def apply(self, recorded: Recorded) -> None:
         """Tells Redis, after the commit; where it can't be told, the scopes wait in the outbox for the drain."""

@@ -9,10 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from shared.catalog.paging import Order, Position, read_page
-from shared.catalog.schemas import NewCategory, NewProduct, ProductQuery, words_of
+from shared.catalog.schemas import NewCategory, NewProduct, ProductQuery
+from shared.catalog.title_search import among_titles, has_words
 from shared.database.tables import categories, products
-from shared.database.title_words import is_one_token
-from shared.errors import NotSupportedError
+from shared.database.transient import ChangedMeanwhileError
 
 _SHOWN = (
     products.c.asin,
@@ -30,11 +30,11 @@ _SHOWN = (
     products.c.updated_at,
 )
 
-_WORDS = sa.table("products_title_words", sa.column("rowid"), sa.column("products_title_words"))
+# Azure SQL keeps a statement's plan. How many rows a filter leaves depends on its values alone, from all to none, and
+# so does whether the sort's index or the filter's is the better way: these are planned anew each time.
+_PLANNED_ANEW = "OPTION (RECOMPILE)"
 
-# Titles with the words of `q`: up to so many are looked up and sorted; of more, a page's worth is soon met in the order
-# of the list itself.
-_FEW_TITLES = 20_000
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 # How many parameters one statement takes at most, everywhere.
 _MAX_KEYS = 500
@@ -45,22 +45,24 @@ def read_products(
 ) -> Sequence[sa.Row[Any]]:
     """At most `count` products of the query's list, from `after` on."""
     rows = sa.select(*_SHOWN).where(*_filters(query))
+    if _is_narrowed(query):
+        rows = rows.with_statement_hint(_PLANNED_ANEW, "mssql")
     if query.q:
-        rows = rows.where(_has_words(connection, query.q))
+        rows = rows.where(has_words(connection, query.q))
     return read_page(connection, rows, Order.of(query.sort), after, count)
 
 
 def count_products(connection: sa.Connection, query: ProductQuery) -> int:
     """How many products the whole query has."""
-    narrowed = (query.min_price, query.max_price, query.min_stars, query.best_seller, query.q)
-    if all(part is None for part in narrowed):
+    if not _is_narrowed(query):
         counts = sa.select(sa.func.coalesce(sa.func.sum(categories.c.product_count), 0))
         if query.category_id is not None:
             counts = counts.where(categories.c.category_id == query.category_id)
         return int(connection.execute(counts).scalar_one())
     rows = sa.select(sa.func.count()).select_from(products).where(*_filters(query))
+    rows = rows.with_statement_hint(_PLANNED_ANEW, "mssql")
     if query.q:
-        rows = rows.where(_among_titles(connection, query.q))
+        rows = rows.where(among_titles(connection, query.q))
     return connection.execute(rows).scalar_one()
 
 
@@ -96,14 +98,28 @@ def insert_products(connection: sa.Connection, new: Sequence[NewProduct], now: d
     )
 
 
-def update_product(connection: sa.Connection, asin: str, changes: Mapping[str, Any], now: dt.datetime) -> None:
-    """Changes fields of one product."""
-    connection.execute(sa.update(products).where(products.c.asin == asin).values(**changes, updated_at=now))
+def update_product(connection: sa.Connection, seen: sa.Row[Any], changes: Mapping[str, Any], now: dt.datetime) -> None:
+    """Changes fields of a product that still is as it was seen. Raises ChangedMeanwhileError.
+
+    `updated_at` grows with each change, so it tells one state of the row from any other.
+    """
+    updated_at = max(now, seen.updated_at + _MICROSECOND)
+    _change_one(connection, sa.update(products).where(*_as_seen(seen)).values(**changes, updated_at=updated_at))
 
 
-def delete_product(connection: sa.Connection, asin: str) -> None:
-    """Deletes one product."""
-    connection.execute(sa.delete(products).where(products.c.asin == asin))
+def delete_product(connection: sa.Connection, seen: sa.Row[Any]) -> None:
+    """Deletes a product that still is as it was seen. Raises ChangedMeanwhileError."""
+    _change_one(connection, sa.delete(products).where(*_as_seen(seen)))
+
+
+def _as_seen(seen: sa.Row[Any]) -> tuple[sa.ColumnElement[bool], ...]:
+    return products.c.asin == seen.asin, products.c.updated_at == seen.updated_at
+
+
+def _change_one(connection: sa.Connection, statement: sa.Update | sa.Delete) -> None:
+    """On Azure SQL others write between the look and the change; on SQLite nobody does."""
+    if connection.execute(statement).rowcount != 1:
+        raise ChangedMeanwhileError
 
 
 def add_to_product_counts(connection: sa.Connection, changes: Mapping[int, int]) -> None:
@@ -136,6 +152,12 @@ def rename_category(connection: sa.Connection, category_id: int, name: str) -> N
     connection.execute(sa.update(categories).where(categories.c.category_id == category_id).values(name=name))
 
 
+def _is_narrowed(query: ProductQuery) -> bool:
+    """Whether the list shows less than the catalogue or a category."""
+    parts = (query.min_price, query.max_price, query.min_stars, query.best_seller, query.q)
+    return any(part is not None for part in parts)
+
+
 def _filters(query: ProductQuery) -> list[sa.ColumnElement[bool]]:
     filters: list[sa.ColumnElement[bool]] = []
     if query.category_id is not None:
@@ -149,33 +171,6 @@ def _filters(query: ProductQuery) -> list[sa.ColumnElement[bool]]:
     if query.best_seller is not None:
         filters.append(products.c.is_best_seller == query.best_seller)
     return filters
-
-
-def _titles(connection: sa.Connection, q: str) -> sa.Select[tuple[int]]:
-    """The products whose titles have all words of `q`, by SQLite's FTS5 (https://sqlite.org/fts5.html)."""
-    if connection.dialect.name != "sqlite":
-        raise NotSupportedError("q: this deployment's database has no text index.")
-    # Quoted, a word is no operator of FTS5's query language.
-    words = words_of(q)
-    if not all(is_one_token(word) for word in words):
-        return sa.select(_WORDS.c.rowid).where(sa.false())
-    match = " ".join(f'"{word}"' for word in words)
-    return sa.select(_WORDS.c.rowid).where(_WORDS.c.products_title_words.op("MATCH")(match))
-
-
-def _among_titles(connection: sa.Connection, q: str) -> sa.ColumnElement[bool]:
-    return products.c.product_id.in_(_titles(connection, q))
-
-
-def _has_words(connection: sa.Connection, q: str) -> sa.ColumnElement[bool]:
-    """`_among_titles`, in the way that is fast for this many titles."""
-    titles = _titles(connection, q)
-    some = titles.limit(_FEW_TITLES + 1).subquery()
-    found = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
-    if found <= _FEW_TITLES:
-        return products.c.product_id.in_(titles)
-    # A unary plus keeps SQLite from fetching all of them and sorting (https://sqlite.org/optoverview.html#uplus).
-    return sa.literal_column("+products.product_id").in_(titles)
 
 
 def _parts[T](keys: list[T]) -> Iterable[list[T]]:

@@ -18,7 +18,14 @@ from shared.catalog.paging import Order, Position
 from shared.catalog.schemas import CategoryPatch, NewCategory, NewProduct, ProductPatch, ProductQuery
 from shared.cursor import decode_cursor, encode_cursor
 from shared.database.engine import Database
-from shared.errors import ConflictError, FieldError, NotFoundError, PreconditionFailedError, ValidationFailedError
+from shared.errors import (
+    ConflictError,
+    FieldError,
+    NotFoundError,
+    NotSupportedError,
+    PreconditionFailedError,
+    ValidationFailedError,
+)
 
 type Written[T] = tuple[T, Recorded]
 
@@ -27,6 +34,7 @@ class CatalogService:
     """Products and categories. Replies are JSON as bytes, ready to be sent and kept."""
 
     def __init__(self, database: Database, invalidations: Invalidations) -> None:
+        self._database = database
         self._store = database.catalog
         self._invalidations = invalidations
 
@@ -36,8 +44,10 @@ class CatalogService:
         return self._store.engine.dialect.name == "sqlite"
 
     async def list_products(self, query: ProductQuery) -> bytes:
-        """A page of products. Raises BadRequestError for a cursor that isn't this list's."""
+        """A page of products. Raises BadRequestError for a cursor that isn't this list's, NotSupportedError for q."""
         after = _position(query)
+        if query.q and not await self._database.has_title_words():
+            raise NotSupportedError("q: this deployment's database has no text index.")
 
         def read(connection: sa.Connection) -> tuple[Sequence[sa.Row[Any]], int | None]:
             rows = repository.read_products(connection, query, after, query.limit + 1)
@@ -91,7 +101,7 @@ class CatalogService:
                 _check_categories(connection, [category_id], lambda _index: ["body"])
                 repository.add_to_product_counts(connection, {before.category_id: -1, category_id: 1})
                 stale |= {scopes.category(category_id), scopes.CATEGORIES}
-            repository.update_product(connection, asin, changes, dt.datetime.now(dt.UTC))
+            repository.update_product(connection, before, changes, dt.datetime.now(dt.UTC))
             recorded = self._invalidations.record(connection, stale)
             return rendering.product(_existing(connection, asin)), recorded
 
@@ -103,8 +113,8 @@ class CatalogService:
         def delete(connection: sa.Connection) -> Written[None]:
             before = _existing(connection, asin)
             _check_version(before, if_match)
-            repository.delete_product(connection, asin)
             repository.add_to_product_counts(connection, {before.category_id: -1})
+            repository.delete_product(connection, before)
             return None, self._invalidations.record(connection, _stale([(asin, before.category_id)]))
 
         await self._write(delete)
@@ -137,12 +147,15 @@ class CatalogService:
     async def _write[T](self, work: Callable[[sa.Connection], Written[T]]) -> T:
         """One transaction, then Redis: what the reply says is what every later read shows."""
         try:
-            result, recorded = await self._store.write(work)
+            result, recorded = await self._store.write(work, self._has_landed)
         except IntegrityError as error:
             # Another instance was faster between the check and the insert.
             raise ConflictError("Another request has just inserted the same; nothing was changed.") from error
         await self._invalidations.apply(recorded)
         return result
+
+    def _has_landed(self, connection: sa.Connection, written: Written[object]) -> bool:
+        return self._invalidations.has_landed(connection, written[1])
 
     def _insert(
         self, connection: sa.Connection, new: Sequence[NewProduct], loc: Callable[[int], list[str | int]]
@@ -151,8 +164,9 @@ class CatalogService:
         if known:
             raise ConflictError(f"There are products with these asins already: {_some(known)}; nothing was changed.")
         _check_categories(connection, [item.category_id for item in new], loc)
-        repository.insert_products(connection, new, dt.datetime.now(dt.UTC))
+        # Categories before products, as every write does: two that wait for each other are rare then.
         repository.add_to_product_counts(connection, Counter(item.category_id for item in new))
+        repository.insert_products(connection, new, dt.datetime.now(dt.UTC))
         return self._invalidations.record(connection, _stale([(item.asin, item.category_id) for item in new]))
 
 

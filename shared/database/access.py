@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from shared.database.azure_sql import create_engine
 from shared.database.migrate import MigrationSettings
 from shared.database.tables import IMPORT_SCHEMA, categories_staging, products_staging
 
@@ -81,7 +82,7 @@ def _member(identity: Identity, role: str) -> Iterator[str]:
 
 def grant(url: sa.URL, app: Identity, factory: Identity) -> None:
     """Makes roles and users in one transaction."""
-    engine = sa.create_engine(url)
+    engine = create_engine(url)
     with engine.begin() as connection:
         for statement in statements(app, factory):
             connection.exec_driver_sql(statement)

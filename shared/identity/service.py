@@ -34,7 +34,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from shared.database.engine import Store
+    from shared.database.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +166,8 @@ class IdentityService:
 
         try:
             async with asyncio.timeout(self._settings.firebase_seconds):
-                changed = await self._locks().write(work)
+                # The transaction is the lock alone: of its commit nothing needs to be known.
+                changed = await self._locks().write(work, lambda _connection, _account: True)
         except TimeoutError:
             raise UnavailableError("Firebase can't be reached in time; try again in a moment.") from None
         await self._revoke(uid)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from shared.database.engine import Store
+from shared.database.store import Store
 from shared.imports import repository
 from shared.imports.header import Recognition, recognise
 from shared.imports.records import NewRecord

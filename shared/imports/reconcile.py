@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from azure.core.exceptions import AzureError
 
-from shared.database.engine import Store
+from shared.database.store import Store
 from shared.errors import UnavailableError
 from shared.imports import repository
 from shared.imports.receipt import import_id_of, is_csv

@@ -24,6 +24,8 @@ _DEFAULT_IN_AZURE = {
     "DATA_FACTORY_ENDPOINT": "Azure Resource Manager",
     "DATABASE_POOL_SIZE": "a matter of measuring",
     "DATABASE_STATEMENT_SECONDS": "a promise of the API",
+    "DATABASE_LOGIN_SECONDS": "the driver's own",
+    "DATABASE_RETRY_SECONDS": "what Microsoft asks for",
     "CACHE_ENABLED": "off only for comparisons",
     "CACHE_TTL": "a matter of measuring",
     "CACHE_TIMEOUT": "a promise of the API",

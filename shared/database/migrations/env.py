@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import context
 from sqlalchemy import event
 
-from shared.database import sqlite
+from shared.database import azure_sql, sqlite
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -22,7 +22,7 @@ def _run(url: URL, line: str) -> None:
         event.listen(engine, "connect", sqlite.prepare_connection)
         event.listen(engine, "begin", sqlite.begin)
     else:
-        engine = sa.create_engine(url)
+        engine = azure_sql.create_engine(url)
     with engine.execution_options(sqlite_begin="IMMEDIATE").connect() as connection:
         context.configure(connection=connection, version_table=f"alembic_version_{line}", transactional_ddl=True)
         with connection.begin():
