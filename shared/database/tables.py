@@ -6,24 +6,9 @@ file, so there the schema `import` is a file of its own, writable while a merge 
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    CHAR,
-    BigInteger,
-    Boolean,
-    Column,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    Unicode,
-    UnicodeText,
-)
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table
 
-from shared.database.types import Hundredths, UtcTime
+from shared.database.types import Hundredths, UtcTime, exact_ascii, exact_code, exact_long_text, exact_text
 
 IMPORT_SCHEMA = "import"
 
@@ -45,7 +30,7 @@ categories = Table(
     "categories",
     catalog_metadata,
     Column("category_id", Integer, primary_key=True, autoincrement=False),
-    Column("name", Unicode(400), nullable=False),
+    Column("name", exact_text(400), nullable=False),
     # Kept with the products, in their transactions: counting 1.4 million on each read costs 0.1 s.
     Column("product_count", Integer, nullable=False, server_default="0"),
 )
@@ -54,10 +39,10 @@ products = Table(
     "products",
     catalog_metadata,
     Column("product_id", _RowId, primary_key=True, autoincrement=True),
-    Column("asin", CHAR(10), nullable=False),
-    Column("title", Unicode(2000), nullable=False),
-    Column("image_url", Unicode(4000)),
-    Column("product_url", Unicode(4000)),
+    Column("asin", exact_code(10), nullable=False),
+    Column("title", exact_text(2000), nullable=False),
+    Column("image_url", exact_text(4000)),
+    Column("product_url", exact_text(4000)),
     Column("stars", Hundredths(3)),
     Column("reviews", Integer, nullable=False),
     Column("price", Hundredths(10)),
@@ -91,7 +76,7 @@ cache_invalidations = Table(
     "cache_invalidations",
     catalog_metadata,
     Column("invalidation_id", _RowId, primary_key=True, autoincrement=True),
-    Column("scope", String(64), nullable=False),
+    Column("scope", exact_ascii(64), nullable=False),
     Column("created_at", UtcTime, nullable=False),
     # Null until Redis was told; a row is applied once more when 15 s old, then deleted.
     Column("applied_at", UtcTime),
@@ -101,11 +86,11 @@ cache_invalidations = Table(
 import_outcomes = Table(
     "import_outcomes",
     catalog_metadata,
-    Column("import_id", CHAR(36), primary_key=True),
-    Column("blob_name", Unicode(1024), nullable=False),
+    Column("import_id", exact_code(36), primary_key=True),
+    Column("blob_name", exact_text(1024), nullable=False),
     Column("sequence", BigInteger, nullable=False),
-    Column("status", String(10), nullable=False),  # succeeded, failed or cancelled
-    Column("message", Unicode(2000)),
+    Column("status", exact_ascii(10), nullable=False),  # succeeded, failed or cancelled
+    Column("message", exact_text(2000)),
     Column("rows_read", BigInteger),
     Column("rows_inserted", BigInteger),
     Column("rows_updated", BigInteger),
@@ -120,13 +105,13 @@ import_records = Table(
     imports_metadata,
     # Counts the uploads: of two of the same blob the higher one is the newer.
     Column("sequence", _RowId, primary_key=True, autoincrement=True),
-    Column("import_id", CHAR(36), nullable=False),
-    Column("blob_name", Unicode(1024), nullable=False),
-    Column("etag", String(64), nullable=False),
+    Column("import_id", exact_code(36), nullable=False),
+    Column("blob_name", exact_text(1024), nullable=False),
+    Column("etag", exact_ascii(64), nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    Column("kind", String(10)),  # products, categories, or null where the file was not recognised
-    Column("status", String(10), nullable=False),  # received, running, succeeded, rejected, failed, cancelled
-    Column("message", Unicode(2000)),
+    Column("kind", exact_ascii(10)),  # products, categories, or null where the file was not recognised
+    Column("status", exact_ascii(10), nullable=False),  # received, running, succeeded, rejected, failed, cancelled
+    Column("message", exact_text(2000)),
     Column("max_reject_share", Float, nullable=False),
     Column("cancel_requested", Boolean, nullable=False, server_default="0"),
     Column("rows_read", BigInteger),
@@ -138,35 +123,33 @@ import_records = Table(
     Column("rows_per_second", Float),
     Column("progress", Float, nullable=False, server_default="0"),
     Column("seconds_left", Float),
-    Column("steps", Text, nullable=False, server_default="[]"),  # JSON: [{"name": …, "seconds": …}]
-    Column("run_id", String(64)),
-    Column("uploaded_by", String(128)),
+    Column("steps", exact_long_text(), nullable=False, server_default="[]"),  # JSON: [{"name": …, "seconds": …}]
+    Column("run_id", exact_ascii(64)),
+    Column("uploaded_by", exact_ascii(128)),
     Column("received_at", UtcTime, nullable=False),
     Column("started_at", UtcTime),
     Column("finished_at", UtcTime),
 )
 Index("uq_import_records_import_id", import_records.c.import_id, unique=True)
 Index("ix_import_records_status", import_records.c.status, import_records.c.sequence)
-Index("ix_import_records_blob_name", import_records.c.blob_name, import_records.c.etag)
 
 # Who asked for an upload URL: the blob's name leads from its import back to the user.
 import_uploads = Table(
     "import_uploads",
     imports_metadata,
-    Column("blob_name", Unicode(1024), primary_key=True),
-    Column("uploaded_by", String(128)),
+    # UUID/file name of at most 200 characters; a key of SQL Server ends at 900 bytes.
+    Column("blob_name", exact_text(440), primary_key=True),
+    Column("uploaded_by", exact_ascii(128)),
     Column("created_at", UtcTime, nullable=False),
 )
 
 import_rejects = Table(
     "import_rejects",
     imports_metadata,
-    Column("import_id", CHAR(36), primary_key=True),
+    Column("import_id", exact_code(36), primary_key=True),
     Column("row_no", BigInteger, primary_key=True),
-    Column("reason", Unicode(400), nullable=False),
-    Column(
-        "fields", UnicodeText, nullable=False
-    ),  # a JSON list of the row's texts, in the order of imports.md's header
+    Column("reason", exact_text(400), nullable=False),
+    Column("fields", exact_long_text(), nullable=False),  # a JSON list of the row's texts, in the order of CSV_COLUMNS
 )
 
 
@@ -199,8 +182,8 @@ def _staging(kind: str) -> Table:
         f"{kind}_staging",
         staging_metadata,
         Column("row_no", _RowId, primary_key=True, autoincrement=True),
-        Column("run_id", String(64), nullable=False),
-        *(Column(name, UnicodeText) for name in CSV_COLUMNS[kind]),
+        Column("run_id", exact_ascii(64), nullable=False),
+        *(Column(name, exact_long_text()) for name in CSV_COLUMNS[kind]),
     )
 
 

@@ -6,12 +6,16 @@ import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, override
 
-from sqlalchemy import BigInteger, Integer, Numeric
+from sqlalchemy import CHAR, BigInteger, Integer, Numeric, String, Unicode, UnicodeText
 from sqlalchemy.dialects import mssql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
+
+# Azure SQL compares text as its collation says: of a database in its usual one, `Tea` is `tea` and `é` is `e`. This one
+# compares code by code, as SQLite does. (Trailing spaces still count for nothing in a comparison with `=`.)
+EXACT = "Latin1_General_100_BIN2"
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -77,3 +81,23 @@ class UtcTime(TypeDecorator[dt.datetime]):
         if dialect.name == "sqlite":
             return _EPOCH + int(value) * _MICROSECOND
         return value.replace(tzinfo=dt.UTC)  # type: ignore[no-any-return]  # a naive datetime of the driver's
+
+
+def exact_text(length: int) -> TypeEngine[str]:
+    """Text of at most so many UTF-16 units, compared code by code."""
+    return Unicode(length).with_variant(mssql.NVARCHAR(length, collation=EXACT), "mssql")
+
+
+def exact_long_text() -> TypeEngine[str]:
+    """Text of any length, compared code by code."""
+    return UnicodeText().with_variant(mssql.NVARCHAR(collation=EXACT), "mssql")
+
+
+def exact_ascii(length: int) -> TypeEngine[str]:
+    """At most so many ASCII characters, compared code by code."""
+    return String(length).with_variant(mssql.VARCHAR(length, collation=EXACT), "mssql")
+
+
+def exact_code(length: int) -> TypeEngine[str]:
+    """Exactly so many ASCII characters, compared code by code."""
+    return CHAR(length).with_variant(mssql.CHAR(length, collation=EXACT), "mssql")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from shared.database.types import Hundredths, UtcTime
+from shared.database.types import Hundredths, UtcTime, exact_ascii, exact_code, exact_text
 
 revision = "c0001"
 down_revision = None
@@ -60,17 +60,17 @@ def upgrade() -> None:
     op.create_table(
         "categories",
         sa.Column("category_id", sa.Integer(), nullable=False, autoincrement=False),
-        sa.Column("name", sa.Unicode(400), nullable=False),
+        sa.Column("name", exact_text(400), nullable=False),
         sa.Column("product_count", sa.Integer(), nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("category_id", name="pk_categories"),
     )
     op.create_table(
         "products",
         sa.Column("product_id", _ROW_ID, nullable=False, autoincrement=True),
-        sa.Column("asin", sa.CHAR(10), nullable=False),
-        sa.Column("title", sa.Unicode(2000), nullable=False),
-        sa.Column("image_url", sa.Unicode(4000)),
-        sa.Column("product_url", sa.Unicode(4000)),
+        sa.Column("asin", exact_code(10), nullable=False),
+        sa.Column("title", exact_text(2000), nullable=False),
+        sa.Column("image_url", exact_text(4000)),
+        sa.Column("product_url", exact_text(4000)),
         sa.Column("stars", Hundredths(3)),
         sa.Column("reviews", sa.Integer(), nullable=False),
         sa.Column("price", Hundredths(10)),
@@ -89,18 +89,18 @@ def upgrade() -> None:
     op.create_table(
         "cache_invalidations",
         sa.Column("invalidation_id", _ROW_ID, nullable=False, autoincrement=True),
-        sa.Column("scope", sa.String(64), nullable=False),
+        sa.Column("scope", exact_ascii(64), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("applied_at", UtcTime()),
         sa.PrimaryKeyConstraint("invalidation_id", name="pk_cache_invalidations"),
     )
     op.create_table(
         "import_outcomes",
-        sa.Column("import_id", sa.CHAR(36), nullable=False),
-        sa.Column("blob_name", sa.Unicode(1024), nullable=False),
+        sa.Column("import_id", exact_code(36), nullable=False),
+        sa.Column("blob_name", exact_text(1024), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
-        sa.Column("status", sa.String(10), nullable=False),
-        sa.Column("message", sa.Unicode(2000)),
+        sa.Column("status", exact_ascii(10), nullable=False),
+        sa.Column("message", exact_text(2000)),
         sa.Column("rows_read", sa.BigInteger()),
         sa.Column("rows_inserted", sa.BigInteger()),
         sa.Column("rows_updated", sa.BigInteger()),
