@@ -39,7 +39,7 @@ def give_tokens(engine: sa.Engine, credential: TokenCredential) -> None:
     def with_token(_dialect: object, record: Any, args: list[Any], options: dict[str, Any]) -> None:  # noqa: ANN401  # SQLAlchemy's, untyped
         try:
             token = credential.get_token(_SCOPE)
-        except AzureError as error:
+        except (AzureError, ValueError) as error:  # msal takes whatever comes for JSON
             log.warning("no token for the database: %s", error)
             raise UnavailableError("The database can't be reached; try again in a moment.", retry_after=5) from error
         record.info[_EXPIRES_ON] = token.expires_on

@@ -27,6 +27,7 @@ class Database:
         self.url = sa.make_url(settings.database_url.get_secret_value())
         self._executor = ThreadPoolExecutor(settings.database_pool_size, thread_name_prefix="sql")
         self._limit = settings.database_statement_seconds
+        self._waits = Waits(total=settings.database_retry_seconds)
         if self.url.get_backend_name() == "sqlite":
             self.catalog, self.imports = self._on_sqlite(settings)
             self._has_title_words: bool | None = True
@@ -38,7 +39,7 @@ class Database:
         imports = _sqlite_engine(sqlite.imports_url(self.url), settings)
         imports = imports.execution_options(schema_translate_map={IMPORT_SCHEMA: None})
         catalog = _sqlite_engine(self.url, settings)
-        return Store(catalog, self._executor, self._limit), Store(imports, self._executor, self._limit)
+        return self._store(catalog), self._store(imports)
 
     def _on_azure_sql(self, settings: Settings) -> Store:
         from shared.database.azure_sql import app_engine
@@ -48,8 +49,10 @@ class Database:
         reading = app_engine(self.url, settings, "SNAPSHOT")
         event.listen(reading, "first_connect", self._look_for_title_index)
         writing = app_engine(self.url, settings, "READ COMMITTED")
-        waits = Waits(total=settings.database_retry_seconds)
-        return Store(writing, self._executor, self._limit, reading=reading, waits=waits)
+        return self._store(writing, reading)
+
+    def _store(self, engine: sa.Engine, reading: sa.Engine | None = None) -> Store:
+        return Store(engine, reading or engine, self._executor, self._limit, self._waits)
 
     def _look_for_title_index(self, connection: Any, _record: object) -> None:  # noqa: ANN401  # pyodbc has no types
         self._has_title_words = bool(connection.execute(_TITLE_INDEX).fetchval())

@@ -35,6 +35,8 @@ _BUSY = {
     Failure.VICTIM: "Others change the same all the time; try again in a moment.",
 }
 
+_UNANSWERED = frozenset({Failure.LOST, Failure.AWAY, Failure.TOO_LONG})
+
 type Work[T] = Callable[[sa.Connection], T]
 # Whether the transaction that gave this result was committed, as the database says.
 type Landed[T] = Callable[[sa.Connection, T], bool]
@@ -61,18 +63,17 @@ class Store:
     def __init__(
         self,
         engine: sa.Engine,
+        reading: sa.Engine,
         executor: ThreadPoolExecutor,
         statement_seconds: float,
-        *,
-        reading: sa.Engine | None = None,
-        waits: Waits | None = None,
+        waits: Waits,
     ) -> None:
         self.engine = engine
-        self._reading = (reading or engine).execution_options(sqlite_begin="DEFERRED")
+        self._reading = reading.execution_options(sqlite_begin="DEFERRED")
         self._writing = engine.execution_options(sqlite_begin="IMMEDIATE")
         self._executor = executor
         self._statement_seconds = statement_seconds
-        self._waits = waits or Waits()
+        self._waits = waits
 
     def close(self) -> None:
         """Closes the connections that nobody uses."""
@@ -162,8 +163,8 @@ class Store:
             with engine.connect() as connection, self._limited(connection), connection.begin():
                 result.append(work(connection))
         except DBAPIError as error:
-            # A commit that failed with a deadlock was rolled back; of any other nothing is known.
-            if result and _failure(error) is not Failure.VICTIM and connection.dialect.name != "sqlite":
+            # A commit that the database refuses was rolled back; of one that it doesn't answer nothing is known.
+            if result and _failure(error) in _UNANSWERED:
                 raise CommitUnknownError(result[0]) from error
             raise
         return result[0]

@@ -32,8 +32,8 @@ _AWAY = frozenset(
 # is not possible"). HYT01 is the connection's time limit.
 _LOST_STATES = re.compile(r"08...|IMC0.|HYT01")
 
-# pyodbc appends to each message of the driver the server's number and the ODBC function: `… (1205) (SQLExecDirectW)`.
-_NUMBER = re.compile(r"\((\d+)\) \(SQL\w+\)|\((\d+)\)(?=; \[)")
+# pyodbc appends the server's number to each message, to the first also the ODBC function: `… (1205) (SQLExecDirectW)`.
+_NUMBER = re.compile(r"\((\d+)\) \(SQL\w+\)|\((\d+)\)(?=; \[|$)")
 _WHILE_CONNECTING = "(SQLDriverConnect)"
 
 

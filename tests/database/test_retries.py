@@ -1,0 +1,159 @@
+"""Transactions on a driver that fails in each way: what is done again, what isn't, and what the client is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from shared.database.azure_sql import app_engine
+from shared.database.store import Store
+from shared.database.transient import ChangedMeanwhileError, Waits
+from shared.errors import UnavailableError
+from shared.settings import Settings
+from tests.database import scripted_driver
+from tests.database.scripted_driver import ScriptedDriver, deadlock, lost, server_error, waking_up
+
+QUICK = Waits(victim=0.001, away=0.001, away_limit=0.001, total=30)
+
+
+@pytest.fixture
+def driver() -> ScriptedDriver:
+    return ScriptedDriver()
+
+
+@pytest.fixture
+def store(driver: ScriptedDriver) -> Iterator[Store]:
+    settings = Settings(azure_functions_environment="Development", database_pool_size=2)
+    url = sa.make_url("mssql+pyodbc://user:secret@127.0.0.1:1433/catalog")
+    with ThreadPoolExecutor(2) as executor:
+        engine = app_engine(url, settings, "READ COMMITTED", module=driver)
+        yield Store(engine, engine, executor, 5.0, QUICK)
+        engine.dispose()
+
+
+def statement(connection: sa.Connection) -> int:
+    return int(connection.exec_driver_sql("SELECT test").scalar_one())
+
+
+def refused(store: Store, retry_after: int, words: str) -> None:
+    with pytest.raises(UnavailableError, match=words) as told:
+        asyncio.run(store.write(statement))
+    assert told.value.headers == {"Retry-After": str(retry_after)}
+
+
+def test_a_database_that_wakes_up_is_asked_until_it_is_awake(driver: ScriptedDriver, store: Store) -> None:
+    driver.fails["connect"] = [waking_up(), waking_up(), scripted_driver.login_timeout(), None]
+    assert asyncio.run(store.read(statement)) == 7
+    assert driver.count("connect") == 4
+
+
+@pytest.mark.parametrize("error", [deadlock(), server_error(3960), waking_up(), server_error(10928), lost()])
+def test_a_write_that_was_not_committed_is_done_again_as_a_whole(
+    error: scripted_driver.Error, driver: ScriptedDriver, store: Store
+) -> None:
+    driver.fails["execute"] = [None, error]
+
+    def two_statements(connection: sa.Connection) -> int:
+        return statement(connection) + statement(connection)
+
+    assert asyncio.run(store.write(two_statements)) == 14
+    assert [call for call, *_ in driver.calls if call != "connect"] == ["execute"] * 4 + ["commit"]
+
+
+def test_a_row_that_was_changed_meanwhile_is_looked_at_anew(driver: ScriptedDriver, store: Store) -> None:
+    looks = []
+
+    def look(connection: sa.Connection) -> int:
+        looks.append(statement(connection))
+        if len(looks) < 3:
+            raise ChangedMeanwhileError
+        return len(looks)
+
+    assert asyncio.run(store.write(look)) == 3
+    assert driver.count("commit") == 1
+
+
+def test_victims_give_up_in_the_end(driver: ScriptedDriver, store: Store) -> None:
+    driver.fails["execute"] = [deadlock() for _ in range(50)]
+    refused(store, 2, "Others change the same")
+    assert driver.count("execute") == QUICK.victim_times + 1
+
+
+def test_a_database_that_stays_away_is_503_when_the_time_is_over(driver: ScriptedDriver, store: Store) -> None:
+    driver.fails["connect"] = [waking_up() for _ in range(1000)]
+    store._waits = Waits(away=0.01, away_limit=0.01, total=0.2)
+    refused(store, 5, "can't be reached")
+    assert 2 < driver.count("connect") < 40
+
+
+def test_waiting_for_a_lock_beyond_the_limit_is_503_at_once(driver: ScriptedDriver, store: Store) -> None:
+    driver.fails["execute"] = [server_error(1222)]
+    refused(store, 2, "Another write holds the catalogue")
+    assert driver.count("execute") == 1
+
+
+def test_a_statement_beyond_its_limit_is_503_at_once_and_costs_no_connection(
+    driver: ScriptedDriver, store: Store
+) -> None:
+    driver.fails["execute"] = [scripted_driver.query_timeout()]
+    refused(store, 1, "beyond its limit of 5 s")
+    assert asyncio.run(store.write(statement)) == 7
+    assert (driver.count("connect"), driver.closed) == (1, 0)
+
+
+def test_a_lost_connection_takes_the_pool_with_it(driver: ScriptedDriver, store: Store) -> None:
+    asyncio.run(store.read(lambda connection: [statement(connection)]))
+    driver.fails["execute"] = [lost()]
+    assert asyncio.run(store.read(statement)) == 7
+    assert driver.count("connect") == 2
+
+
+def test_a_mistake_of_the_program_is_not_told_as_the_database_s(driver: ScriptedDriver, store: Store) -> None:
+    driver.fails["execute"] = [server_error(208)]
+    with pytest.raises(sa.exc.ProgrammingError):
+        asyncio.run(store.read(statement))
+    assert driver.count("execute") == 1
+
+
+def test_a_read_whose_end_gets_lost_has_been_read(driver: ScriptedDriver, store: Store) -> None:
+    driver.fails["commit"] = [lost("SQLEndTran")]
+    assert asyncio.run(store.read(statement)) == 7
+    assert driver.count("execute") == 1
+
+
+@pytest.mark.parametrize("error", [lost("SQLEndTran"), waking_up(), scripted_driver.query_timeout()])
+def test_a_commit_without_an_answer_is_not_done_again_blindly(
+    error: scripted_driver.Error, driver: ScriptedDriver, store: Store
+) -> None:
+    driver.fails["commit"] = [error]
+    with pytest.raises(UnavailableError, match="look whether it was"):
+        asyncio.run(store.write(statement))
+    assert driver.count("execute") == 1
+
+
+def test_a_commit_without_an_answer_that_has_landed_is_one(driver: ScriptedDriver, store: Store) -> None:
+    driver.fails["commit"] = [lost("SQLEndTran")]
+    asked = []
+
+    def landed(connection: sa.Connection, result: int) -> bool:
+        asked.append((result, connection.exec_driver_sql("SELECT look").scalar()))
+        return True
+
+    assert asyncio.run(store.write(statement, landed)) == 7
+    assert (driver.count("execute"), len(asked)) == (1, 1)
+
+
+def test_a_commit_without_an_answer_that_has_not_landed_is_done_again(driver: ScriptedDriver, store: Store) -> None:
+    driver.fails["commit"] = [lost("SQLEndTran")]
+    assert asyncio.run(store.write(statement, lambda _connection, _result: False)) == 7
+    assert driver.count("execute") == 2
+
+
+def test_a_commit_that_the_server_refused_is_done_again(driver: ScriptedDriver, store: Store) -> None:
+    driver.fails["commit"] = [deadlock()]
+    assert asyncio.run(store.write(statement)) == 7
+    assert driver.count("execute") == 2
