@@ -19,6 +19,7 @@ from sqlalchemy import event
 from shared.database.access_token import give_tokens
 from shared.database.transient import Failure, failure_of
 from shared.database.transport import check_transport
+from shared.database.types import Hundredths
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,6 +61,14 @@ def create_engine(url: sa.URL, **options: Any) -> sa.Engine:  # noqa: ANN401  # 
     defaults = {"fast_executemany": True, "pool_recycle": _RECYCLE_SECONDS}
     engine = sa.create_engine(odbc, **defaults | options | {"module": pyodbc})
     event.listen(engine, "handle_error", _tell_lost_connections)
+
+    @event.listens_for(engine, "do_setinputsizes")
+    def size_decimals(sizes: dict[sa.BindParameter[Any], Any], *_: object) -> None:
+        # As wide as their column: by its value alone 9.99 and 19.95 would be of two types, with a plan for each.
+        for parameter in sizes:
+            if isinstance(parameter.type, Hundredths):
+                sizes[parameter] = (pyodbc.SQL_NUMERIC, parameter.type.precision, 2)
+
     if _is_managed_identity(url):
         from shared.identity.azure_credential import credential_of
 
