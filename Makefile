@@ -13,7 +13,7 @@ OUT ?= .local/data
 PROFILE ?= browse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services admin clean data import demo lint test bench load load-compare prove-load image-check smoke pin bicep-check
+.PHONY: help setup run services admin migrate clean data import demo lint test bench load load-compare prove-load image-check smoke pin bicep-check
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,10 @@ demo: setup ## The main job from end to end, each step checked (CSV_DIR=…)
 
 admin: setup ## Makes a user who has signed up an administrator (EMAIL=…)
 	@$(BIN)/python -m local.admin --email "$(EMAIL)" --state $(STATE)
+
+# Without DATABASE_URL in the environment or here: the file of `make run`. DOWN=base takes all tables away, and all data.
+migrate: .venv/.installed ## Brings a database to the newest schema (DATABASE_URL=… DOWN=<revision>)
+	@$(BIN)/python -m shared.database.migrate $(if $(DOWN),--down $(DOWN))
 
 clean: ## Removes the data of `make run`
 	@$(BIN)/python -m local.clean --state $(STATE)

@@ -1,8 +1,7 @@
 """Azure SQL's users: `python -m shared.database.access --app NAME CLIENT_ID --factory NAME CLIENT_ID`.
 
-Run by a deployment's job as the server's administrator, after the migrations; a second run changes nothing. The app
-reads and writes rows but can't change the schema; Data Factory fills the staging tables and runs the merge procedures,
-whose owner's rights reach the rest (ownership chaining).
+Run by a deployment's job as the server's administrator, after the migrations; a second run changes nothing. What each
+may do stands in sql/mssql/grants.sql.
 """
 
 from __future__ import annotations
@@ -16,23 +15,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from shared.database import tsql
 from shared.database.azure_sql import create_engine
 from shared.database.migrate import MigrationSettings
-from shared.database.tables import IMPORT_SCHEMA, categories_staging, products_staging
 
 # What Azure allows in the name of a managed identity or a Data Factory.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-_ROLES = {
-    "catalog_app": (
-        "SELECT, INSERT, UPDATE, DELETE ON SCHEMA::[dbo]",
-        f"SELECT, INSERT, UPDATE, DELETE ON SCHEMA::[{IMPORT_SCHEMA}]",
-    ),
-    "catalog_factory": (
-        f"SELECT, INSERT, DELETE ON OBJECT::[{IMPORT_SCHEMA}].[{products_staging.name}]",
-        f"SELECT, INSERT, DELETE ON OBJECT::[{IMPORT_SCHEMA}].[{categories_staging.name}]",
-        f"EXECUTE ON SCHEMA::[{IMPORT_SCHEMA}]",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +43,7 @@ class Identity:
 
 def statements(app: Identity, factory: Identity) -> Iterator[str]:
     """T-SQL, each statement a batch of its own."""
-    for role, grants in _ROLES.items():
-        yield f"IF DATABASE_PRINCIPAL_ID(N'{role}') IS NULL CREATE ROLE [{role}]"
-        yield from (f"GRANT {grant} TO [{role}]" for grant in grants)
+    yield from tsql.batches("grants.sql")
     yield from _member(app, "catalog_app")
     yield from _member(factory, "catalog_factory")
 

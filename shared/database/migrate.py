@@ -1,38 +1,93 @@
 """`python -m shared.database.migrate`: brings the database that DATABASE_URL names to the newest schema.
 
-The catalogue and the imports have a line of revisions each, since on SQLite they are a file each.
+The catalogue and the imports have a line of revisions each, since on SQLite they are a file each. On Azure SQL both are
+one transaction, and so are the views and procedures (tsql.py): another that starts meanwhile waits for its end.
 The app itself never does this: in Azure its database user can't change the schema.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
+from sqlalchemy import event
 
-from shared.database import sqlite
+from shared.database import sqlite, tsql
 from shared.settings import Settings
 
 type Line = Literal["catalog", "imports"]
+type Dialect = Literal["sqlite", "mssql"]
 
 LINES: tuple[Line, ...] = ("catalog", "imports")
 _FOLDER = Path(__file__).parent / "migrations"
+_LOCK_WAIT_SECONDS = 60
+# The session's, since no transaction has begun yet where the driver begins it with the first table that is touched; it
+# ends with the connection. A negative result is a lock that wasn't given.
+_LOCK = f"""
+DECLARE @granted INT;
+EXEC @granted = sp_getapplock
+    @Resource = N'migrate', @LockMode = N'Exclusive', @LockOwner = N'Session',
+    @LockTimeout = {_LOCK_WAIT_SECONDS}000;
+IF @granted < 0
+    THROW 50003, N'Another migration has held the database for {_LOCK_WAIT_SECONDS} s.', 1;
+"""
 
 
-def config_of(line: Line, url: sa.URL) -> Config:
-    """Alembic's configuration for one line of revisions in the database at `url`."""
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
-    config.set_main_option("version_locations", str(_FOLDER / line))
-    config.set_main_option("path_separator", "os")
-    config.attributes["line"] = line
-    config.attributes["url"] = url
-    return config
+def upgrade(url: sa.URL) -> None:
+    """Brings both lines to their newest revision; two that start at once wait for each other."""
+    if url.get_backend_name() == "sqlite":
+        sqlite.catalog_file(url).parent.mkdir(parents=True, exist_ok=True)
+        for line, line_url in urls_of(url).items():
+            with _sqlite_transaction(line_url) as connection:
+                command.upgrade(_on(connection, line), "head")
+        return
+    with _azure_sql_transaction(url) as connection:
+        for line in LINES:
+            command.upgrade(_on(connection, line), "head")
+        counts_code_points = not connection.exec_driver_sql(tsql.COLLATION_QUERY).scalar_one()
+        for program in tsql.programs():
+            connection.exec_driver_sql(program.definition(counts_code_points=counts_code_points))
+
+
+def downgrade(url: sa.URL, revision: str) -> None:
+    """Takes the line that has this revision back to it, or with `base` both to nothing.
+
+    On Azure SQL the views and procedures go: what they read may be gone. An upgrade brings them back.
+    Raises ValueError for an unknown revision.
+    """
+    lines = [line for line in reversed(LINES) if revision == "base" or revision in _revisions(line)]
+    if not lines:
+        known = ", ".join(name for line in LINES for name in sorted(_revisions(line)))
+        raise ValueError(f"Expected base or one of {known}, got {revision}")
+    if url.get_backend_name() == "sqlite":
+        for line in lines:
+            with _sqlite_transaction(urls_of(url)[line]) as connection:
+                command.downgrade(_on(connection, line), revision)
+        return
+    with _azure_sql_transaction(url) as connection:
+        for line in lines:
+            command.downgrade(_on(connection, line), revision)
+
+
+def script(dialect: Dialect, line: Line) -> str:
+    """The statements that make a line's newest schema in an empty database."""
+    text = io.StringIO()
+    config = _config_of(line)
+    config.attributes["dialect"] = dialect
+    config.output_buffer = text
+    command.upgrade(config, "head", sql=True)
+    return text.getvalue()
 
 
 def urls_of(url: sa.URL) -> dict[Line, sa.URL]:
@@ -42,18 +97,47 @@ def urls_of(url: sa.URL) -> dict[Line, sa.URL]:
     return {"catalog": url, "imports": url}
 
 
-def upgrade(url: sa.URL, revision: str = "head") -> None:
-    """Brings both lines to `revision`; two that start at once wait for each other."""
-    if url.get_backend_name() == "sqlite":
-        sqlite.catalog_file(url).parent.mkdir(parents=True, exist_ok=True)
-    for line, line_url in urls_of(url).items():
-        command.upgrade(config_of(line, line_url), revision)
+def _config_of(line: Line) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.set_main_option("version_locations", str(_FOLDER / line))
+    config.set_main_option("path_separator", "os")
+    config.attributes["line"] = line
+    return config
 
 
-def downgrade(url: sa.URL, revision: str) -> None:
-    """Takes both lines back to `revision` (`base`: no tables)."""
-    for line, line_url in urls_of(url).items():
-        command.downgrade(config_of(line, line_url), revision)
+def _on(connection: sa.Connection, line: Line) -> Config:
+    config = _config_of(line)
+    config.attributes["connection"] = connection
+    return config
+
+
+def _revisions(line: Line) -> set[str]:
+    return {item.revision for item in ScriptDirectory.from_config(_config_of(line)).walk_revisions()}
+
+
+@contextlib.contextmanager
+def _sqlite_transaction(url: sa.URL) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": _LOCK_WAIT_SECONDS})
+    event.listen(engine, "connect", sqlite.prepare_connection)
+    event.listen(engine, "begin", sqlite.begin)
+    # The lock that keeps a second one waiting is taken at once.
+    with engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def _azure_sql_transaction(url: sa.URL) -> Iterator[sa.Connection]:
+    """The lock taken, the views and procedures gone."""
+    from shared.database import azure_sql, row_versions
+
+    row_versions.switch_on(url)
+    engine = azure_sql.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(_LOCK)
+        for program in reversed(tsql.programs()):
+            connection.exec_driver_sql(program.drop)
+        yield connection
 
 
 class MigrationSettings(BaseSettings):
@@ -62,5 +146,22 @@ class MigrationSettings(BaseSettings):
     database_url: SecretStr = Settings.model_fields["database_url"].default
 
 
+def main() -> int:
+    """The command; its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m shared.database.migrate", description="Migrates DATABASE_URL.")
+    parser.add_argument("--down", metavar="REVISION", help="back to this revision; base: no tables, and no data")
+    options = parser.parse_args()
+    url = sa.make_url(MigrationSettings().database_url.get_secret_value())
+    if options.down is None:
+        upgrade(url)
+        return 0
+    try:
+        downgrade(url, options.down)
+    except ValueError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
 if __name__ == "__main__":
-    upgrade(sa.make_url(MigrationSettings().database_url.get_secret_value()))
+    sys.exit(main())

@@ -23,19 +23,29 @@ def test_both_users_are_made_by_sid_and_given_one_role_each() -> None:
         assert f"ALTER ROLE [{role}] ADD MEMBER [{identity.name}]" in made
 
 
+def _grants() -> list[str]:
+    lines = "\n".join(statements(_APP, _FACTORY)).splitlines()
+    return [line.removesuffix(";") for line in lines if line.startswith("GRANT")]
+
+
 def test_nobody_may_change_the_schema() -> None:
-    granted = [statement for statement in statements(_APP, _FACTORY) if statement.startswith("GRANT")]
+    granted = _grants()
     assert granted
     for word in ("ALTER", "CONTROL", "REFERENCES", "CREATE", "db_owner", "db_ddladmin"):
         assert not any(word in statement for statement in granted)
 
 
 def test_the_factory_sees_staging_and_procedures_alone() -> None:
-    granted = [statement for statement in statements(_APP, _FACTORY) if statement.endswith("TO [catalog_factory]")]
-    assert granted == [
+    assert [grant for grant in _grants() if grant.endswith("TO [catalog_factory]")] == [
         "GRANT SELECT, INSERT, DELETE ON OBJECT::[import].[products_staging] TO [catalog_factory]",
         "GRANT SELECT, INSERT, DELETE ON OBJECT::[import].[categories_staging] TO [catalog_factory]",
         "GRANT EXECUTE ON SCHEMA::[import] TO [catalog_factory]",
+    ]
+
+
+def test_nobody_else_runs_the_merges() -> None:
+    assert [grant for grant in _grants() if "EXECUTE" in grant] == [
+        "GRANT EXECUTE ON SCHEMA::[import] TO [catalog_factory]"
     ]
 
 
