@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from shared.cache.keys import SCOPES_KEY, SERVER_KEY, generation_key
-from shared.cache.redis_link import Command
+from shared.cache.redis_wire import Command
 
 log = logging.getLogger(__name__)
 

@@ -3,36 +3,30 @@
 While an exchange is under way, what arrives meanwhile waits and is sent as one pipeline when it ends: so any number of
 concurrent requests need one connection and few system calls, and equal look-ups among them are asked once. Nobody ever
 gets a reply to a question that was sent before he asked, so a look-up never shows a state from before its request.
-
-redis-py brings the connection, TLS, authentication and parsing. Its command methods are passed by: their retries,
-metrics and pool cost a cached read more than the exchange itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import hiredis
 from redis.asyncio import Connection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from shared.cache.redis_wire import Command, RedisWire, Reply
+from shared.cache.time_limit import TimeLimit
 from shared.redis_credentials import redis_credentials
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
-type Command = tuple[str | bytes | int, ...]
 type Exchange = Callable[[Sequence[Command]], Awaitable[list[Any]]]
-
-# A timer that fires this late says that the process itself was busy, not that Redis was slow.
-_LATE_SECONDS = 0.005
-_LONGEST_BUSY_SECONDS = 1.0
 
 
 class CacheUnavailableError(Exception):
@@ -50,13 +44,32 @@ class CacheRefusedError(CacheUnavailableError):
 type Replies = list[Any] | CacheUnavailableError
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """Commands that wait to be sent, and where their replies, or the error, will stand."""
+class _Question:
+    """Commands, who waits for their replies, and those that have come."""
 
-    commands: tuple[Command, ...]
-    seconds: float
-    replies: asyncio.Future[Replies]
+    __slots__ = ("askers", "commands", "refusal", "replies", "seconds")
+
+    def __init__(self, commands: tuple[Command, ...], seconds: float, asker: asyncio.Future[Replies]) -> None:
+        self.commands = commands
+        self.seconds = seconds
+        self.askers = [asker]
+        self.replies: list[Reply] = []
+        self.refusal: hiredis.ReplyError | None = None
+
+    def take(self, reply: Reply) -> bool:
+        """Notes a reply; gives whether it was the last one."""
+        if isinstance(reply, hiredis.ReplyError):
+            self.refusal = self.refusal or reply
+        self.replies.append(reply)
+        return len(self.replies) == len(self.commands)
+
+    def answer(self, error: CacheUnavailableError | None = None) -> None:
+        """Tells everybody who asked: the replies, or an error in their place."""
+        if self.refusal:
+            error = CacheRefusedError(str(self.refusal))
+        for asker in self.askers:
+            if not asker.done():
+                asker.set_result(error or self.replies)
 
 
 class RedisLink:
@@ -70,13 +83,16 @@ class RedisLink:
             protocol=2,
             decode_responses=False,
             retry=Retry(NoBackoff(), 0),
-            redis_connect_func=self._connected,
+            redis_connect_func=self._set_up,
             **redis_credentials(settings),
         )
         self._connection: Connection = pool.make_connection()  # type: ignore[no-untyped-call]  # untyped in redis-py
-        self._waiting: list[_Waiting] = []
-        self._busy = False
-        self._rest: asyncio.Task[None] | None = None
+        self._wire: RedisWire | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._waiting: list[_Question] = []
+        # What was sent, or is to be sent once connected, in the order in which the replies come.
+        self._asked: deque[_Question] = deque()
+        self._limit = TimeLimit(self._ran_out)
 
     async def exchange(self, *commands: Command, seconds: float) -> list[Any]:
         """Sends the commands; gives their replies.
@@ -84,118 +100,109 @@ class RedisLink:
         Raises CacheUnavailableError after `seconds` without a reply and for a connection that fails, CacheRefusedError
         for an error among the replies.
         """
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(commands, seconds, loop.create_future())
-        self._waiting.append(waiting)
-        if not self._busy:
-            await self._send_waiting()
-            if self._waiting:
-                self._rest = loop.create_task(self._send_rest())
-        replies = await waiting.replies
+        asker: asyncio.Future[Replies] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Question(commands, seconds, asker))
+        if not self._asked:
+            self._send_waiting()
+        replies = await asker
         if isinstance(replies, CacheUnavailableError):
             raise replies
         return replies
 
     async def close(self) -> None:
-        """Closes the connection."""
-        if self._rest:
-            await self._rest
-        await self._connection.disconnect()
+        """Closes the connection; what is still under way fails."""
+        self._fail(CacheUnavailableError("the connection was closed"))
+        if self._connecting:
+            await asyncio.wait([self._connecting])
+        await self._connection.disconnect(nowait=True)
 
-    async def _send_rest(self) -> None:
-        while self._waiting and not self._busy:
-            await self._send_waiting()
-
-    async def _send_waiting(self) -> None:
-        """One exchange with all that waits; where it fails, what arrived meanwhile fails too: nobody waits twice."""
+    def _send_waiting(self) -> None:
+        """Begins one exchange with all that waits."""
         batch, self._waiting = self._waiting, []
-        self._busy = True
-        error: CacheUnavailableError | None = CacheUnavailableError("the exchange was given up")
+        self._asked.extend(batch if len(batch) == 1 else _each_look_up_once(batch))
+        self._limit.begin(max(question.seconds for question in batch))
+        if self._wire:
+            self._send_asked(self._wire)
+        else:
+            connect = self._connect(after=self._connecting)
+            self._connecting = asyncio.get_running_loop().create_task(connect)
+
+    def _send_asked(self, wire: RedisWire) -> None:
+        wire.send([command for question in self._asked for command in question.commands])
+
+    def _replied(self, reply: Reply) -> None:
+        if not self._asked:
+            self._fail(CacheUnavailableError("a reply that nobody asked for"))
+            return
+        if self._asked[0].take(reply):
+            self._asked.popleft().answer()
+            if not self._asked:
+                self._limit.end()
+                if self._waiting:
+                    self._send_waiting()
+
+    def _ran_out(self) -> None:
+        self._fail(CacheUnavailableError("no reply within the time limit"))
+
+    def _lost(self, wire: RedisWire, error: Exception | None) -> None:
+        if wire is self._wire:
+            self._fail(CacheUnavailableError(f"{type(error).__name__}: {error}" if error else "the server closed"))
+
+    def _fail(self, error: CacheUnavailableError) -> None:
+        """Ends the exchange under way; what arrived meanwhile fails too: nobody waits twice."""
+        failed = [*self._asked, *self._waiting]
+        self._asked.clear()
+        self._waiting = []
+        self._limit.end()
+        if self._connecting:
+            self._connecting.cancel()
+        if self._wire:
+            # Replies that nobody read would be taken for those of the next exchange.
+            self._wire.abort()
+            self._wire = None
+        for question in failed:
+            question.answer(error)
+
+    async def _connect(self, after: asyncio.Task[None] | None) -> None:
+        """Connects and sends what was asked, once an attempt that was given up has ended."""
+        if after:
+            await asyncio.wait([after])
         try:
-            async with _at_most(max(waiting.seconds for waiting in batch)):
-                await self._converse(batch)
-            error = None
-        except (TimeoutError, RedisError, OSError) as failure:
-            error = CacheUnavailableError(f"{type(failure).__name__}: {failure}")
-        finally:
-            self._busy = False
-            if error:
-                batch += self._waiting
-                self._waiting = []
-                for waiting in batch:
-                    if not waiting.replies.done():
-                        waiting.replies.set_result(error)
-                # Replies that nobody read would be taken for those of the next exchange.
-                await self._connection.disconnect(nowait=True)
-
-    async def _converse(self, batch: Sequence[_Waiting]) -> None:
-        if not self._connection.is_connected:
+            await self._connection.disconnect(nowait=True)
             await self._connection.connect()  # type: ignore[no-untyped-call]  # untyped in redis-py
-        questions: dict[tuple[Command, ...], list[_Waiting]] = {}
-        for waiting in batch:
-            # Only look-ups are asked once for all; the second of two equal writes is not the first.
-            key = waiting.commands if waiting.commands[0][0] == "MGET" else (*waiting.commands, (id(waiting),))
-            questions.setdefault(key, []).append(waiting)
-        first_of_each = [askers[0] for askers in questions.values()]
-        await _send(self._connection, [command for asker in first_of_each for command in asker.commands])
-        for askers in questions.values():
-            replies = await _receive(self._connection, len(askers[0].commands))
-            for asker in askers:
-                if not asker.replies.done():
-                    asker.replies.set_result(replies)
+        except (RedisError, OSError) as error:
+            self._fail(CacheUnavailableError(f"{type(error).__name__}: {error}"))
+        else:
+            self._wire = RedisWire(self._connection, self._replied, self._lost)
+            self._send_asked(self._wire)
 
-    async def _connected(self, connection: Connection) -> None:
+    async def _set_up(self, connection: Connection) -> None:
         await connection.on_connect()
 
         async def exchange(commands: Sequence[Command]) -> list[Any]:
-            await _send(connection, commands)
-            replies = await _receive(connection, len(commands))
-            if isinstance(replies, CacheUnavailableError):
-                # An error of redis-py's own, since this runs inside its connect.
-                raise RedisError(str(replies))
+            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            replies = []
+            refusal: ResponseError | None = None
+            for _ in commands:
+                try:
+                    replies.append(await connection.read_response())
+                except ResponseError as error:
+                    refusal = refusal or error
+            if refusal:
+                raise refusal
             return replies
 
         await self._on_connect(exchange)
 
 
-async def _send(connection: Connection, commands: Sequence[Command]) -> None:
-    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-
-
-async def _receive(connection: Connection, count: int) -> Replies:
-    replies = []
-    refusal: ResponseError | None = None
-    for _ in range(count):
-        try:
-            replies.append(await connection.read_response())
-        except ResponseError as error:
-            refusal = refusal or error
-    if refusal:
-        # redis-py takes the code off some messages and makes it the error's class.
-        return CacheRefusedError(f"{refusal.status_code or ''} {refusal}".strip())
-    return replies
-
-
-@contextlib.asynccontextmanager
-async def _at_most(seconds: float) -> AsyncIterator[None]:
-    """Raises TimeoutError after `seconds` of waiting for Redis; time in which this process was busy doesn't count."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(seconds + _LONGEST_BUSY_SECONDS) as limit:
-        timer: asyncio.TimerHandle
-
-        def look_at(due: float) -> None:
-            nonlocal timer
-            timer = loop.call_at(due, look, due)
-
-        def look(due: float) -> None:
-            now = loop.time()
-            if now - due < _LATE_SECONDS:
-                limit.reschedule(now)
-            else:
-                look_at(now + seconds)
-
-        look_at(loop.time() + seconds)
-        try:
-            yield
-        finally:
-            timer.cancel()
+def _each_look_up_once(batch: Sequence[_Question]) -> list[_Question]:
+    """The questions with equal look-ups as one; the second of two equal writes is not the first."""
+    distinct: list[_Question] = []
+    look_ups: dict[tuple[Command, ...], _Question] = {}
+    for question in batch:
+        first = look_ups.setdefault(question.commands, question) if question.commands[0][0] == "MGET" else question
+        if first is question:
+            distinct.append(question)
+        else:
+            first.askers += question.askers
+    return distinct

@@ -13,7 +13,8 @@ from shared.cache import generations, page
 from shared.cache.breaker import Breaker, State
 from shared.cache.keys import WRITABLE_KEY, View
 from shared.cache.page import Page
-from shared.cache.redis_link import CacheRefusedError, CacheUnavailableError, Command, RedisLink
+from shared.cache.redis_link import CacheRefusedError, CacheUnavailableError, RedisLink
+from shared.cache.redis_wire import Command
 from shared.settings import Settings
 
 _PROBE_SECONDS = 0.5
