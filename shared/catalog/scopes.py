@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 
 CATALOG = "catalog"
 CATEGORIES = "categories"
@@ -15,8 +15,12 @@ def category(category_id: int) -> str:
 
 
 def product(asin: str) -> str:
-    """The single products whose asins hash into the same bucket."""
-    return f"product:{zlib.crc32(asin.encode()) % _PRODUCT_BUCKETS}"
+    """The single products whose asins hash into the same bucket.
+
+    By a hash that SQL Server has too: its merge writes these scopes itself (database/sql/mssql/merge_products.sql).
+    """
+    first_bytes = hashlib.sha256(asin.encode()).digest()[:2]
+    return f"product:{int.from_bytes(first_bytes) % _PRODUCT_BUCKETS}"
 
 
 def listing(category_id: int | None) -> str:

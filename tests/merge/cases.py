@@ -171,8 +171,8 @@ class Case:
     categories: dict[int, tuple[str, int]] = field(default_factory=dict)
 
 
-# crc32("B000000001") % 1024 and so on: see shared/catalog/scopes.py.
-FIRST, SECOND = "product:453", "product:127"
+# The first two bytes of their asins' SHA-256, modulo 1,024: see shared/catalog/scopes.py.
+FIRST, SECOND = "product:201", "product:654"
 
 CASES: Sequence[Case] = (
     Case(
