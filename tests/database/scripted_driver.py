@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -10,7 +11,18 @@ type Call = Literal["connect", "execute", "commit"]
 
 _DRIVER = "[Microsoft][ODBC Driver 18 for SQL Server]"
 # What SQLAlchemy asks on its first connection, and what it must hear.
-_ANSWERS = {"ProductVersion": "16.0.4105.2", "schema_name()": "dbo", "fulltext_indexes": 1}
+_ANSWERS = {
+    "ProductVersion": "16.0.4105.2",
+    "schema_name()": "dbo",
+    "fulltext_indexes": 1,
+    "system_views": "dm_exec_sessions",
+    "transaction_isolation_level": "READ COMMITTED",
+}
+
+
+def answer_to(statement: str) -> Any:
+    """What SQLAlchemy must hear to a statement of its own; None to any other."""
+    return next((answer for part, answer in _ANSWERS.items() if part in statement), None)
 
 
 class Error(Exception):
@@ -72,7 +84,7 @@ class Cursor:
         self._rows: list[tuple[Any, ...]] = []
 
     def execute(self, statement: str, *parameters: Any) -> Cursor:
-        answer = next((answer for part, answer in _ANSWERS.items() if part in statement), None)
+        answer = answer_to(statement)
         if "test" in statement and "max support" not in statement:
             self._driver.call("execute", statement, *parameters)
             answer = 7
@@ -134,6 +146,7 @@ class ScriptedDriver:
     paramstyle = "qmark"
     threadsafety = 1
     version = "5.5.0"
+    NUMBER, STRING, DATETIME = float, str, dt.datetime
     SQL_VARCHAR, SQL_WVARCHAR, SQL_NUMERIC, SQL_TYPE_TIMESTAMP = 12, -9, 2, 93
     Error, DatabaseError, InterfaceError = Error, DatabaseError, InterfaceError
     OperationalError, ProgrammingError, IntegrityError = OperationalError, ProgrammingError, IntegrityError

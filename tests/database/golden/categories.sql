@@ -1,0 +1,28 @@
+-- read_categories
+SELECT categories.category_id, categories.name, categories.product_count
+FROM categories ORDER BY categories.category_id;
+
+-- read_category
+SELECT categories.category_id, categories.name, categories.product_count
+FROM categories
+WHERE categories.category_id = ?;
+--   104
+
+-- known_categories
+SELECT categories.category_id
+FROM categories
+WHERE categories.category_id IN (?, ?);
+--   1; 2
+
+-- insert_category
+INSERT INTO categories (category_id, name, product_count) VALUES (?, ?, ?);
+--   104; 'A blue suitcase' NVARCHAR; 0
+
+-- rename_category
+UPDATE categories SET name=? WHERE categories.category_id = ?;
+--   'A blue suitcase' NVARCHAR; 104
+
+-- add_to_product_counts
+UPDATE categories SET product_count=(categories.product_count + ?) WHERE categories.category_id = ?;
+--   -1; 1
+--   1; 2

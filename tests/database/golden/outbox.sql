@@ -1,0 +1,20 @@
+-- record
+INSERT INTO cache_invalidations (scope, created_at) OUTPUT inserted.invalidation_id VALUES (?, ?), (?, ?);
+--   'catalog' VARCHAR; a time; 'category:104' VARCHAR; a time
+
+-- has_landed
+SELECT count(*) AS count_1
+FROM cache_invalidations WITH (READCOMMITTEDLOCK)
+WHERE cache_invalidations.invalidation_id = ? AND cache_invalidations.created_at = ?;
+--   7; a time
+
+-- mark
+UPDATE cache_invalidations SET applied_at=? WHERE cache_invalidations.invalidation_id = ? AND
+    cache_invalidations.applied_at IS NULL;
+--   a time; 7
+--   a time; 8
+
+-- delete
+DELETE FROM cache_invalidations WHERE cache_invalidations.invalidation_id = ?;
+--   7
+--   8

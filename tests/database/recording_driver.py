@@ -1,0 +1,118 @@
+"""A driver in pyodbc's place that answers every statement with one likely row, and keeps what it was told."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+from tests.database import scripted_driver
+
+_NOW = dt.datetime(2026, 11, 24, 8, 20, 32)  # noqa: DTZ001 - as the driver gives them
+# By the end of the column's name; anything else is 1.
+_LIKELY: dict[str, Any] = {
+    "asin": "B000000001",
+    "price": Decimal("9.99"),
+    "stars": Decimal("4.50"),
+    "_at": _NOW,
+    "title": "A toy",
+    "name": "Toys",
+    "_url": None,
+    "_id": "x",
+    "category_id": 1,
+    "invalidation_id": 1,
+    "schema_name": "dbo",
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """A statement, with its parameters and their sizes; many sets of parameters where `many`."""
+
+    statement: str
+    parameters: Sequence[Any]
+    sizes: Sequence[Any]
+    many: bool
+
+
+class Cursor:
+    rowcount = 1
+
+    def __init__(self, driver: RecordingDriver) -> None:
+        self._driver = driver
+        self._rows: list[tuple[Any, ...]] = []
+        self._sizes: Sequence[Any] = ()
+        self.description: Sequence[tuple[Any, ...]] | None = None
+        self.fast_executemany = False
+
+    def setinputsizes(self, sizes: Sequence[Any]) -> None:
+        self._sizes = sizes
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Cursor:
+        self._driver.told.append(Told(statement, parameters, self._sizes, many=False))
+        answer = scripted_driver.answer_to(statement)
+        if answer is not None:
+            self.description, self._rows = scripted_driver.Cursor.description, [(answer,)]
+            return self
+        names = _output(statement)
+        self.description = [(name, None, None, None, None, None, True) for name in names] or None
+        self._rows = [tuple(_likely(name) for name in names)] if names else []
+        return self
+
+    def executemany(self, statement: str, parameters: Sequence[Any]) -> None:
+        self._driver.told.append(Told(statement, parameters, (), many=True))
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return self._rows.pop() if self._rows else None
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        rows, self._rows = self._rows, []
+        return rows
+
+    def nextset(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+class Connection(scripted_driver.Connection):
+    def __init__(self, driver: RecordingDriver) -> None:
+        super().__init__(driver)
+        self._recording = driver
+
+    def cursor(self) -> Cursor:  # type: ignore[override]
+        return Cursor(self._recording)
+
+
+class RecordingDriver(scripted_driver.ScriptedDriver):
+    Cursor = Cursor  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[Told] = []
+
+    def connect(self, *_arguments: Any, **_options: Any) -> Connection:
+        return Connection(self)
+
+
+def _output(statement: str) -> list[str]:
+    """The names of the columns that a statement gives."""
+    if statement.startswith("SAVE TRANSACTION"):  # a savepoint: sqlglot doesn't know them
+        return []
+    if "sp_getapplock" in statement:
+        return ["result"]
+    parsed = sqlglot.parse_one(statement, read="tsql")
+    if isinstance(parsed, exp.Select):
+        return parsed.named_selects
+    returning = parsed.args.get("returning")
+    return [column.name for column in returning.expressions] if returning else []
+
+
+def _likely(name: str) -> Any:
+    return next((value for end, value in reversed(_LIKELY.items()) if name.endswith(end)), 1)
