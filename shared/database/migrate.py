@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 from sqlalchemy import event
 
-from shared.database import sqlite, tsql
+from shared.database import sqlite, title_index, tsql
 from shared.settings import Settings
 
 type Line = Literal["catalog", "imports"]
@@ -58,6 +58,7 @@ def upgrade(url: sa.URL) -> None:
         counts_code_points = not connection.exec_driver_sql(tsql.COLLATION_QUERY).scalar_one()
         for program in tsql.programs():
             connection.exec_driver_sql(program.definition(counts_code_points=counts_code_points))
+    title_index.make(url)
 
 
 def downgrade(url: sa.URL, revision: str) -> None:
@@ -75,6 +76,8 @@ def downgrade(url: sa.URL, revision: str) -> None:
             with _sqlite_transaction(urls_of(url)[line]) as connection:
                 command.downgrade(_on(connection, line), revision)
         return
+    if revision == "base":
+        title_index.drop(url)
     with _azure_sql_transaction(url) as connection:
         for line in lines:
             command.downgrade(_on(connection, line), revision)
