@@ -58,6 +58,11 @@ def sql_store(url: sa.URL) -> SqlStore:
         from local.datafactory.stores.sqlite import SqliteStore
 
         return SqliteStore(url)
+    if url.get_backend_name() == "mssql":
+        from local.datafactory.stores.sql_server import SqlServerStore
+
+        return SqlServerStore(url)
     raise SystemExit(
-        f"DATABASE_URL: expected sqlite:///…, got one of {url.get_backend_name()}, which Copy can't write to."
+        f"DATABASE_URL: expected sqlite:///… or mssql+pyodbc://…, got one of {url.get_backend_name()}, "
+        "which Copy can't write to."
     )

@@ -70,7 +70,7 @@ GO
 
 -- Staging rows aren't kept longer than their import: those of the run that has just been merged go, and those of runs
 -- that never came to a merge. A run of which the app hasn't noted the id yet may be any: then only the one's own go.
--- In transactions of their own, so that the log needn't hold them all.
+-- In the order of the table and in transactions of their own, so that the log needn't hold them all.
 CREATE PROCEDURE [import].[drop_staging_rows]
     @kind VARCHAR(10),
     @run_id VARCHAR(64)
@@ -78,24 +78,37 @@ AS
 BEGIN
     SET NOCOUNT ON;
 
-    DECLARE @dropped INT;
+    DECLARE @first BIGINT;
+    DECLARE @last BIGINT;
 
-    CREATE TABLE #under_way (run_id VARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
-    INSERT INTO #under_way (run_id)
-    SELECT ISNULL(run_id, 'unknown') FROM [import].[import_records] WHERE status = 'running' AND ISNULL(run_id, '') <> @run_id;
+    CREATE TABLE #kept (run_id VARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
+    INSERT INTO #kept (run_id)
+    SELECT staged.run_id
+    FROM (
+        SELECT run_id FROM [import].[products_staging] WHERE @kind = 'products'
+        UNION
+        SELECT run_id FROM [import].[categories_staging] WHERE @kind = 'categories'
+    ) AS staged
+    WHERE staged.run_id <> @run_id
+        AND EXISTS (
+            SELECT 1
+            FROM [import].[import_records] AS record
+            WHERE record.status = 'running' AND (record.run_id = staged.run_id OR record.run_id IS NULL)
+        );
 
-    SET @dropped = 1;
-    WHILE @dropped > 0
+    IF @kind = 'products'
+        SELECT @first = MIN(row_no), @last = MAX(row_no) FROM [import].[products_staging];
+    ELSE
+        SELECT @first = MIN(row_no), @last = MAX(row_no) FROM [import].[categories_staging];
+    WHILE @first <= @last
     BEGIN
         IF @kind = 'products'
-            DELETE TOP (50000) FROM [import].[products_staging]
-            WHERE run_id = @run_id
-                OR NOT EXISTS (SELECT 1 FROM #under_way AS run WHERE run.run_id IN ([import].[products_staging].run_id, 'unknown'));
+            DELETE FROM [import].[products_staging]
+            WHERE row_no BETWEEN @first AND @first + 49999 AND run_id NOT IN (SELECT run_id FROM #kept);
         ELSE
-            DELETE TOP (50000) FROM [import].[categories_staging]
-            WHERE run_id = @run_id
-                OR NOT EXISTS (SELECT 1 FROM #under_way AS run WHERE run.run_id IN ([import].[categories_staging].run_id, 'unknown'));
-        SET @dropped = @@ROWCOUNT;
+            DELETE FROM [import].[categories_staging]
+            WHERE row_no BETWEEN @first AND @first + 49999 AND run_id NOT IN (SELECT run_id FROM #kept);
+        SET @first = @first + 50000;
     END;
 END;
 GO

@@ -1,0 +1,79 @@
+"""T-SQL procedures taken apart into single statements: sqlglot parses those, but not all that holds them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlglot.dialects.tsql import TSQL
+from sqlglot.tokenizer_core import Token
+
+# What stands where a statement begins, behind an IF's or WHILE's condition.
+_BEGINNINGS = frozenset(
+    {
+        "BEGIN", "COMMIT", "CREATE", "DECLARE", "DELETE", "EXEC", "IF", "INSERT", "RETURN", "ROLLBACK", "SELECT", "SET",
+        "THROW", "UPDATE", "WHILE",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement's text, or the condition of an IF or a WHILE as a statement (`SELECT 1 WHERE …`)."""
+
+    text: str
+
+
+def statements_of(definition: str) -> list[Statement]:
+    """The statements of a procedure's body; a view's definition is one.
+
+    Raises ValueError for a block that isn't closed.
+    """
+    tokens = TSQL().tokenize(definition)
+    if "VIEW" in (tokens[1].text.upper(), tokens[2].text.upper()):
+        return [Statement(definition)]
+    body = next(
+        n for n, token in enumerate(tokens) if token.text.upper() == "AS" and tokens[n + 1].text.upper() == "BEGIN"
+    )
+    return list(_statements(definition, tokens[body + 1 :]))
+
+
+def _statements(text: str, tokens: Sequence[Token]) -> Iterator[Statement]:
+    depth = 0
+    at = 0
+    while at < len(tokens):
+        word = tokens[at].text.upper()
+        follows = tokens[at + 1].text.upper() if at + 1 < len(tokens) else ""
+        if word == "BEGIN" and follows != "TRANSACTION":
+            depth += 1
+            at += 1
+        elif word == "END":
+            depth -= 1
+            at += 1
+        elif word in {"ELSE", ";"}:
+            at += 1
+        elif word in {"IF", "WHILE"}:
+            end = _end(tokens, at + 1, _BEGINNINGS)
+            yield Statement(f"SELECT 1 WHERE {_text(text, tokens[at + 1 : end])}")
+            at = end
+        else:
+            end = _end(tokens, at, frozenset({";"}))
+            yield Statement(_text(text, tokens[at:end]))
+            at = end + 1
+    if depth:
+        raise ValueError(f"{depth} blocks aren't closed")
+
+
+def _end(tokens: Sequence[Token], start: int, words: frozenset[str]) -> int:
+    """Where, outside of all brackets, one of these words comes next."""
+    depth = 0
+    for at in range(start, len(tokens)):
+        word = tokens[at].text.upper()
+        depth += {"(": 1, ")": -1}.get(word, 0)
+        if not depth and word in words:
+            return at
+    raise ValueError(f"No {' or '.join(sorted(words))} behind {tokens[start].text}")
+
+
+def _text(text: str, tokens: Sequence[Token]) -> str:
+    return text[tokens[0].start : tokens[-1].end + 1]
