@@ -13,7 +13,7 @@ OUT ?= .local/data
 PROFILE ?= browse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services admin migrate clean data import demo lint test bench load load-compare prove-load image-check smoke pin bicep-check
+.PHONY: help setup run services admin migrate clean data import demo lint test test-sqlserver bench load load-compare prove-load image-check smoke pin bicep-check
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -70,6 +70,10 @@ lint: setup ## Style, types
 
 test: setup ## The whole test suite
 	$(BIN)/pytest -n auto --dist loadfile
+
+# What it needs, it says.
+test-sqlserver: setup ## The tests that touch SQL, on a server that speaks T-SQL (DATABASE_URL=…)
+	@$(BIN)/python -m tests.on_sql_server
 
 # A benchmark's name alone: make bench ONLY=token_verification
 bench: setup ## Every figure against its bound, with what it is compared to (ONLY=…)

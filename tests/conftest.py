@@ -9,6 +9,7 @@ import pytest
 
 from local import services
 from local.processes import end_with_parent
+from tests import databases
 from tests.secrecy import secret_in
 from tests.shared_services import TestRun, number, shared, wait_until_it_answers
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # Azurite takes its accounts at the start, as one environment variable, which Linux limits to 128 KiB.
 _ACCOUNTS = 2_000
+NEEDS_SQL_SERVER = "needs SQL Server itself"
 _ACCOUNT_KEY = "a2V5"
 
 _RUN = pytest.StashKey[TestRun]()
@@ -34,6 +36,31 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     run = config.stash.get(_RUN, None)
     if run is not None:
         run.end()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leaves out what the database that the tests are given hasn't got."""
+    reasons = {
+        "sqlite_only": "what SQLite has of its own" if databases.SERVER else None,
+        "server": None if databases.SERVER else "needs a server: make test-sqlserver",
+        "sql_server": None if databases.is_sql_server() else NEEDS_SQL_SERVER,
+    }
+    for item in items:
+        for marker, reason in reasons.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Names the tests of `make test-sqlserver` that only SQL Server itself could have run."""
+    if not databases.SERVER:
+        return
+    skipped = terminalreporter.getreports("skipped")
+    left_out = [report.nodeid for report in skipped if NEEDS_SQL_SERVER in str(report.longrepr)]
+    if left_out:
+        terminalreporter.section("Not run: they need SQL Server itself")
+        for name in sorted(left_out):
+            terminalreporter.line(name)
 
 
 @pytest.hookimpl(wrapper=True)

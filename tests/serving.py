@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import shutil
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +11,13 @@ from typing import Any
 
 import httpx
 import redis
-import sqlalchemy as sa
 import uvicorn
 from starlette.types import ASGIApp
 
 from shared.api import create_framework, in_front_of
-from shared.database import migrate
 from shared.services import Services
 from shared.settings import Settings
+from tests.databases import fresh_database
 from tests.guarding import let_everybody_in
 from tests.secrecy import refuse_secrets_in_errors
 
@@ -46,22 +42,14 @@ def served(app: ASGIApp) -> Iterator[httpx.Client]:
             thread.join()
 
 
-@functools.cache
-def _migrated_catalog() -> Path:
-    """A folder with an empty, migrated catalogue, to be copied."""
-    folder = Path(tempfile.mkdtemp(prefix="migrated-"))
-    migrate.upgrade(sa.make_url(f"sqlite:///{folder / 'catalog.db'}"))
-    return folder
-
-
 def catalog_settings(folder: Path, redis_url: str, **changes: Any) -> Settings:
     """Settings of an application with an empty catalogue in this folder and an emptied Redis."""
-    shutil.copytree(_migrated_catalog(), folder / "database")
+    database_url = fresh_database(folder)
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
     values: dict[str, Any] = {
         "azure_functions_environment": "Development",
-        "database_url": f"sqlite:///{folder / 'database' / 'catalog.db'}",
+        "database_url": database_url,
         "redis_url": redis_url,
         # A machine busy with other tests is no slow Redis; the tests of the time limits set their own.
         "cache_timeout": 2.0,

@@ -1,0 +1,89 @@
+"""A database of a test's own: a SQLite file, or, where TEST_DATABASE_URL names a server, an emptied one on it.
+
+`make test-sqlserver` sets TEST_DATABASE_URL. Each of pytest's workers has one database there, emptied for each test
+that asks for one: a test that needs two at once needs SQLite.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from shared.database import migrate
+from shared.database.tables import catalog_metadata, imports_metadata, staging_metadata
+
+SERVER = os.environ.get("TEST_DATABASE_URL")
+_PREFIX = os.environ.get("TEST_DATABASE_PREFIX", "test_catalogue")
+# Children first.
+_TABLES = [
+    table
+    for metadata in (catalog_metadata, imports_metadata, staging_metadata)
+    for table in reversed(metadata.sorted_tables)
+]
+
+
+def fresh_database(folder: Path) -> str:
+    """URL of an empty, migrated database; a SQLite file stands in the folder's `database`."""
+    if SERVER:
+        return _emptied().render_as_string(hide_password=False)
+    shutil.copytree(_migrated_catalog(), folder / "database")
+    return f"sqlite:///{folder / 'database' / 'catalog.db'}"
+
+
+def bare_database() -> sa.URL:
+    """URL of a database on the server in which nothing is, not even tables; nobody else's."""
+    return _made(f"{_PREFIX}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_bare")
+
+
+def server_engine(url: sa.URL) -> sa.Engine:
+    """For what tests do to the server themselves."""
+    from shared.database import azure_sql
+
+    return azure_sql.create_engine(url, poolclass=sa.NullPool)
+
+
+@functools.cache
+def is_sql_server() -> bool:
+    """Whether the server is SQL Server itself, and not Babelfish, which speaks its language."""
+    if not SERVER:
+        return False
+    with server_engine(sa.make_url(SERVER)).connect() as connection:
+        version = connection.exec_driver_sql("SELECT @@VERSION").scalar_one()
+    return "Babelfish" not in version
+
+
+@functools.cache
+def _migrated_catalog() -> Path:
+    """A folder with an empty, migrated catalogue, to be copied."""
+    folder = Path(tempfile.mkdtemp(prefix="migrated-"))
+    migrate.upgrade(sa.make_url(f"sqlite:///{folder / 'catalog.db'}"))
+    return folder
+
+
+@functools.cache
+def _migrated_on_server() -> sa.URL:
+    url = _made(f"{_PREFIX}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
+    migrate.upgrade(url)
+    return url
+
+
+def _made(name: str) -> sa.URL:
+    assert SERVER
+    server = sa.make_url(SERVER)
+    with server_engine(server).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"DROP DATABASE IF EXISTS [{name}]")
+        connection.exec_driver_sql(f"CREATE DATABASE [{name}]")
+    return server.set(database=name)
+
+
+def _emptied() -> sa.URL:
+    url = _migrated_on_server()
+    with server_engine(url).begin() as connection:
+        for table in _TABLES:
+            connection.execute(sa.delete(table))
+    return url
