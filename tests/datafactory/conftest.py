@@ -16,7 +16,9 @@ from local.datafactory.factory import Factory
 from local.datafactory.run_records import PipelineRun, RunRecords
 from local.datafactory.stores import Stores, sql_store
 from local.datafactory.stores.blobs import BlobStore
-from shared.database import migrate
+from shared.database import sqlite
+from shared.database.tables import IMPORT_SCHEMA
+from tests import databases
 
 REPOSITORY_FOLDER = Path(__file__).parents[2] / "datafactory"
 _SECONDS = 30
@@ -46,7 +48,7 @@ class Workshop:
 
     def __init__(self, folder: Path, storage: str) -> None:
         self.folder = folder
-        self.url = sa.make_url(f"sqlite:///{folder / 'database' / 'catalog.db'}")
+        self.url = sa.make_url(databases.fresh_database(folder))
         self._storage = storage
         (folder / "json" / "pipeline").mkdir(parents=True)
         self.start()
@@ -58,6 +60,13 @@ class Workshop:
         self.factory = Factory(Definitions(self.folder / "json"), self.records, stores, longest_retry_wait=0)
         self.factory.start()
 
+    def imports(self) -> sa.Engine:
+        """The database of the imports' tables."""
+        if self.url.get_backend_name() != "sqlite":
+            return databases.server_engine(self.url)
+        engine = sa.create_engine(sqlite.imports_url(self.url), poolclass=sa.NullPool)
+        return engine.execution_options(schema_translate_map={IMPORT_SCHEMA: None})
+
     def stop(self) -> None:
         self.factory.close()
 
@@ -67,8 +76,7 @@ class Workshop:
         (self.folder / "json" / "pipeline" / f"{name}.json").write_text(json.dumps(content))
 
     def use_repository(self) -> None:
-        """The repository's own pipelines, and an empty catalogue."""
-        migrate.upgrade(self.url)
+        """The repository's own pipelines."""
         for file in REPOSITORY_FOLDER.glob("*/*.json"):
             target = self.folder / "json" / file.parent.name / file.name
             target.parent.mkdir(exist_ok=True)

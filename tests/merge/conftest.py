@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
 from local.datafactory.stores import sql_store
-from shared.database import migrate, sqlite
+from shared.database import sqlite
 from shared.database.tables import (
     cache_invalidations,
     categories,
@@ -28,22 +28,35 @@ from shared.database.tables import (
     products,
     products_staging,
 )
+from tests import databases
 from tests.merge.cases import Row
 
 _STAGING = {"products": products_staging, "categories": categories_staging}
 
 
 class Catalogue:
-    """An empty catalogue on SQLite."""
+    """An empty catalogue, on SQLite or on the server that the tests are given."""
 
     def __init__(self, url: sa.URL) -> None:
         self.url = url
-        migrate.upgrade(url)
+        # On SQLite each run's rows begin with 1, on a server they go on from those before.
+        self._rows_before: dict[str, int] = {}
+        self.is_sqlite = url.get_backend_name() == "sqlite"
         self.store = sql_store(url)
-        self._catalog = sa.create_engine(url)
-        self._imports = sa.create_engine(sqlite.imports_url(url)).execution_options(
-            schema_translate_map={"import": None}
-        )
+        self._catalog: sa.Engine
+        self._imports: sa.Engine
+        if self.is_sqlite:
+            self._catalog = sa.create_engine(url)
+            self._imports = sa.create_engine(sqlite.imports_url(url)).execution_options(
+                schema_translate_map={"import": None}
+            )
+        else:
+            self._catalog = self._imports = databases.server_engine(url)
+
+    @property
+    def keeps_nul(self) -> bool:
+        """Whether its text may hold a NUL: PostgreSQL's, which is Babelfish's, may not."""
+        return self.is_sqlite or databases.is_sql_server()
 
     def close(self) -> None:
         self._catalog.dispose()
@@ -72,6 +85,19 @@ class Catalogue:
                 sa.update(import_records).where(import_records.c.import_id == import_id).values(cancel_requested=True)
             )
 
+    def note_run(self, import_id: str, run_id: str) -> None:
+        with self._imports.begin() as connection:
+            connection.execute(
+                sa.update(import_records).where(import_records.c.import_id == import_id).values(run_id=run_id)
+            )
+
+    def decide(self, import_id: str, status: str, message: str) -> None:
+        """Writes an outcome, as the app does for an import that it gives up."""
+        now = dt.datetime.now(dt.UTC)
+        values = {"import_id": import_id, "blob_name": "p.csv", "sequence": 1, "status": status, "message": message}
+        with self._catalog.begin() as connection:
+            connection.execute(sa.insert(import_outcomes).values(values | {"merged_at": now}))
+
     def stage(self, kind: str, rows: Sequence[Row]) -> str:
         """Staging rows of a run of their own; gives its id."""
         run_id = str(uuid.uuid4())
@@ -82,10 +108,15 @@ class Catalogue:
         self.store.copy_into(
             run_id, "import", f"{kind}_staging", None, pa.RecordBatchReader.from_batches(schema, [batch])
         )
+        if not self.is_sqlite:
+            first = sa.select(sa.func.min(_STAGING[kind].c.row_no)).where(_STAGING[kind].c.run_id == run_id)
+            with self._imports.connect() as connection:
+                self._rows_before[run_id] = (connection.execute(first).scalar_one() or 1) - 1
         return run_id
 
     def call(self, kind: str, import_id: str, run_id: str, rows_skipped: int = 0, stop: Stop | None = None) -> Any:
         """Calls the procedure as the factory does."""
+        self._rows_before[import_id] = self._rows_before.get(run_id, 0)
         parameters: dict[str, Json] = {"import_id": import_id, "run_id": run_id, "rows_skipped": rows_skipped}
         return self.store.call(f"import.merge_{kind}", parameters, 60, stop or Stop())
 
@@ -116,12 +147,14 @@ class Catalogue:
             ).one_or_none()
 
     def rejects(self, import_id: str) -> list[tuple[int, str, str]]:
+        """Row (from 1), reason and fields of each."""
+        before = self._rows_before[import_id]
         statement = sa.select(import_rejects.c.row_no, import_rejects.c.reason, import_rejects.c.fields)
         with self._imports.connect() as connection:
             found = connection.execute(
                 statement.where(import_rejects.c.import_id == import_id).order_by(import_rejects.c.row_no)
             )
-            return [(row.row_no, row.reason, row.fields) for row in found]
+            return [(row.row_no - before, row.reason, row.fields) for row in found]
 
     def title_words(self, word: str) -> list[str]:
         """The asins of the products that have the word in their title, by the text index."""
@@ -141,10 +174,24 @@ class Catalogue:
         with contextlib.closing(sqlite3.connect(sqlite.catalog_file(self.url), isolation_level=None)) as connection:
             yield connection
 
+    @contextlib.contextmanager
+    def another_write(self) -> Iterator[None]:
+        """While in here, another connection has a write on the categories under way; then it is rolled back."""
+        engine = self._catalog.execution_options(isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN TRANSACTION")
+            connection.execute(sa.insert(categories).values(category_id=104, name="Another's", product_count=0))
+            yield
+            connection.exec_driver_sql("ROLLBACK")
+
+    def staged(self, kind: str) -> set[str]:
+        """The runs that have rows in the staging table of a server."""
+        return set(self.rows(sa.select(_STAGING[kind].c.run_id)))
+
 
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    found = Catalogue(sa.make_url(f"sqlite:///{tmp_path / 'catalog.db'}"))
+    found = Catalogue(sa.make_url(databases.fresh_database(tmp_path)))
     yield found
     found.close()
 

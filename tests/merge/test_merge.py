@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from tests.merge.cases import (
 from tests.merge.conftest import Catalogue, counts_of
 
 
-@pytest.fixture(params=["as few rows", "as many rows"])
+@pytest.fixture(params=["as few rows", pytest.param("as many rows", marks=pytest.mark.sqlite_only)])
 def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many rows are compared in threads and inserted without indexes; what comes of them is the same."""
     if request.param == "as many rows":
@@ -48,17 +49,20 @@ def test_case(case: Case, catalogue: Catalogue) -> None:
     assert catalogue.scopes() == case.scopes
     assert {row.asin: row.title for row in catalogue.products()} == case.products
     assert catalogue.categories() == case.categories
+    if not catalogue.is_sqlite:
+        return
     words = {asin for title in case.products.values() for asin in catalogue.title_words(title)}
     assert words == set(case.products)
 
 
 def test_each_bad_product_value_is_rejected_with_its_reason(catalogue: Catalogue) -> None:
-    rows = [product(**{field: value}) for field, value, _ in BAD_PRODUCT_VALUES]
+    values = [item for item in BAD_PRODUCT_VALUES if catalogue.keeps_nul or "\0" not in (item[1] or "")]
+    rows = [product(**{field: value}) for field, value, _ in values]
     result = catalogue.merge("products", rows, max_reject_share=1.0)
     assert catalogue.products() == []
     expected = [
         (n, reason, [text or "" for text in row])
-        for n, (row, (_, _, reason)) in enumerate(zip(rows, BAD_PRODUCT_VALUES, strict=True), 1)
+        for n, (row, (_, _, reason)) in enumerate(zip(rows, values, strict=True), 1)
     ]
     found = [(n, reason, json.loads(fields)) for n, reason, fields in catalogue.rejects(result["import_id"])]
     assert found == expected
@@ -66,8 +70,9 @@ def test_each_bad_product_value_is_rejected_with_its_reason(catalogue: Catalogue
 
 
 def test_each_bad_category_row_is_rejected_with_its_reason(catalogue: Catalogue) -> None:
-    result = catalogue.merge("categories", [row for row, _ in BAD_CATEGORY_ROWS], max_reject_share=1.0)
-    assert [reason for _, reason, _ in catalogue.rejects(result["import_id"])] == [r for _, r in BAD_CATEGORY_ROWS]
+    bad = [item for item in BAD_CATEGORY_ROWS if catalogue.keeps_nul or "\0" not in (item[0][1] or "")]
+    result = catalogue.merge("categories", [row for row, _ in bad], max_reject_share=1.0)
+    assert [reason for _, reason, _ in catalogue.rejects(result["import_id"])] == [reason for _, reason in bad]
     assert catalogue.categories() == {}
 
 
@@ -155,6 +160,7 @@ def test_a_cancelled_import_is_not_merged(catalogue: Catalogue) -> None:
     assert catalogue.outcome(result["import_id"]).status == "cancelled"
 
 
+@pytest.mark.sqlite_only
 def test_a_cancel_that_comes_while_rows_are_written_is_seen_before_the_commit(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +174,7 @@ def test_a_cancel_that_comes_while_rows_are_written_is_seen_before_the_commit(
     assert catalogue.rejects(import_id) == []
 
 
+@pytest.mark.sqlite_only
 def test_a_stop_of_the_factory_in_the_middle_leaves_nothing_and_no_outcome(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +188,7 @@ def test_a_stop_of_the_factory_in_the_middle_leaves_nothing_and_no_outcome(
     assert catalogue.call("products", import_id, run_id)["status"] == "succeeded"
 
 
+@pytest.mark.sqlite_only
 def test_readers_see_the_state_before_while_a_merge_holds_the_catalogue(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +200,7 @@ def test_readers_see_the_state_before_while_a_merge_holds_the_catalogue(
     assert [row.title for row in catalogue.products()] == ["after"]
 
 
+@pytest.mark.sqlite_only
 def test_the_imports_file_stays_writable_while_a_merge_holds_the_catalogue(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,13 +211,72 @@ def test_the_imports_file_stays_writable_while_a_merge_holds_the_catalogue(
 def test_a_merge_waits_for_a_writer_and_can_be_stopped_while_it_waits(catalogue: Catalogue) -> None:
     import_id, stop = catalogue.register(), Stop()
     run_id = catalogue.stage("products", [product()])
-    with catalogue.driver() as writer:
-        writer.execute("BEGIN IMMEDIATE")
+    with catalogue.another_write():
         threading.Timer(0.2, stop.request).start()
         with pytest.raises(StoppedError):
             catalogue.call("products", import_id, run_id, stop=stop)
-        writer.execute("COMMIT")
     assert catalogue.call("products", import_id, run_id)["status"] == "succeeded"
+
+
+def test_a_cancel_while_a_merge_waits_for_a_writer_is_seen(catalogue: Catalogue) -> None:
+    import_id = catalogue.register()
+    run_id = catalogue.stage("products", [product()])
+    with ThreadPoolExecutor(1) as pool:
+        with catalogue.another_write():
+            merging = pool.submit(catalogue.call, "products", import_id, run_id)
+            catalogue.request_cancel(import_id)
+        assert merging.result()["status"] == "cancelled"
+    assert catalogue.products() == []
+    assert catalogue.categories() == {}
+    assert catalogue.scopes() == set()
+    assert catalogue.rejects(import_id) == []
+
+
+def test_two_merges_at_once_are_one_after_the_other(catalogue: Catalogue) -> None:
+    rows: list[Row] = [product(asin=f"B{n:09}") for n in range(500)]
+    imports = [(catalogue.register(f"{n}.csv"), catalogue.stage("products", rows)) for n in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda ids: catalogue.call("products", *ids), imports))
+    assert sorted(counts_of(result) for result in results) == [(500, 0, 0, 500, 0, 0), (500, 500, 0, 0, 0, 0)]
+    assert catalogue.categories() == {104: ("Category 104", 500)}
+
+
+def test_two_runs_of_one_import_at_once_merge_it_once(catalogue: Catalogue) -> None:
+    import_id = catalogue.register()
+    runs = [catalogue.stage("products", [product()]) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda run_id: catalogue.call("products", import_id, run_id), runs))
+    assert [counts_of(result) for result in results] == [(1, 1, 0, 0, 0, 0)] * 2
+    assert len(catalogue.products()) == 1
+
+
+@pytest.mark.server
+def test_staging_rows_go_with_the_merge_and_so_do_those_that_no_merge_came_to(catalogue: Catalogue) -> None:
+    import_id = catalogue.register()
+    left = catalogue.stage("products", [product()])
+    others = catalogue.stage("categories", [("1", "A")])
+    under_way = catalogue.stage("products", [product()])
+    catalogue.register("another.csv", run_id=under_way)
+    run_id = catalogue.stage("products", [product()])
+    catalogue.note_run(import_id, run_id)
+    assert catalogue.staged("products") == {left, under_way, run_id}
+    catalogue.call("products", import_id, run_id)
+    assert catalogue.staged("products") == {under_way}
+    assert catalogue.staged("categories") == {others}
+
+
+@pytest.mark.server
+def test_an_outcome_that_the_app_decided_meanwhile_leaves_nothing_of_the_merge(catalogue: Catalogue) -> None:
+    import_id = catalogue.register()
+    run_id = catalogue.stage("products", [product(), product(price="x")])
+    with ThreadPoolExecutor(1) as pool:
+        with catalogue.another_write():
+            merging = pool.submit(catalogue.call, "products", import_id, run_id)
+            catalogue.decide(import_id, "failed", "Given up.")
+        assert (merging.result()["status"], merging.result()["message"]) == ("failed", "Given up.")
+    assert catalogue.products() == []
+    assert catalogue.scopes() == set()
+    assert catalogue.rejects(import_id) == []
 
 
 def test_an_import_without_a_record_fails_the_activity(catalogue: Catalogue) -> None:
@@ -216,6 +284,7 @@ def test_an_import_without_a_record_fails_the_activity(catalogue: Catalogue) -> 
         catalogue.call("products", "none", catalogue.stage("products", [product()]))
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("before", [0, 1], ids=["an empty catalogue", "one that has a product"])
 def test_a_load_in_bulk_gives_back_each_index_and_trigger_and_finds_every_word(
     before: int, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
@@ -245,6 +314,7 @@ def test_a_load_in_bulk_gives_back_each_index_and_trigger_and_finds_every_word(
     assert list(sqlite.staging_folder(catalogue.url).glob("*.words.db")) == []
 
 
+@pytest.mark.sqlite_only
 def test_a_stop_while_the_text_index_is_built_leaves_nothing(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
