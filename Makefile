@@ -75,8 +75,15 @@ test: setup ## The whole test suite
 test-sqlserver: setup ## The tests that touch SQL, on a server that speaks T-SQL (DATABASE_URL=…)
 	@$(BIN)/python -m tests.on_sql_server
 
-# A benchmark's name alone: make bench ONLY=token_verification
-bench: setup ## Every figure against its bound, with what it is compared to (ONLY=…)
+# The caches that this one is compared with, in an environment of their own.
+.local/bench/peers/.installed: benchmarks/cache/peers/requirements.txt
+	@echo "Installing cashews and fastapi-cache2 into $(@D) …"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# A benchmark alone, or those of a folder: make bench ONLY=token_verification, ONLY=cache
+bench: setup .local/bench/peers/.installed ## Every figure against its bound, with what it is compared to (ONLY=…)
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 # LOAD_URL and LOAD_TOKEN in the environment put it on a deployment.

@@ -1,7 +1,8 @@
 """`make bench`: a line per figure, each measured against something known in the same run; exits 1 when one is short.
 
-Each module of `BENCHMARKS` has `figures()`, an iterator of `Figure`s. CPU time of the measured process is what is
-compared (wall time is noise on a shared machine); the first lines say what the machine was doing besides.
+Each module of `BENCHMARKS` has `figures()`, an iterator of `Figure`s, and says in its docstring what it compares; a
+folder's name stands for all in it. CPU time of the measured process is what is compared (wall time is noise on a
+shared machine); the first lines say what the machine was doing besides.
 """
 
 from __future__ import annotations
@@ -12,41 +13,84 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import ModuleType
 
-from benchmarks.figure import Figure
+BENCHMARKS = (
+    "token_verification",
+    "cache.hit",
+    "cache.miss",
+    "cache.invalidation",
+    "cache.paging",
+    "cache.stampede",
+    "cache.race",
+    "cache.round_trips",
+    "cache.cold_start",
+)
+_FOLDERS = frozenset(name.partition(".")[0] for name in BENCHMARKS if "." in name)
 
-BENCHMARKS = ("token_verification",)
 
-
-def _figures(name: str) -> Iterator[Figure]:
-    module = importlib.import_module(f"benchmarks.{name}")
-    yield from module.figures()
-
-
-def _machine() -> str:
-    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}; load before: {load}"
-
-
-def main() -> int:
-    """Runs the benchmarks that were asked for; 1 where a figure is short of its bound."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("only", nargs="*", choices=[[], *BENCHMARKS], help="benchmarks to run (default: all)")
-    names = parser.parse_args().only or BENCHMARKS
+def run(modules: Iterable[ModuleType]) -> int:
+    """Runs the benchmarks one after the other; 1 where a figure is short of its bound."""
     print(f"# {_machine()}", flush=True)
     short = []
-    for name in names:
+    for module in modules:
         began = time.monotonic()
-        print(f"# {name}", flush=True)
-        for figure in _figures(name):
+        name = module.__name__.removeprefix("benchmarks.")
+        print(f"# {name}", *(module.__doc__ or "").strip().splitlines(), sep="\n#   ", flush=True)
+        for figure in module.figures():
             print(figure, flush=True)
             if not figure.holds:
                 short.append(figure.name)
-        print(f"# {name}: {time.monotonic() - began:.0f} s", flush=True)
+        print(f"# {name}: {time.monotonic() - began:.0f} s; load after: {_load()}", flush=True)
     if short:
         print(f"# short of their bound: {', '.join(short)}", file=sys.stderr)
     return 1 if short else 0
+
+
+def _chosen(only: Sequence[str]) -> list[str]:
+    if not only:
+        return list(BENCHMARKS)
+    return [name for name in BENCHMARKS if name in only or name.partition(".")[0] in only]
+
+
+def _machine() -> str:
+    kernel = f"{platform.system()} {platform.release()}"
+    machine = f"{os.cpu_count()} cores, {_processor()}, {kernel}, Python {platform.python_version()}"
+    return f"{machine}; load before: {_load()}; other processes: {_busy_cores():.2f} cores"
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _load() -> str:
+    return ", ".join(f"{value:.2f}" for value in os.getloadavg())
+
+
+def _busy_cores() -> float:
+    """How many cores are busy in a second in which this process sleeps (proc_stat(5): idle and iowait are not)."""
+
+    def busy() -> int:
+        user, nice, system, _idle, _iowait, *rest = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:])
+        return user + nice + system + sum(rest[:3])
+
+    before, began = busy(), time.monotonic()
+    time.sleep(1)
+    return (busy() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - began)
+
+
+def main() -> int:
+    """Runs the benchmarks that were asked for."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    choices = [*BENCHMARKS, *sorted(_FOLDERS)]
+    parser.add_argument("only", nargs="*", help=f"benchmarks to run (default: all): {', '.join(choices)}")
+    only = parser.parse_args().only
+    if unknown := set(only) - set(choices):
+        parser.error(f"expected some of {', '.join(choices)}, got {', '.join(sorted(unknown))}")
+    return run(importlib.import_module(f"benchmarks.{name}") for name in _chosen(only))
 
 
 if __name__ == "__main__":

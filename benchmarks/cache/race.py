@@ -1,0 +1,90 @@
+"""Stale reads under concurrent inserts and reads, over two processes: of the application, and of two peers.
+
+Each writer has a list of its own, inserts product after product into it through one process, and reads the list
+through the other at once, while readers keep all lists warm in both. A read is stale where it began after a write's
+reply and shows the list from before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from benchmarks.cache.client import Client
+from benchmarks.cache.servers import Server
+from benchmarks.cache.trio import NAMES, OURS, two_processes
+from benchmarks.figure import Bound, Figure
+
+_WRITERS, _READERS = 4, 8
+_INSERTS = 150  # of each writer
+_CATEGORIES = range(91_001, 91_001 + _WRITERS)
+
+
+@dataclass(slots=True)
+class _Race:
+    """`replied` is, of each list, the asin of the newest product whose insert was replied to."""
+
+    servers: list[Server]
+    replied: dict[int, str] = field(default_factory=dict)
+    writing: int = _WRITERS
+    reads: int = 0
+    stale: int = 0
+    stale_after_insert: int = 0
+
+    async def read(self, client: Client, category_id: int) -> bool:
+        """Reads a list; gives whether that was stale."""
+        known = self.replied.get(category_id, "")
+        items = (await client.get(f"/api/products?category_id={category_id}&sort=-asin&limit=20"))["items"]
+        self.reads += 1
+        is_stale = (str(items[0]["asin"]) if items else "") < known
+        self.stale += is_stale
+        return is_stale
+
+    async def write(self, category_id: int) -> None:
+        here, there = self.servers if category_id % 2 else reversed(self.servers)
+        async with Client(here.port) as writer, Client(there.port) as reader:
+            for number in range(_INSERTS):
+                product = {"asin": f"R{category_id}{number:04}", "title": "Racer", "category_id": category_id}
+                await writer.post("/api/products", product)
+                self.replied[category_id] = str(product["asin"])
+                self.stale_after_insert += await self.read(reader, category_id)
+        self.writing -= 1
+
+    async def keep_reading(self, server: Server, seed: int) -> None:
+        draw = random.Random(seed)
+        async with Client(server.port) as client:
+            while self.writing:
+                await self.read(client, draw.choice(_CATEGORIES))
+
+    async def run(self) -> None:
+        readers = zip(itertools.cycle(self.servers), range(_READERS), strict=False)
+        await asyncio.gather(
+            *(self.write(category_id) for category_id in _CATEGORIES),
+            *(self.keep_reading(server, seed) for server, seed in readers),
+        )
+
+
+def figures() -> Iterator[Figure]:
+    """The application's stale reads, and the share of each peer's."""
+    for name in NAMES:
+        with two_processes(name) as (servers, _):
+            if name == OURS:
+                asyncio.run(_insert_categories(servers[0]))
+            race = _Race(servers)
+            asyncio.run(race.run())
+        if name == OURS:
+            yield Figure("stale_reads", race.stale, "reads", Bound("=", 0))
+        else:
+            yield Figure(f"{name}_stale_reads", race.stale, "reads")
+            share = race.stale_after_insert / (_WRITERS * _INSERTS)
+            yield Figure(f"{name}_stale_reads_right_after_an_insert", 100 * share, "%")
+        yield Figure(f"{name}_race_reads", race.reads, "reads")
+
+
+async def _insert_categories(server: Server) -> None:
+    async with Client(server.port) as client:
+        for category_id in _CATEGORIES:
+            await client.post("/api/categories", {"id": category_id, "name": f"Race {category_id}"})

@@ -1,0 +1,35 @@
+"""The application and its two peers, each as two processes over one catalogue and one Redis of their own."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from benchmarks.cache import catalogue
+from benchmarks.cache.servers import PEERS_PYTHON, Server, settings_of_instance, uvicorn, valkey
+
+OURS = "ours"
+_APPS: dict[str, tuple[str, Path | str]] = {
+    OURS: ("benchmarks.cache.counted_instance:create", sys.executable),
+    "cashews": ("benchmarks.cache.peers.cashews_app:create", PEERS_PYTHON),
+    "fastapi_cache2": ("benchmarks.cache.peers.fastapi_cache2_app:create", PEERS_PYTHON),
+}
+NAMES = tuple(_APPS)
+_PROCESSES = 2
+
+
+@contextmanager
+def two_processes(name: str) -> Iterator[tuple[list[Server], int]]:
+    """The processes of one of the three, and the id of a category with many products."""
+    app, python = _APPS[name]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        file = catalogue.copied(catalogue.SMALL, folder)
+        environment = settings_of_instance(file, stack.enter_context(valkey()))
+        servers = [
+            stack.enter_context(uvicorn(f"{name}_{number}", app, environment, python)) for number in range(_PROCESSES)
+        ]
+        yield servers, catalogue.largest_categories(file, 1)[0]
