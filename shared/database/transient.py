@@ -73,9 +73,10 @@ def failure_of(error: BaseException | None) -> Failure:
 class Waits:
     """How long a transaction waits before it begins anew, in seconds."""
 
-    # A victim: somewhere between nothing and this, twice as much each time, so that two don't meet again.
-    victim: float = 0.05
-    victim_times: int = 8
+    # A victim: somewhere between nothing and this, twice as much each time up to the limit: two won't meet again.
+    victim: float = 0.02
+    victim_limit: float = 0.5
+    victim_times: int = 20
     # The database is away: this, twice as much each time up to the limit, and up to a fifth more.
     away: float = 5.0
     away_limit: float = 20.0
@@ -85,7 +86,7 @@ class Waits:
     def before(self, failure: Failure, times: int) -> float | None:
         """The wait after so many tries that came to nothing (1: the first); None where there is no further one."""
         if failure is Failure.VICTIM and times <= self.victim_times:
-            return random.uniform(0, self.victim * 2.0**times)  # noqa: S311  # no secret
+            return random.uniform(0, min(self.victim * 2.0**times, self.victim_limit))  # noqa: S311  # no secret
         if failure is Failure.LOST and times == 1:
             return 0.0  # a pooled connection may have been lost long ago: a fresh one is made at once
         if failure in {Failure.LOST, Failure.AWAY}:

@@ -53,7 +53,7 @@ def test_each_of_several_messages_counts() -> None:
 def test_a_victim_begins_anew_within_a_moment_and_gives_up_in_the_end() -> None:
     waits = Waits()
     moments = [waits.before(Failure.VICTIM, times) for times in range(1, waits.victim_times + 1)]
-    assert all(wait is not None and 0 <= wait <= 0.05 * 2**times for times, wait in enumerate(moments, 1))
+    assert all(wait is not None and 0 <= wait <= min(0.02 * 2**times, 0.5) for times, wait in enumerate(moments, 1))
     assert waits.before(Failure.VICTIM, waits.victim_times + 1) is None
 
 
