@@ -59,9 +59,11 @@ def sql_store(url: sa.URL) -> SqlStore:
 
         return SqliteStore(url)
     if url.get_backend_name() == "mssql":
+        # Only here is pyodbc needed, and unixODBC with it.
         from local.datafactory.stores.sql_server import SqlServerStore
+        from shared.database import azure_sql
 
-        return SqlServerStore(url)
+        return SqlServerStore(azure_sql.create_engine(url, poolclass=sa.NullPool))
     raise SystemExit(
         f"DATABASE_URL: expected sqlite:///… or mssql+pyodbc://…, got one of {url.get_backend_name()}, "
         "which Copy can't write to."

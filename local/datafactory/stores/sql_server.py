@@ -1,7 +1,4 @@
-"""SQL Server (or Azure SQL) as Copy's sink and as the place of procedures, as Data Factory has it.
-
-Nothing but this module needs pyodbc, which comes with shared/database/azure_sql.py when a connection is made.
-"""
+"""SQL Server (or Azure SQL) as Copy's sink and as the place of procedures, as Data Factory has it."""
 
 from __future__ import annotations
 
@@ -19,7 +16,6 @@ import sqlalchemy as sa
 from local.datafactory.failures import ActivityFailedError
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
-from shared.database import azure_sql
 
 # How many rows go in one round trip and one transaction, as Data Factory's own writeBatchSize does.
 _ROWS_PER_BATCH = 5_000
@@ -32,11 +28,11 @@ _SECONDS_BETWEEN_CANCELS = 0.5
 
 
 class SqlServerStore:
-    """The database of an `mssql+pyodbc://` URL."""
+    """The database that an engine of azure_sql's reaches."""
 
-    def __init__(self, url: sa.URL) -> None:
-        self._engine = azure_sql.create_engine(url, poolclass=sa.NullPool)
-        self._driver: Any = self._engine.dialect.dbapi
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._driver: Any = engine.dialect.dbapi
 
     def copy_into(
         self, run_id: str, schema: str, table: str, pre_copy_script: str | None, rows: pa.RecordBatchReader
