@@ -5,15 +5,14 @@ from __future__ import annotations
 import azure.functions as func
 from azurefunctions.extensions.bindings import blob
 
-from shared.api import create_framework, in_front_of, operations
 from shared.functions_bridge import FunctionsBridge
+from shared.operations import OPERATIONS
 from shared.services import Services
 from shared.settings import load_settings
 
 settings = load_settings()
 services = Services(settings)
-framework = create_framework(services)
-bridge = FunctionsBridge(in_front_of(framework, services))
+bridge = FunctionsBridge(services)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
@@ -23,8 +22,8 @@ def serve(name: str, route: str, methods: list[str] | None) -> None:
     app.function_name(name)(app.route(route, methods=methods)(bridge.handle))
 
 
-for operation in operations():
-    serve(operation.name, operation.path.removeprefix("/api/"), bridge.methods_of(operation))
+for operation in OPERATIONS:
+    serve(operation.name, operation.path.removeprefix("/"), operation.methods)
 serve("docs", "docs/{*path}", ["GET", "HEAD"])
 # The host tries routes in the order of the functions' names: this one last (azure-functions-host #9876).
 serve("zz_fallback", "{*path}", None)  # every method

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import http
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import Any, override
 
 from fastapi import FastAPI, Request
@@ -32,10 +31,10 @@ from shared.errors import (
     problem_body,
 )
 from shared.openapi import with_problems
+from shared.operations import PREFIX, Operation
 from shared.services import Services
 from shared.strict_route import UNREADABLE_BODY
 
-PREFIX = "/api"
 _MODULES = (
     shared.catalog.endpoints,
     shared.identity.endpoints,
@@ -101,22 +100,14 @@ def create_app(services: Services) -> ASGIApp:
     return in_front_of(create_framework(services), services)
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation of the API; its name is its operation id and the name of its function."""
-
-    name: str
-    path: str
-    methods: frozenset[str]
-
-
 def operations() -> list[Operation]:
-    """The API's operations."""
+    """The API's operations, as the endpoints have them."""
     return [
-        Operation(route.name, PREFIX + route.path, frozenset(route.methods or ()))
+        Operation(route.name, method, route.path)
         for module in _MODULES
         for route in module.router.routes
         if isinstance(route, APIRoute)
+        for method in route.methods or ()
     ]
 
 

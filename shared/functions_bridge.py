@@ -12,37 +12,40 @@ from shared.errors import PROBLEM_MEDIA_TYPE, problem_body
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from shared.api import Operation
+    from shared.services import Services
 
 
 class FunctionsBridge:
-    """One ASGI application behind any number of HTTP-triggered functions."""
+    """One ASGI application behind any number of HTTP-triggered functions, loaded when the first of them is called."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._middleware = func.AsgiMiddleware(app)  # type: ignore[no-untyped-call]  # untyped library
-        self._started = False
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._middleware: func.AsgiMiddleware | None = None
         self._starting = asyncio.Lock()
-
-    @staticmethod
-    def methods_of(operation: Operation) -> list[str]:
-        """The methods of an operation's function: HEAD wherever GET is."""
-        methods = sorted(operation.methods)
-        return [*methods, "HEAD"] if "GET" in methods else methods
 
     async def handle(self, req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         """Answers one request."""
-        if not self._started:
-            await self._start()
+        middleware = self._middleware or await self._start()
         try:
-            return await self._middleware.handle_async(req, context)  # type: ignore[no-any-return]  # untyped library
+            return await middleware.handle_async(req, context)  # type: ignore[no-any-return]  # untyped library
         except UnicodeDecodeError:
             # AsgiMiddleware can't take a path whose percent-encoding isn't UTF-8.
             detail = "The path: expected percent-encoded UTF-8, got other bytes."
             return func.HttpResponse(problem_body(400, detail, "/"), status_code=400, mimetype=PROBLEM_MEDIA_TYPE)
 
-    async def _start(self) -> None:
-        """Runs the application's start once; the first invocations come together."""
+    async def _start(self) -> func.AsgiMiddleware:
+        """Loads the application and runs its start once; the first invocations come together."""
         async with self._starting:
-            if not self._started:
-                await self._middleware.notify_startup()  # type: ignore[no-untyped-call]  # untyped library
-                self._started = True
+            if self._middleware is None:
+                # In a thread: what else this process does needn't wait for a quarter of a second of imports.
+                app = await asyncio.to_thread(_create_app, self._services)
+                middleware = func.AsgiMiddleware(app)  # type: ignore[no-untyped-call]  # untyped library
+                await middleware.notify_startup()  # type: ignore[no-untyped-call]  # untyped library
+                self._middleware = middleware
+            return self._middleware
+
+
+def _create_app(services: Services) -> ASGIApp:
+    from shared.api import create_app
+
+    return create_app(services)
