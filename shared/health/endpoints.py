@@ -60,8 +60,10 @@ async def health_ready(services: ServicesDep) -> Response:
 
 
 async def _outbox(services: ServicesDep) -> tuple[int, float] | None:
+    # While the database moves or wakes up a request goes on trying: who asks here wants to know by now.
     try:
-        state = await services.invalidations.state()
-    except UnavailableError:
+        async with asyncio.timeout(services.settings.database_statement_seconds):
+            state = await services.invalidations.state()
+    except (UnavailableError, TimeoutError):
         return None
     return state.length, round(state.oldest_seconds, 3)

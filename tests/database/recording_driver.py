@@ -55,7 +55,7 @@ class Cursor:
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Cursor:
         self._driver.told.append(Told(statement, parameters, self._sizes, many=False))
-        answer = scripted_driver.answer_to(statement)
+        answer = scripted_driver.answer_to(self._driver, statement)
         if answer is not None:
             self.description, self._rows = scripted_driver.Cursor.description, [(answer,)]
             return self
@@ -73,6 +73,9 @@ class Cursor:
     def fetchall(self) -> list[tuple[Any, ...]]:
         rows, self._rows = self._rows, []
         return rows
+
+    def fetchval(self) -> Any:
+        return self._rows.pop()[0] if self._rows else None
 
     def nextset(self) -> bool:
         return False
@@ -103,7 +106,7 @@ class RecordingDriver(scripted_driver.ScriptedDriver):
 
 def _output(statement: str) -> list[str]:
     """The names of the columns that a statement gives."""
-    if statement.startswith("SAVE TRANSACTION"):  # a savepoint: sqlglot doesn't know them
+    if statement.startswith(("SAVE TRANSACTION", "SET ")):  # sqlglot doesn't know savepoints, nor all options
         return []
     if "sp_getapplock" in statement:
         return ["result"]
