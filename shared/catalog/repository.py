@@ -72,12 +72,6 @@ def read_product(connection: sa.Connection, asin: str) -> sa.Row[Any] | None:
     return connection.execute(rows).one_or_none()
 
 
-def read_product_to_change(connection: sa.Connection, asin: str) -> sa.Row[Any] | None:
-    """As `read_product`; others who would change it wait until this transaction ends, where the engine can do that."""
-    rows: sa.Select[Any] = sa.select(*_SHOWN).where(products.c.asin == asin)
-    return connection.execute(rows.with_hint(products, "WITH (UPDLOCK)", "mssql")).one_or_none()
-
-
 def known_asins(connection: sa.Connection, asins: Iterable[str]) -> set[str]:
     """Which of these asins there are."""
     return {
@@ -123,7 +117,11 @@ def _as_seen(seen: sa.Row[Any]) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _change_one(connection: sa.Connection, statement: sa.Update | sa.Delete) -> None:
-    """Where UPDLOCK isn't obeyed (Babelfish), others write between the look and the change."""
+    """On Azure SQL others write between the look and the change; on SQLite nobody does.
+
+    A look that locks the row (UPDLOCK) would wait instead, but holding a product while it waits for a category: a merge
+    locks them the other way round.
+    """
     if connection.execute(statement).rowcount != 1:
         raise ChangedMeanwhileError
 

@@ -89,7 +89,7 @@ class CatalogService:
         """Changes the given fields and gives the product. Raises NotFoundError, PreconditionFailedError."""
 
         def update(connection: sa.Connection) -> Written[bytes]:
-            before = _there(repository.read_product_to_change(connection, asin), asin)
+            before = _existing(connection, asin)
             _check_version(before, if_match)
             given = patch.model_dump(include=patch.model_fields_set)
             changes = {name: value for name, value in given.items() if getattr(before, name) != value}
@@ -111,7 +111,7 @@ class CatalogService:
         """Deletes one product. Raises NotFoundError, PreconditionFailedError."""
 
         def delete(connection: sa.Connection) -> Written[None]:
-            before = _there(repository.read_product_to_change(connection, asin), asin)
+            before = _existing(connection, asin)
             _check_version(before, if_match)
             repository.add_to_product_counts(connection, {before.category_id: -1})
             repository.delete_product(connection, before)
@@ -179,10 +179,7 @@ def _stale(added_or_gone: Sequence[tuple[str, int]]) -> set[str]:
 
 
 def _existing(connection: sa.Connection, asin: str) -> sa.Row[Any]:
-    return _there(repository.read_product(connection, asin), asin)
-
-
-def _there(row: sa.Row[Any] | None, asin: str) -> sa.Row[Any]:
+    row = repository.read_product(connection, asin)
     if row is None:
         raise NotFoundError(f"There is no product with the asin {asin}.")
     return row

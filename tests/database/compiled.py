@@ -78,7 +78,6 @@ def _products(values: Values) -> dict[str, Call]:
     filtered = ProductQuery(q=values.words, category_id=104, best_seller=True, **numbers)
     return {
         "read_product": lambda c: catalog.read_product(c, values.asin),
-        "read_product_to_change": lambda c: catalog.read_product_to_change(c, values.asin),
         "known_asins": lambda c: catalog.known_asins(c, [values.asin, "B000000002"]),
         "insert_products, one": lambda c: catalog.insert_products(c, [product], NOW),
         "insert_products, a batch": lambda c: catalog.insert_products(c, [product, other], NOW),

@@ -6,14 +6,6 @@ FROM products
 WHERE products.asin = ?;
 --   'B014TMV5YE' VARCHAR
 
--- read_product_to_change
-SELECT products.asin, products.title, products.image_url, products.product_url, products.stars, products.reviews,
-    products.price, products.list_price, products.category_id, products.is_best_seller, products.bought_in_last_month,
-    products.created_at, products.updated_at
-FROM products WITH (UPDLOCK)
-WHERE products.asin = ?;
---   'B014TMV5YE' VARCHAR
-
 -- known_asins
 SELECT products.asin
 FROM products
