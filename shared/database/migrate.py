@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 from sqlalchemy import event
 
-from shared.database import sqlite, title_index, tsql
+from shared.database import session_lock, sqlite, title_index, tsql
 from shared.settings import Settings
 
 type Line = Literal["catalog", "imports"]
@@ -31,17 +31,6 @@ type Dialect = Literal["sqlite", "mssql"]
 
 LINES: tuple[Line, ...] = ("catalog", "imports")
 _FOLDER = Path(__file__).parent / "migrations"
-_LOCK_WAIT_SECONDS = 60
-# The session's, since no transaction has begun yet where the driver begins it with the first table that is touched; it
-# ends with the connection. A negative result is a lock that wasn't given.
-_LOCK = f"""
-DECLARE @granted INT;
-EXEC @granted = sp_getapplock
-    @Resource = N'migrate', @LockMode = N'Exclusive', @LockOwner = N'Session',
-    @LockTimeout = {_LOCK_WAIT_SECONDS}000;
-IF @granted < 0
-    THROW 50003, N'Another migration has held the database for {_LOCK_WAIT_SECONDS} s.', 1;
-"""
 
 
 def upgrade(url: sa.URL) -> None:
@@ -121,7 +110,7 @@ def _revisions(line: Line) -> set[str]:
 
 @contextlib.contextmanager
 def _sqlite_transaction(url: sa.URL) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": _LOCK_WAIT_SECONDS})
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": session_lock.WAIT_SECONDS})
     event.listen(engine, "connect", sqlite.prepare_connection)
     event.listen(engine, "begin", sqlite.begin)
     # The lock that keeps a second one waiting is taken at once.
@@ -137,7 +126,7 @@ def _azure_sql_transaction(url: sa.URL) -> Iterator[sa.Connection]:
     row_versions.switch_on(url)
     engine = azure_sql.create_engine(url, poolclass=sa.NullPool)
     with engine.begin() as connection:
-        connection.exec_driver_sql(_LOCK)
+        session_lock.take(connection, "migrate")
         for program in reversed(tsql.programs()):
             connection.exec_driver_sql(program.drop)
         yield connection

@@ -11,13 +11,8 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-_LOCK = """
-DECLARE @granted INT;
-EXEC @granted = sp_getapplock
-    @Resource = N'row versions', @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = 60000;
-IF @granted < 0
-    THROW 50003, N'Another session has been changing the database for a minute.', 1;
-"""
+from shared.database import session_lock
+
 _STATE = sa.text(
     "SELECT is_read_committed_snapshot_on, snapshot_isolation_state FROM sys.databases WHERE name = :database"
 )
@@ -29,7 +24,7 @@ def switch_on(url: sa.URL) -> None:
         if not _missing(connection, url):
             return
     with _connected(url.set(database="master")) as connection:
-        connection.exec_driver_sql(_LOCK)
+        session_lock.take(connection, "row versions")
         name = connection.dialect.identifier_preparer.quote_identifier(str(url.database))
         for option in _missing(connection, url):
             connection.exec_driver_sql(f"ALTER DATABASE {name} SET {option}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ def statements_of(definition: str) -> list[Statement]:
 
     Raises ValueError for a block that isn't closed.
     """
+    # sqlglot's tokenizer takes all that follows an END, up to a semicolon, for a part of it.
+    definition = re.sub(r"\bEND(\s+)ELSE\b", r"END;\1ELSE", definition)
     tokens = TSQL().tokenize(definition)
     if "VIEW" in (tokens[1].text.upper(), tokens[2].text.upper()):
         return [Statement(definition)]

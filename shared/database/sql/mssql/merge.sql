@@ -50,11 +50,15 @@ BEGIN
 
     DECLARE @granted INT;
     DECLARE @locked INT;
+    DECLARE @message NVARCHAR(200);
 
     EXEC @granted = sp_getapplock
         @Resource = N'import.categories', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 1800000;
     IF @granted < 0
-        THROW 50002, N'Another merge has held the categories for half an hour.', 1;
+    BEGIN
+        SET @message = N'Another merge has held the categories for half an hour.';
+        THROW 50002, @message, 1;
+    END;
     SELECT TOP (1) @locked = category_id FROM [dbo].[categories] WITH (TABLOCKX, HOLDLOCK);
 
     IF @kind = 'products'
@@ -62,7 +66,10 @@ BEGIN
         EXEC @granted = sp_getapplock
             @Resource = N'import.products', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 1800000;
         IF @granted < 0
-            THROW 50002, N'Another merge has held the products for half an hour.', 1;
+        BEGIN
+            SET @message = N'Another merge has held the products for half an hour.';
+            THROW 50002, @message, 1;
+        END;
         SELECT TOP (1) @locked = category_id FROM [dbo].[products] WITH (TABLOCKX, HOLDLOCK);
     END;
 END;
@@ -179,7 +186,7 @@ BEGIN
             SET @message = FORMAT(@rejected, N'N0', N'en-US') + N' of ' + FORMAT(@read, N'N0', N'en-US')
                 + N' rows were rejected, more than the allowed share of ' + CONVERT(NVARCHAR(40), @max_reject_share * 100)
                 + N' %; nothing was loaded.';
-        END;
+        END
         ELSE
         BEGIN
             SELECT @superseded = COUNT_BIG(*) FROM #superseded;
@@ -199,7 +206,7 @@ BEGIN
             SET @status = 'cancelled';
             SET @message = N'Cancelled on request; nothing was loaded.';
             BEGIN TRANSACTION;
-        END;
+        END
         ELSE
         BEGIN
             DELETE FROM [import].[import_rejects] WHERE import_id = @import_id;

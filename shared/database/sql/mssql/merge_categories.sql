@@ -30,7 +30,8 @@ BEGIN
         row_no,
         CASE
             WHEN fault NOT LIKE N'%: ' THEN fault
-            WHEN LEN((id + N'.') $(CODE_POINTS)) > 61 THEN fault + N'"' + LEFT(id $(CODE_POINTS), 60) + N'…"'
+            WHEN LEN((id + N'.') $(CODE_POINTS)) > 61
+                THEN fault + N'"' + LEFT(id $(CODE_POINTS), 60) COLLATE Latin1_General_100_BIN2 + N'…"'
             ELSE fault + N'"' + id + N'"'
         END
     FROM (
@@ -47,7 +48,7 @@ BEGIN
                 WHEN category_name IS NULL OR DATALENGTH(category_name) = 0 THEN N'category_name: empty'
                 WHEN CHARINDEX(NCHAR(0), category_name) > 0 THEN N'category_name: contains a NUL character'
                 WHEN LEN((category_name + N'.') $(CODE_POINTS)) > 201 THEN N'category_name: longer than 200 characters'
-            END AS fault
+            END COLLATE Latin1_General_100_BIN2 AS fault
         FROM [import].[categories_read]
         WHERE run_id = @run_id
     ) AS judged

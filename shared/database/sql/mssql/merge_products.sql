@@ -67,7 +67,7 @@ BEGIN
         CASE
             WHEN fault NOT LIKE N'%: ' THEN fault
             WHEN LEN((culprit + N'.') $(CODE_POINTS)) > 61
-                THEN fault + N'"' + LEFT(culprit $(CODE_POINTS), 60) + N'…"'
+                THEN fault + N'"' + LEFT(culprit $(CODE_POINTS), 60) COLLATE Latin1_General_100_BIN2 + N'…"'
             ELSE fault + N'"' + culprit + N'"'
         END
     FROM (
@@ -153,7 +153,7 @@ BEGIN
                     WHEN boughtInLastMonth LIKE N'%.%[1-9]%' THEN N'boughtInLastMonth: not a whole number: '
                     WHEN bought_number IS NULL OR bought_number > 2147483647
                         THEN N'boughtInLastMonth: not between 0 and 2,147,483,647: '
-                END AS fault
+                END COLLATE Latin1_General_100_BIN2 AS fault
             FROM [import].[products_read]
             WHERE run_id = @run_id
         ) AS judged
