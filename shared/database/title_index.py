@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from shared.database import tsql
+from shared.database import session_lock, tsql
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ def make(url: sa.URL) -> None:
         if connection.exec_driver_sql(_IS_INSTALLED).scalar_one() != 1:
             log.warning("The server has no full-text search, so the titles get no index: requests with q will get 501.")
             return
+        session_lock.take(connection, "title index")
         for batch in tsql.batches("title_index.sql"):
             connection.exec_driver_sql(batch)
 

@@ -2,13 +2,6 @@
 -- of no language in particular (LANGUAGE 0), accents ignored. It's filled behind the commit. Beside the migrations, since
 -- SQL Server makes it in no transaction, and may lack the component. Safe to run again.
 
-DECLARE @granted INT;
-EXEC @granted = sp_getapplock
-    @Resource = N'title index', @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = 60000;
-IF @granted < 0
-    THROW 50003, N'Another session has been making the title index for a minute.', 1;
-GO
-
 IF NOT EXISTS (SELECT 1 FROM sys.fulltext_catalogs WHERE name = N'products_title')
     CREATE FULLTEXT CATALOG [products_title] WITH ACCENT_SENSITIVITY = OFF;
 GO
