@@ -20,6 +20,8 @@ from shared.database.transient import Failure, Waits
 from shared.services import Services
 from tests.database.scripted_driver import lost
 
+pytestmark = pytest.mark.sqlite_only
+
 type Fate = Literal["landed", "vanished"]
 
 FATES: list[Fate] = ["landed", "vanished"]

@@ -166,6 +166,7 @@ def test_a_damaged_cursor_is_refused_wherever_it_is_damaged(api: httpx.Client) -
         assert api.get("/api/products", params={"cursor": text}).status_code == 400, text
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("category_id", [None, 1])
 @pytest.mark.parametrize("sort", [sign + sort for sort in SORTS for sign in ("", "-")])
 @pytest.mark.usefixtures("products")

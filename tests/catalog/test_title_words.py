@@ -10,6 +10,9 @@ import pytest
 from shared.services import Services
 from tests.serving import catalog_settings, served_catalog
 
+# On a server the words are those of its full-text index: test_full_text.py.
+pytestmark = pytest.mark.sqlite_only
+
 TITLES = {
     "B000000001": "Blue CAFÉ mug, 350ml",
     "B000000002": "The blue suitcase (2-piece set)",

@@ -1,4 +1,4 @@
-"""A statement has a time limit, and what it used is fit for use again."""
+"""A statement has a time limit, and what it used is fit for use again; test_on_server.py has the same of a server."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from shared.database import sqlite
 from shared.database.engine import Database
 from shared.errors import UnavailableError
 from tests.serving import catalog_settings
+
+pytestmark = pytest.mark.sqlite_only
 
 _ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
