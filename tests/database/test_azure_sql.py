@@ -6,9 +6,12 @@ import contextlib
 import http.server
 import json
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -205,3 +208,13 @@ def test_without_a_token_the_client_is_told_to_try_again(driver: ScriptedDriver,
         engine.connect()
     assert refused.value.headers == {"Retry-After": "5"}
     assert driver.count("connect") == 0
+
+
+def test_on_sqlite_nothing_of_azure_sql_is_loaded(tmp_path: Path) -> None:
+    program = (
+        "import sys; from shared.database.engine import Database; from shared.settings import Settings;"
+        f"Database(Settings(azure_functions_environment='Development', database_url='sqlite:///{tmp_path}/c.db')).close();"
+        "print(sorted({'pyodbc', 'azure.identity', 'shared.database.azure_sql'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
