@@ -31,7 +31,7 @@ def fresh_database(folder: Path) -> str:
     """URL of an empty, migrated database; a SQLite file stands in the folder's `database`."""
     if SERVER:
         return _emptied().render_as_string(hide_password=False)
-    shutil.copytree(_migrated_catalog(), folder / "database")
+    shutil.copytree(_migrated_catalog().name, folder / "database")
     return f"sqlite:///{folder / 'database' / 'catalog.db'}"
 
 
@@ -58,10 +58,10 @@ def is_sql_server() -> bool:
 
 
 @functools.cache
-def _migrated_catalog() -> Path:
-    """A folder with an empty, migrated catalogue, to be copied."""
-    folder = Path(tempfile.mkdtemp(prefix="migrated-"))
-    migrate.upgrade(sa.make_url(f"sqlite:///{folder / 'catalog.db'}"))
+def _migrated_catalog() -> tempfile.TemporaryDirectory[str]:
+    """A folder with an empty, migrated catalogue, to be copied; it goes with the process."""
+    folder = tempfile.TemporaryDirectory(prefix="migrated-")
+    migrate.upgrade(sa.make_url(f"sqlite:///{Path(folder.name) / 'catalog.db'}"))
     return folder
 
 
