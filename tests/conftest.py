@@ -127,6 +127,12 @@ def azurite(_azurite_ports: tuple[int, int]) -> str:
     return _fresh_account(_azurite_ports)
 
 
+@pytest.fixture(scope="module")
+def module_azurite(_azurite_ports: tuple[int, int]) -> str:
+    """Connection string of a storage account that one module's tests share."""
+    return _fresh_account(_azurite_ports)
+
+
 @pytest.fixture(scope="session")
 def session_azurite(_azurite_ports: tuple[int, int]) -> str:
     """Connection string of a storage account that one worker's tests share."""

@@ -32,6 +32,7 @@ from tests.serving import served
 PRODUCTS = "asin,title,imgUrl,productURL,stars,reviews,price,listPrice,category_id,isBestSeller,boughtInLastMonth"
 CATEGORIES = "id,category_name"
 DEADLINE_SECONDS = 60.0
+_RUN_ENDS_SECONDS = 10.0
 
 
 def products(count: int, *, first: int = 0, price: str = "1.5", category: int = 1) -> bytes:
@@ -140,7 +141,16 @@ class Cloud:
         )
 
     def leftovers(self) -> Mapping[str, list[str]]:
-        """What an import must not leave behind, where it has left it."""
+        """What an import must not leave behind, where it has left it.
+
+        A run's staging goes when the run ends: a moment after its merge has committed.
+        """
+        deadline = time.monotonic() + _RUN_ENDS_SECONDS
+        while (left := self._left()) and time.monotonic() < deadline:
+            time.sleep(0.02)  # between two looks, until the deadline
+        return left
+
+    def _left(self) -> Mapping[str, list[str]]:
         staging = sqlite.staging_folder(self._url)
         left = {
             "imports-work": self.blobs("imports-work"),

@@ -1,0 +1,116 @@
+"""An entry of the corpus: a file as somebody may drop it, and what must come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tests.imports.cloud import CATEGORIES, PRODUCTS
+
+PRODUCTS_HEADER, CATEGORIES_HEADER = f"{PRODUCTS}\n", f"{CATEGORIES}\n"
+
+_GOOD = {
+    "asin": "B000000001",
+    "title": "Lamp",
+    "imgUrl": "https://example.org/1.jpg",
+    "productURL": "https://example.org/1",
+    "stars": "4.5",
+    "reviews": "12",
+    "price": "19.99",
+    "listPrice": "0.0",
+    "category_id": "7",
+    "isBestSeller": "False",
+    "boughtInLastMonth": "50",
+}
+
+
+class Counts(NamedTuple):
+    """A record's counts; None where it says nothing of them."""
+
+    read: int | None = None
+    inserted: int | None = None
+    updated: int | None = None
+    unchanged: int | None = None
+    superseded: int | None = None
+    rejected: int | None = None
+
+
+NOTHING = Counts()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`content` is the file, or makes it where it is large.
+
+    `message` is a part of the record's (None: it has none); `reasons` are those of the rejected rows, in order.
+    `kept` is what the catalogue has then, by asin or category id: some columns of products (money in hundredths), names
+    of categories. What isn't there isn't in the catalogue either.
+    """
+
+    name: str
+    content: bytes | Callable[[], bytes]
+    status: str
+    counts: Counts
+    message: str | None = None
+    reasons: Sequence[str] = ()
+    kept: Mapping[str | int, Mapping[str, object]] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> bytes:
+        """The file."""
+        return self.content() if callable(self.content) else self.content
+
+
+def counts_of(record: Mapping[str, Any]) -> Counts:
+    """Those of a record, as its table or the API has it."""
+    return Counts(*(record[f"rows_{name}"] for name in Counts._fields))
+
+
+def line(asin: str = "B000000001", /, **texts: str) -> str:
+    """A row of a products file, good but for what these texts, taken as they are, make of it."""
+    return ",".join((_GOOD | {"asin": asin} | texts).values()) + "\n"
+
+
+def lines(count: int, first: int = 1) -> str:
+    """Good rows of a products file, each of another asin."""
+    return "".join(line(f"B{number:09}") for number in range(first, first + count))
+
+
+def loaded(count: int) -> Counts:
+    """All rows are new and good."""
+    return Counts(count, count, 0, 0, 0, 0)
+
+
+def partly(inserted: int, rejected: int) -> Counts:
+    """Some rows are new and good, the others are rejected."""
+    return Counts(inserted + rejected, inserted, 0, 0, 0, rejected)
+
+
+def products(name: str, rows: str, title: str) -> Entry:
+    """A file of one good product, whose title is then kept exactly."""
+    content = (PRODUCTS_HEADER + rows).encode()
+    return Entry(name, content, "succeeded", loaded(1), kept={"B000000001": {"title": title}})
+
+
+def refused(name: str, content: bytes | Callable[[], bytes], came: str) -> Entry:
+    """A file that isn't one of ours; `came` is what the message says that it is."""
+    return Entry(name, content, "rejected", NOTHING, f"got {came}")
+
+
+def unreadable(name: str, content: bytes | Callable[[], bytes]) -> Entry:
+    """A file of ours that can't be read to its end."""
+    return Entry(name, content, "failed", NOTHING, "The file can't be read to its end")
+
+
+def bad_value(name: str, reason: str, **texts: str) -> Entry:
+    """A row with this value between two good ones."""
+    rows = line("B000000001") + line("B000000002", **texts) + line("B000000003")
+    kept: dict[str | int, Mapping[str, object]] = {"B000000001": {}, "B000000003": {}}
+    return Entry(name, (PRODUCTS_HEADER + rows).encode(), "succeeded", partly(2, 1), None, [reason], kept)
+
+
+def good_value(name: str, kept: Mapping[str, object], **texts: str) -> Entry:
+    """A row with this value, which is kept so."""
+    content = (PRODUCTS_HEADER + line("B000000001", **texts)).encode()
+    return Entry(name, content, "succeeded", loaded(1), kept={"B000000001": kept})
