@@ -56,6 +56,7 @@ class Database:
 
     def _look_for_title_index(self, connection: Any, _record: object) -> None:  # noqa: ANN401  # pyodbc has no types
         self._has_title_words = bool(connection.execute(_TITLE_INDEX).fetchval())
+        connection.rollback()  # the driver has begun a transaction for it
         if not self._has_title_words:
             log.warning("The database has no full-text index of the products' titles: requests with q get 501.")
 

@@ -137,20 +137,27 @@ class Store:
         """The attempt's result, made again and again where the error passes by itself."""
         deadline = time.monotonic() + self._waits.total
         times = 0
+
+        def in_time() -> T:
+            # While the database is away, many wait here for a thread, and each holds it until signing in has failed.
+            if times and time.monotonic() > deadline:
+                raise PoolTimeoutError("no thread became free in time")
+            return attempt()
+
+        unknown: CommitUnknownError | None = None
         while True:
             try:
-                return await self._run(attempt)
-            except (DBAPIError, ChangedMeanwhileError, CommitUnknownError) as error:
+                return await self._run(in_time)
+            except (DBAPIError, ChangedMeanwhileError, CommitUnknownError, PoolTimeoutError) as error:
+                if isinstance(error, CommitUnknownError):
+                    unknown = error
                 times += 1
                 wait = self._waits.before(_failure(error), times)
                 if wait is None or time.monotonic() + wait > deadline:
-                    if (told := self._told(error)) is None:
+                    if (told := self._told(unknown or error)) is None:
                         raise
                     raise told from error
                 log.info("a transaction begins anew in %.1f s: %s", wait, _cause(error))
-            except PoolTimeoutError as error:
-                log.warning("no SQL connection became free in time: %s", error)
-                raise UnavailableError("The database is busy; try again in a moment.") from error
             await asyncio.sleep(wait)
 
     async def _run[T](self, call: Callable[[], T]) -> T:
@@ -186,6 +193,9 @@ class Store:
     def _told(self, error: Exception) -> UnavailableError | None:
         """What the client is told; None where the error is the program's own."""
         failure = _failure(error)
+        if isinstance(error, PoolTimeoutError):
+            log.warning("no SQL connection became free in time: %s", error)
+            return UnavailableError("The database is busy; try again in a moment.")
         if failure is Failure.OTHER and not isinstance(error, OperationalError | InterfaceError):
             return None
         if isinstance(error, CommitUnknownError):
@@ -205,7 +215,8 @@ def _failure(error: Exception) -> Failure:
         return Failure.VICTIM
     if isinstance(error, CommitUnknownError):
         return Failure.LOST
-    assert isinstance(error, DBAPIError)
+    if not isinstance(error, DBAPIError):
+        return Failure.OTHER
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is None:
         return failure_of(error.orig)

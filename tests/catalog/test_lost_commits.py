@@ -162,4 +162,5 @@ def test_a_commit_of_which_nothing_can_be_learnt_is_503_and_never_done_twice(
     services.invalidations.has_landed = never  # type: ignore[method-assign]
     reply = api.post("/api/products", json=toy())
     assert (reply.status_code, "Retry-After" in reply.headers) == (503, True)
+    assert reply.json()["detail"] == "Whether the change was saved isn't known; look before you try again."
     assert len(rows(products)) == 1

@@ -119,6 +119,13 @@ def test_a_mistake_of_the_program_is_not_told_as_the_database_s(driver: Scripted
     assert driver.count("execute") == 1
 
 
+def test_a_key_that_is_taken_is_the_caller_s_to_tell(driver: ScriptedDriver, store: Store) -> None:
+    driver.fails["execute"] = [server_error(2627, "23000", scripted_driver.IntegrityError)]
+    with pytest.raises(sa.exc.IntegrityError):
+        asyncio.run(store.write(statement))
+    assert driver.count("execute") == 1
+
+
 def test_a_read_whose_end_gets_lost_has_been_read(driver: ScriptedDriver, store: Store) -> None:
     driver.fails["commit"] = [lost("SQLEndTran")]
     assert asyncio.run(store.read(statement)) == 7
