@@ -69,6 +69,16 @@ param logRetentionDays int = 30
 @description('Gigabytes of logs a day at most; what comes after that is lost. -1: no limit.')
 param logDailyGigabytes int = 1
 
+@description('Who is told when an alert fires and what the budget says; empty: nobody, alerts only stand in the portal.')
+param alertEmail string = ''
+
+@description('What a month may cost, in the currency of the subscription\'s bill, before alertEmail is told. 0: no budget.')
+@minValue(0)
+param monthlyBudget int = 0
+
+@description('First day of the month in which the budget begins: this one.')
+param budgetStart string = '${utcNow('yyyy-MM')}-01'
+
 var suffix = uniqueString(subscription().id, environmentName, location)
 var tags = {
   'azd-env-name': environmentName
@@ -213,6 +223,33 @@ module app 'modules/app.bicep' = {
     firebaseProjectId: firebaseProjectId
     applicationInsightsConnectionString: monitoring.outputs.applicationInsightsConnectionString
     workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    suffix: suffix
+    workspaceId: monitoring.outputs.workspaceId
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    suffix: suffix
+    workspaceId: monitoring.outputs.workspaceId
+    applicationInsightsId: monitoring.outputs.applicationInsightsId
+    appUrl: app.outputs.url
+    email: alertEmail
+    monthlyBudget: monthlyBudget
+    budgetStart: budgetStart
   }
 }
 

@@ -35,6 +35,8 @@ _NAME_RULES = {
     "Microsoft.ContainerRegistry/registries": (5, 50, r"[a-zA-Z0-9]+"),
     "Microsoft.DataFactory/factories": (3, 63, r"[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]"),
     "Microsoft.EventGrid/systemTopics": (3, 128, r"[a-zA-Z0-9-]+"),
+    "Microsoft.Consumption/budgets": (1, 63, r"[a-zA-Z0-9_-]+"),
+    "Microsoft.Insights/actionGroups": (1, 260, r"[^:<>+/&%\\?|]+"),
     "Microsoft.Insights/components": (1, 260, r"[^%&\\?/]+"),
     "Microsoft.KeyVault/vaults": (3, 24, r"[a-zA-Z][a-zA-Z0-9-]*[a-zA-Z0-9]"),
     "Microsoft.ManagedIdentity/userAssignedIdentities": (3, 128, r"[a-zA-Z0-9][a-zA-Z0-9_-]*"),
@@ -90,7 +92,8 @@ def test_azd_is_asked_for_every_parameter_without_a_default() -> None:
 
 def test_the_production_file_sets_every_size() -> None:
     parameters = bicep.parsed(bicep.INFRA / "main.bicep")["parameters"]
-    sizes = {name for name, described in parameters.items() if described["default"] is not None} - {"appImage"}
+    no_sizes = {"appImage", "alertEmail", "monthlyBudget", "budgetStart"}
+    sizes = {name for name, described in parameters.items() if described["default"] is not None} - no_sizes
     assert json.loads((bicep.INFRA / "production.parameters.json").read_text())["parameters"].keys() == sizes
 
 
