@@ -1,0 +1,157 @@
+"""The pipelined connection: whose reply is whose, who is asked once, and what counts as waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from shared.cache.redis_link import CacheRefusedError, CacheUnavailableError, RedisLink
+from shared.cache.time_limit import TimeLimit
+from shared.settings import Settings
+from tests.serving import catalog_settings
+
+_PATIENT = 10.0
+
+
+@pytest.fixture
+def settings(tmp_path: Path, valkey: str) -> Settings:
+    return catalog_settings(tmp_path, valkey)
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[RedisLink]:
+    async def nothing(_exchange: Callable[[Sequence[Any]], Awaitable[list[Any]]]) -> None:
+        pass
+
+    link = RedisLink(settings, nothing)
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+def look_ups(valkey: str) -> int:
+    """How often the server was asked MGET."""
+    with redis.Redis.from_url(valkey) as client:
+        return int(client.info("commandstats").get("cmdstat_mget", {"calls": 0})["calls"])
+
+
+def test_each_gets_the_replies_to_his_own_questions_however_many_ask_at_once(settings: Settings) -> None:
+    async def ask(link: RedisLink, number: int) -> None:
+        key, value = f"key {number}", b"%d" % number * (number * 97 % 5000)
+        written, length = await link.exchange(("SET", key, value, "EX", 60), ("STRLEN", key), seconds=_PATIENT)
+        assert (written, length) == (b"OK", len(value))
+        assert await link.exchange(("MGET", key, "none"), seconds=_PATIENT) == [[value, None]]
+
+    async def all_at_once() -> None:
+        async with connected(settings) as link:
+            await asyncio.gather(*(ask(link, number) for number in range(500)))
+
+    asyncio.run(all_at_once())
+
+
+def test_equal_look_ups_that_wait_are_asked_once_and_a_later_one_is_asked_anew(settings: Settings, valkey: str) -> None:
+    async def ask() -> None:
+        async with connected(settings) as link:
+            await link.exchange(("PING",), seconds=_PATIENT)
+            before = look_ups(valkey)
+            replies = await asyncio.gather(*(link.exchange(("MGET", "key"), seconds=_PATIENT) for _ in range(100)))
+            assert replies == [[[None]]] * 100
+            # The first one, and once for all those that came while it was under way.
+            assert look_ups(valkey) - before == 2
+            await link.exchange(("SET", "key", b"new", "EX", 60), seconds=_PATIENT)
+            assert await link.exchange(("MGET", "key"), seconds=_PATIENT) == [[b"new"]]
+
+    asyncio.run(ask())
+
+
+def test_who_hangs_up_leaves_the_exchange_to_the_others(settings: Settings) -> None:
+    async def ask() -> None:
+        async with connected(settings) as link:
+            impatient = asyncio.create_task(link.exchange(("MGET", "key"), seconds=_PATIENT))
+            patient = asyncio.create_task(link.exchange(("ECHO", "mine"), seconds=_PATIENT))
+            await asyncio.sleep(0)  # both have asked
+            impatient.cancel()
+            assert await patient == [b"mine"]
+
+    asyncio.run(ask())
+
+
+def test_an_error_among_the_replies_is_its_askers_alone_and_named_by_its_code(settings: Settings) -> None:
+    async def ask() -> None:
+        async with connected(settings) as link:
+            await link.exchange(("SADD", "a set", "member"), seconds=_PATIENT)
+            refused = asyncio.create_task(link.exchange(("GET", "a set"), ("ECHO", "x"), seconds=_PATIENT))
+            served = asyncio.create_task(link.exchange(("ECHO", "mine"), seconds=_PATIENT))
+            with pytest.raises(CacheRefusedError) as refusal:
+                await refused
+            assert refusal.value.code == "WRONGTYPE"
+            assert await served == [b"mine"]
+
+    asyncio.run(ask())
+
+
+def test_without_a_reply_in_time_all_who_wait_are_told_and_the_late_reply_is_nobodys(settings: Settings) -> None:
+    async def ask() -> None:
+        async with connected(settings) as link:
+            await link.exchange(("PING",), seconds=_PATIENT)
+            slow = [link.exchange(("BLPOP", "no list", 1), seconds=0.05) for _ in range(3)]
+            errors = await asyncio.gather(*slow, return_exceptions=True)
+            assert {type(error) for error in errors} == {CacheUnavailableError}
+            assert await link.exchange(("ECHO", "mine"), seconds=_PATIENT) == [b"mine"]
+
+    asyncio.run(ask())
+
+
+def test_a_connection_that_is_cut_fails_who_waits_and_the_next_one_gets_another(
+    settings: Settings, valkey: str
+) -> None:
+    async def ask() -> None:
+        async with connected(settings) as link:
+            await link.exchange(("PING",), seconds=_PATIENT)
+            waiting = asyncio.create_task(link.exchange(("BLPOP", "no list", 0), seconds=_PATIENT))
+            await asyncio.sleep(0)  # it has asked
+            with redis.Redis.from_url(valkey) as client:
+                client.client_kill_filter(_type="normal", skipme=True)
+            with pytest.raises(CacheUnavailableError, match=r"closed|Connection"):
+                await waiting
+            assert await link.exchange(("ECHO", "mine"), seconds=_PATIENT) == [b"mine"]
+
+    asyncio.run(ask())
+
+
+def test_time_in_which_the_process_was_busy_does_not_count_as_waiting() -> None:
+    async def measure() -> None:
+        ran_out = asyncio.Event()
+        limit = TimeLimit(ran_out.set)
+        limit.begin(0.1)
+        time.sleep(0.2)  # noqa: ASYNC251  # the process is busy beyond the whole limit
+        for _ in range(3):
+            await asyncio.sleep(0)  # the timer, which is late, has fired
+        assert not ran_out.is_set()
+        await asyncio.wait_for(ran_out.wait(), _PATIENT)
+
+    asyncio.run(measure())
+
+
+def test_a_time_limit_runs_out_for_the_exchange_under_way_and_not_for_one_that_is_over() -> None:
+    async def measure() -> None:
+        loop = asyncio.get_running_loop()
+        ran_out: asyncio.Future[float] = loop.create_future()
+        limit = TimeLimit(lambda: ran_out.set_result(loop.time()))
+        limit.begin(5.0)
+        limit.end()
+        limit.begin(0.01)
+        limit.end()
+        began = loop.time()
+        limit.begin(0.1)  # the timer of the one before is still running, and is not taken for this one's
+        assert await asyncio.wait_for(ran_out, _PATIENT) - began >= 0.1
+
+    asyncio.run(measure())
