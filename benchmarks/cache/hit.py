@@ -31,7 +31,7 @@ from benchmarks.figure import Bound, Figure
 from local.services import HOST
 
 CONNECTIONS = 8
-_REQUESTS, _ROUNDS = 3_000, 9
+_REQUESTS, _ROUNDS = 2_000, 9
 _WARMED_BY = 2  # the second time each page is a hit, and its URL is known
 
 

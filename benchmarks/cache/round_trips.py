@@ -77,7 +77,7 @@ def figures() -> Iterator[Figure]:
     requests = pages.requests_for(pages.paths(file))
     with ExitStack() as stack:
         proxy = stack.enter_context(contextlib.closing(CountingProxy(stack.enter_context(valkey()))))
-        environment = settings_of_instance(file, proxy.port) | {"CACHE_TIMEOUT": "2"}
+        environment = settings_of_instance(file, proxy.port)
         server = stack.enter_context(uvicorn("round_trips", "benchmarks.cache.instance:create", environment))
         for _ in range(2):
             send([server.port], requests, 1)
