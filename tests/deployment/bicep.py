@@ -37,11 +37,12 @@ def files() -> list[Path]:
 
 
 def resources(kind: str) -> Iterator[Resource]:
-    """All resources of a type that the files make."""
+    """All resources of a type that the files make, those of a loop once, those with a condition as if it held."""
     for path in files():
         for symbol, resource in parsed(path).get("resources", {}).items():
             if resource["type"] == kind and not resource["existing"]:
-                yield Resource(path, symbol, resource["type"], resource["config"])
+                config = resource["config"]
+                yield Resource(path, symbol, resource["type"], config if "name" in config else config["config"])
 
 
 def the(kind: str) -> Resource:
