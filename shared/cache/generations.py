@@ -17,6 +17,8 @@ _GENERATION_SECONDS = 24 * 3600
 # The list of scopes outlives each generation that it names.
 _SCOPES_SECONDS = 2 * _GENERATION_SECONDS
 
+# For where something that isn't ours stands in the place of the list of scopes.
+DROP_LIST: Command = ("DEL", SCOPES_KEY)
 
 _TOKEN_CHARACTERS = 16
 
@@ -43,7 +45,7 @@ def renewal(scopes: Iterable[str]) -> list[Command]:
 
 def repair(key: str) -> list[Command]:
     """As `renewal`, where something that isn't ours stands under the generation's key or the list's."""
-    return [("DEL", SCOPES_KEY), *_renewal([key])]
+    return [DROP_LIST, *_renewal([key])]
 
 
 def is_token(value: bytes) -> bool:
@@ -74,7 +76,7 @@ async def renew_on_another_server(exchange: Callable[[Sequence[Command]], Awaita
         return
     kind, *_ = await exchange([("TYPE", SCOPES_KEY)])
     if kind not in {b"set", b"none"}:
-        await exchange([("DEL", SCOPES_KEY)])
+        await exchange([DROP_LIST])
     (keys,) = await exchange([("SMEMBERS", SCOPES_KEY)])
     if known is not None:
         log.warning("Redis is another server than before: %d generations are made anew", len(keys))

@@ -95,7 +95,7 @@ class CacheStore:
         if self.breaker.state is State.OPEN:
             raise CacheUnavailableError("left alone after repeated failures")
         try:
-            await self._writes.exchange(*generations.renewal(scopes), seconds=self._write_seconds)
+            await _tell(self._writes, generations.renewal(scopes), self._write_seconds)
         except CacheUnavailableError as error:
             # Whatever this process would read now may be stale.
             self.breaker.open(error)
@@ -105,7 +105,7 @@ class CacheStore:
         """As `renew`, for scopes that wait in the outbox: patient, and whatever the breaker says."""
         commands = generations.renewal(scopes)
         if commands:
-            await self._late_writes.exchange(*commands, seconds=_CATCH_UP_SECONDS)
+            await _tell(self._late_writes, commands, _CATCH_UP_SECONDS)
 
     async def is_up(self) -> bool:
         """Whether Redis answers and takes writes."""
@@ -150,3 +150,13 @@ class CacheStore:
         if commands[-1][0] != "MGET":
             self._wrote_at = time.monotonic()
         return replies
+
+
+async def _tell(link: RedisLink, commands: Sequence[Command], seconds: float) -> None:
+    """Sends a renewal, past whatever another program has put in the place of the list of scopes."""
+    try:
+        await link.exchange(*commands, seconds=seconds)
+    except CacheRefusedError as error:
+        if error.code != "WRONGTYPE":
+            raise
+        await link.exchange(generations.DROP_LIST, *commands, seconds=seconds)

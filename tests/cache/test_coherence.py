@@ -12,6 +12,8 @@ import httpx
 import pytest
 import redis
 
+from shared.cache.breaker import State
+from shared.cache.keys import SCOPES_KEY
 from shared.services import Services
 from tests.serving import catalog_settings, served_catalog
 
@@ -206,6 +208,20 @@ def test_garbage_in_place_of_all_our_keys_heals(api: httpx.Client, valkey: str, 
     api.patch("/api/products/B000000001", json={"price": 31})
     assert api.get(VIEWS["product 1"]).json()["price"] == 31
     assert "31" in api.get(VIEWS["all by price"]).text
+
+
+def test_a_write_heals_a_list_of_scopes_that_another_program_wrote_over(
+    api: httpx.Client, services: Services, valkey: str
+) -> None:
+    read_all(api)
+    with redis.Redis.from_url(valkey) as client:
+        client.delete(SCOPES_KEY)
+        client.rpush(SCOPES_KEY, "garbage")
+    api.patch("/api/products/B000000001", json={"price": 32})
+    assert services.cache.breaker.state is State.CLOSED
+    replies = [api.get(VIEWS["product 1"]) for _ in range(2)]
+    assert [reply.json()["price"] for reply in replies] == [32, 32]
+    assert [reply.headers["X-Cache"] for reply in replies] == ["MISS", "HIT"]
 
 
 def test_every_key_has_a_ttl_and_none_contains_what_a_user_typed(api: httpx.Client, valkey: str) -> None:
