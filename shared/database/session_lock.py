@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 WAIT_SECONDS = 60
-# The session's and not the transaction's: the driver leaves it to the first table that is touched to begin one. A
-# negative result is a lock that wasn't given. Without counts of rows, else the error may stand behind one, unread.
+# The session's, since what is done under it may need to be outside of any transaction. A negative result is a lock that
+# wasn't given. Without counts of rows, else the error may stand behind one, unread.
 _TAKE = """
 SET NOCOUNT ON;
 DECLARE @granted INT;

@@ -6,8 +6,6 @@ import sqlalchemy as sa
 
 from shared.errors import UnavailableError
 
-# Begins the transaction, which the lock belongs to: the driver leaves that to the first table that is touched.
-_TOUCH = sa.text("SELECT TOP (1) object_id FROM sys.objects")
 _LOCK = sa.text(
     "DECLARE @result int; "
     "EXEC @result = sp_getapplock @Resource = 'identity:admins', @LockMode = 'Exclusive', "
@@ -23,6 +21,5 @@ def hold_admins(connection: sa.Connection) -> None:
     """
     if connection.dialect.name == "sqlite":
         return
-    connection.execute(_TOUCH).first()
     if connection.execute(_LOCK).scalar_one() < 0:
         raise UnavailableError("Another admin's role is being changed; try again in a moment.")
