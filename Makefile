@@ -13,7 +13,7 @@ OUT ?= .local/data
 PROFILE ?= browse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services admin migrate clean data import demo lint test test-sqlserver bench load load-compare prove-load image-check smoke pin bicep-check
+.PHONY: help setup run services admin migrate clean data import demo lint test test-sqlserver bench load load-compare prove-load prove-imports image-check smoke pin bicep-check
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -95,6 +95,10 @@ load-compare: setup ## The same load without and with the cache, side by side on
 
 prove-load: setup ## Five minutes of the soak's load: no error, memory and open files settle
 	@$(BIN)/python -m loadtests.prove --state $(STATE)
+
+# A scenario alone: make prove-imports ONLY=kills
+prove-imports: setup ## Imports killed, at full size, cut, by the thousand (ONLY=cuts|small_files|kills|exact|memory)
+	@$(BIN)/python -m proofs $(ONLY)
 
 image-check: setup ## The Dockerfile: linted, and built and tried where buildah is installed (as root)
 	@infra/image/check.sh

@@ -1,0 +1,54 @@
+"""`make prove-imports`: promises about imports that take minutes to prove, a line per finding; exits 1 on a broken one.
+
+Each module of `SCENARIOS` has `prove(folder)`, which yields sentences with figures and raises BrokenPromiseError; its
+docstring says what is promised. Each runs on a local cloud of its own, in a folder that goes with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from local.errors import LocalCloudError
+from proofs.promise import BrokenPromiseError
+
+SCENARIOS = ("cuts", "small_files", "kills", "exact", "memory")
+
+
+def run(names: Sequence[str]) -> int:
+    """Runs the scenarios one after the other; 1 where a promise is broken."""
+    broken = []
+    for name in names:
+        module = importlib.import_module(f"proofs.{name}")
+        print(f"# {name}: {(module.__doc__ or '').partition('\n')[0]}", flush=True)
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="proof-") as folder:
+            try:
+                for finding in module.prove(Path(folder)):
+                    print(f"{name}: {finding}", flush=True)
+            except (BrokenPromiseError, LocalCloudError) as error:
+                broken.append(name)
+                print(f"{name}: BROKEN: {error}", flush=True)
+        print(f"# {name}: {time.monotonic() - began:.0f} s", flush=True)
+    if broken:
+        print(f"# broken: {', '.join(broken)}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def main() -> int:
+    """Runs the scenarios that were asked for."""
+    parser = argparse.ArgumentParser(prog="make prove-imports", description=__doc__)
+    parser.add_argument("only", nargs="*", help=f"scenarios to run (default: all): {', '.join(SCENARIOS)}")
+    only = parser.parse_args().only
+    if unknown := set(only) - set(SCENARIOS):
+        parser.error(f"expected some of {', '.join(SCENARIOS)}, got {', '.join(sorted(unknown))}")
+    return run([name for name in SCENARIOS if not only or name in only])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""5 million rows take no more memory than 1.4 million: the peak (VmHWM) of the factory's process, which streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.figure import Bound, Figure
+from local.dataset.generate import PRODUCTS_FILE, write_catalogue
+from proofs.promise import hold
+from proofs.site import site
+
+_ROWS, _MORE_ROWS = 1_426_337, 5_000_000
+_SEED = 4
+_SECONDS = 3_600.0
+
+
+def prove(folder: Path) -> Iterator[str]:
+    """Imports each into an empty catalogue, by a factory of its own."""
+    fewer, of_fewer = _peak_mib(folder / "fewer", _ROWS)
+    yield of_fewer
+    more, of_more = _peak_mib(folder / "more", _MORE_ROWS)
+    yield of_more
+    figure = Figure("import_peak_memory_5M_vs_1_4M", more / fewer, "x", Bound("<=", 1.1))
+    yield str(figure)
+    hold(true=figure.holds, otherwise=f"Expected at most 1.1 times the memory, got {more:.0f} MiB for {fewer:.0f} MiB.")
+
+
+def _peak_mib(folder: Path, rows: int) -> tuple[float, str]:
+    with site(folder) as cloud:
+        write_catalogue(folder, rows, _SEED)
+        record = cloud.import_file("products.csv", folder / PRODUCTS_FILE, _SECONDS)
+        (folder / PRODUCTS_FILE).unlink()
+        counts = (record["rows_read"], record["rows_inserted"], *cloud.rows("SELECT count(*) FROM products")[0])
+        hold(true=counts == (rows, rows, rows), otherwise=f"Expected {rows:,} rows, got {counts}.")
+        cloud.nothing_is_left()
+        status = Path(f"/proc/{cloud.process_of(cloud.run.datafactory).pid}/status").read_text(encoding="utf-8")
+        (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        peak = int(line.split()[1]) / 1024
+        seconds = sum(step["seconds"] for step in record["steps"])
+        return peak, f"{rows:,} rows: {seconds:.0f} s, {record['rows_per_second']:,.0f} rows/s, peak {peak:.0f} MiB"
