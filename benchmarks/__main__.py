@@ -27,6 +27,8 @@ BENCHMARKS = (
     "cache.race",
     "cache.round_trips",
     "cache.cold_start",
+    "imports.speed",
+    "imports.reads",
 )
 _FOLDERS = frozenset(name.partition(".")[0] for name in BENCHMARKS if "." in name)
 

@@ -69,8 +69,8 @@ def largest_categories(catalogue: Path, count: int) -> list[int]:
         return [category_id for (category_id,) in rows]
 
 
-def _load(url: sa.URL, kind: str, csv_file: Path) -> None:
-    import_id, run_id = str(uuid.uuid4()), str(uuid.uuid4())
+def add_record(url: sa.URL, import_id: str, csv_file: Path) -> None:
+    """Writes an import's record as it is when its run starts; no row of it may be rejected."""
     imports = sa.create_engine(sqlite.imports_url(url)).execution_options(schema_translate_map={"import": None})
     with imports.begin() as connection:
         connection.execute(
@@ -85,6 +85,11 @@ def _load(url: sa.URL, kind: str, csv_file: Path) -> None:
             )
         )
     imports.dispose()
+
+
+def _load(url: sa.URL, kind: str, csv_file: Path) -> None:
+    import_id, run_id = str(uuid.uuid4()), str(uuid.uuid4())
+    add_record(url, import_id, csv_file)
     store = sql_store(url)
     names = ["run_id", *CSV_COLUMNS[kind]]
     schema = pa.schema([(name, pa.string()) for name in names])

@@ -77,7 +77,7 @@ def figures() -> Iterator[Figure]:
     yield Figure(
         "function_hit_overhead_vs_bare_hit",
         cpu.difference("function", "hit", "bare_asgi"),
-        "bare hits",
+        "bare_hits",
         Bound("<=", 1.2),
     )
     for server in (bare, hit, function, *peers):

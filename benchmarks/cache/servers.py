@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,8 +43,8 @@ class Server:
 def valkey(*options: str) -> Iterator[int]:
     """A Valkey of the benchmark's own; gives its port."""
     service = services.valkey(services.free_ports(1)[0])
-    with _running(service.name, (*service.command, *options), {}) as process:
-        _wait(process, service.name, service.answers)
+    with running(service.name, (*service.command, *options), {}) as process:
+        wait_until(process, service.name, service.answers)
         yield service.port
 
 
@@ -74,13 +74,14 @@ def function_host(name: str, environment: Mapping[str, str], folder: Path) -> It
 
 @contextlib.contextmanager
 def _serving(name: str, command: Sequence[str], environment: Mapping[str, str], port: int) -> Iterator[Server]:
-    with _running(name, command, environment) as process:
-        _wait(process, name, lambda: services.http_status(port, "/") is not None)
+    with running(name, command, environment) as process:
+        wait_until(process, name, lambda: services.http_status(port, "/") is not None)
         yield Server(name, process.pid, port)
 
 
 @contextlib.contextmanager
-def _running(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def running(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the benchmark's, ended with it; what it says goes to a log of its name."""
     log_folder = KEPT / "logs"
     log_folder.mkdir(parents=True, exist_ok=True)
     with (log_folder / f"{name}.log").open("wb") as log:
@@ -99,8 +100,8 @@ def _running(name: str, command: Sequence[str], environment: Mapping[str, str]) 
         process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], name: str, answers: object) -> None:
-    assert callable(answers)
+def wait_until(process: subprocess.Popen[bytes], name: str, answers: Callable[[], object]) -> None:
+    """Waits for a process that has just been started. Raises RuntimeError where it has ended or takes too long."""
     deadline = time.monotonic() + _READY_SECONDS
     while not answers():
         if process.poll() is not None or time.monotonic() > deadline:

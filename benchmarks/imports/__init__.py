@@ -1,0 +1,1 @@
+"""What an import costs beside SQLite's own: `make bench ONLY=imports` (docs/benchmarks.md)."""

@@ -1,0 +1,135 @@
+"""The local Data Factory as a process, over an Azurite: what runs an import, and what it costs.
+
+An import here is what the factory makes of it: from the blob in Azurite, the copy of its own that an import has, to
+`Succeeded`: Copy and Merge, checks, rejects, the outcome and the scopes made stale. The host's part (the event, the
+record, the server-side copy) isn't in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+import sqlite3
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import sqlalchemy as sa
+from azure.storage.blob import BlobServiceClient
+
+from benchmarks.cache.catalogue import add_record
+from benchmarks.cache.servers import Server, running, wait_until
+from benchmarks.imports.files import PLACE
+from benchmarks.imports.spent import Spent
+from local import services
+from shared.database import migrate
+
+_CONTAINERS = ("imports-work", "imports-rejects")
+_ADDRESS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataFactory/factories/f"
+_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """An Azurite with the factory's containers; `connection` is its connection string."""
+
+    connection: str
+
+    def put(self, import_id: str, csv_file: Path) -> None:
+        """Uploads a file as the copy that an import has of its own."""
+        client = BlobServiceClient.from_connection_string(self.connection)
+        with client, csv_file.open("rb") as content:
+            client.get_blob_client("imports-work", f"{import_id}.csv").upload_blob(content, max_concurrency=2)
+
+
+@contextlib.contextmanager
+def azurite() -> Iterator[Storage]:
+    """Storage of the benchmark's own; its files go with it."""
+    (port,) = services.free_ports(1)
+    with folder() as place:
+        service = services.azurite_blob(port, place)
+        with running("azurite", service.command, service.environment) as process:
+            wait_until(process, "azurite", service.answers)
+            storage = Storage(services.storage_connection_string(port, port))
+            with BlobServiceClient.from_connection_string(storage.connection) as client:
+                for container in _CONTAINERS:
+                    client.create_container(container)
+            yield storage
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    """An empty folder on the disk of the kept files."""
+    PLACE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=PLACE) as name:
+        yield Path(name)
+
+
+class Factory:
+    """A running factory."""
+
+    def __init__(self, process: Server, url: sa.URL, storage: Storage) -> None:
+        self._process = process
+        self._url = url
+        self._storage = storage
+
+    def received(self, csv_file: Path) -> str:
+        """Puts a file where its import's run expects it; gives the import_id."""
+        import_id = str(uuid.uuid4())
+        add_record(self._url, import_id, csv_file)
+        self._storage.put(import_id, csv_file)
+        return import_id
+
+    def run(self, kind: str, import_id: str) -> Spent:
+        """Runs an import; the wall time is the run's own. Raises RuntimeError where it doesn't succeed."""
+        with httpx.Client(base_url=f"http://{services.HOST}:{self._process.port}{_ADDRESS}", timeout=60) as client:
+            version = {"api-version": "2018-06-01"}
+            before = self._process.cpu_seconds()
+            begun = client.post(
+                f"/pipelines/import_{kind}/createRun", params=version, json={"import_id": import_id}
+            ).raise_for_status()
+            path = f"/pipelineruns/{begun.json()['runId']}"
+            while (run := client.get(path, params=version).raise_for_status().json())["status"] in {
+                "Queued",
+                "InProgress",
+            }:
+                time.sleep(_POLL_SECONDS)
+        if run["status"] != "Succeeded":
+            raise RuntimeError(f"The import didn't succeed: {run['message']}")
+        self._check_outcome(import_id)
+        seconds = (
+            dt.datetime.fromisoformat(run["runEnd"]) - dt.datetime.fromisoformat(run["runStart"])
+        ).total_seconds()
+        return Spent(seconds, self._process.cpu_seconds() - before)
+
+    def peak_mib(self) -> float:
+        """The most memory that the process has held so far (proc(5): VmHWM)."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        (kib,) = re.findall(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+        return int(kib) / 1024
+
+    def _check_outcome(self, import_id: str) -> None:
+        with contextlib.closing(sqlite3.connect(str(self._url.database))) as connection:
+            (status,) = connection.execute(
+                "SELECT status FROM import_outcomes WHERE import_id = ?", [import_id]
+            ).fetchone()
+        if status != "succeeded":
+            raise RuntimeError(f"The import {import_id} is {status}.")
+
+
+@contextlib.contextmanager
+def factory(catalogue: Path, storage: Storage) -> Iterator[Factory]:
+    """A factory over a catalogue, which is made where there is none."""
+    url = sa.make_url(f"sqlite:///{catalogue}")
+    migrate.upgrade(url)
+    (port,) = services.free_ports(1)
+    environment = {"DATABASE_URL": str(url), "IMPORT_STORAGE": storage.connection}
+    service = services.data_factory(port, catalogue.parent / "factory", environment)
+    with running("factory", service.command, service.environment) as process:
+        wait_until(process, "factory", service.answers)
+        yield Factory(Server("factory", process.pid, port), url, storage)

@@ -1,0 +1,33 @@
+"""The files that are imported: local/dataset's, made once and kept under .local/bench/imports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.cache.catalogue import KEPT
+from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, Change, write_catalogue
+
+PLACE = KEPT / "imports"
+_SEED = 1
+_CHANGED_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A catalogue's two files, and the products again with one row of a hundred changed."""
+
+    products: Path
+    changed: Path
+    categories: Path
+
+
+def kept(rows: int) -> Files:
+    """The files of so many products."""
+    first, changed = PLACE / f"csv-{rows}", PLACE / f"csv-{rows}-changed"
+    for folder, change in ((first, None), (changed, Change(_CHANGED_SHARE, _SEED))):
+        complete = folder / "complete"
+        if not complete.exists():
+            write_catalogue(folder, rows, _SEED, change)
+            complete.touch()
+    return Files(first / PRODUCTS_FILE, changed / PRODUCTS_FILE, first / CATEGORIES_FILE)

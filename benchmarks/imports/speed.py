@@ -1,0 +1,83 @@
+"""Whole imports of 1,426,337 rows by the local Data Factory, in three cases, beside SQLite's own `.import`.
+
+The first load of an empty catalogue, the same file again, and one with 1 % of the rows changed, against the sqlite3
+shell's `.import` + the same indexes + the same text index, without any check. An import is Copy and Merge as the
+factory runs them, from the blob in Azurite to `Succeeded`. Rounds are interleaved, each with a catalogue and a factory
+process of its own; the ratios are of wall time, since both cores are used; CPU is stated beside them.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.cache.catalogue import WHOLE
+from benchmarks.figure import Bound, Figure
+from benchmarks.imports import files, sqlite_import
+from benchmarks.imports.factory import Storage, azurite, factory, folder
+from benchmarks.imports.spent import Spent
+
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round took."""
+
+    baseline: Spent
+    first: Spent
+    unchanged: Spent
+    changed: Spent
+    peak_mib: float
+
+
+def measured(rows: int, rounds: int) -> list[Round]:
+    """So many rounds; the baseline goes first in every other one."""
+    sources = files.kept(rows)
+    with azurite() as storage:
+        return [_round(sources, storage, number) for number in range(rounds)]
+
+
+def _round(sources: files.Files, storage: Storage, number: int) -> Round:
+    with folder() as place:
+        catalogue = place / "catalog.db"
+        with factory(catalogue, storage) as running:
+            running.run("categories", running.received(sources.categories))
+            received = [running.received(file) for file in (sources.products, sources.products, sources.changed)]
+            baseline = _baseline(sources, catalogue, place) if number % 2 == 0 else None
+            first, unchanged, changed = (running.run("products", import_id) for import_id in received)
+            peak = running.peak_mib()
+        return Round(baseline or _baseline(sources, catalogue, place), first, unchanged, changed, peak)
+
+
+def _baseline(sources: files.Files, catalogue: Path, place: Path) -> Spent:
+    return sqlite_import.run(sources.products, catalogue, place)
+
+
+def figures() -> Iterator[Figure]:
+    """The ratios, the peak, and the seconds that they come from."""
+    if sqlite_import.shell() is None:
+        print("# The sqlite3 shell is missing: Python's csv and executemany take its place.", flush=True)
+    rounds = measured(WHOLE, _ROUNDS)
+
+    baselines, firsts = [one.baseline for one in rounds], [one.first for one in rounds]
+    unchanged, changed = [one.unchanged for one in rounds], [one.changed for one in rounds]
+    yield Figure("import_1_4M_vs_sqlite_import", _wall_ratio(firsts, baselines), "x", Bound("<=", 1.2))
+    yield Figure("reimport_unchanged_vs_first", _wall_ratio(unchanged, firsts), "x", Bound("<=", 0.6))
+    yield Figure("reimport_1pct_vs_first", _wall_ratio(changed, firsts), "x", Bound("<=", 0.7))
+    yield Figure("import_peak_memory_mib", max(one.peak_mib for one in rounds), "MiB")
+    for name, times in (
+        ("sqlite_import", baselines),
+        ("import_first", firsts),
+        ("import_unchanged", unchanged),
+        ("import_1pct", changed),
+    ):
+        yield Figure(f"{name}_wall", statistics.median(one.wall for one in times), "s")
+        yield Figure(f"{name}_cpu", statistics.median(one.cpu for one in times), "s")
+
+
+def _wall_ratio(over: Sequence[Spent], under: Sequence[Spent]) -> float:
+    """The median of the rounds' ratios."""
+    return statistics.median(a.wall / b.wall for a, b in zip(over, under, strict=True))
