@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func
 
+from shared.asgi_middleware import AsgiMiddleware
 from shared.errors import PROBLEM_MEDIA_TYPE, problem_body
 
 if TYPE_CHECKING:
@@ -20,26 +21,26 @@ class FunctionsBridge:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._middleware: func.AsgiMiddleware | None = None
+        self._middleware: AsgiMiddleware | None = None
         self._starting = asyncio.Lock()
 
     async def handle(self, req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         """Answers one request."""
         middleware = self._middleware or await self._start()
         try:
-            return await middleware.handle_async(req, context)  # type: ignore[no-any-return]  # untyped library
+            return await middleware.handle_async(req, context)
         except UnicodeDecodeError:
             # AsgiMiddleware can't take a path whose percent-encoding isn't UTF-8.
             detail = "The path: expected percent-encoded UTF-8, got other bytes."
             return func.HttpResponse(problem_body(400, detail, "/"), status_code=400, mimetype=PROBLEM_MEDIA_TYPE)
 
-    async def _start(self) -> func.AsgiMiddleware:
+    async def _start(self) -> AsgiMiddleware:
         """Loads the application and runs its start once; the first invocations come together."""
         async with self._starting:
             if self._middleware is None:
                 # In a thread: what else this process does needn't wait for a quarter of a second of imports.
                 app = await asyncio.to_thread(_create_app, self._services)
-                middleware = func.AsgiMiddleware(app)  # type: ignore[no-untyped-call]  # untyped library
+                middleware = AsgiMiddleware(app)
                 await middleware.notify_startup()  # type: ignore[no-untyped-call]  # untyped library
                 self._middleware = middleware
             return self._middleware

@@ -37,9 +37,7 @@ def document(api: httpx.Client) -> schemathesis.BaseSchema:
 
 # Identity's operations have tests of their own: a generated sign-up would be throttled.
 GENERATED = [
-    operation.name
-    for operation in operations()
-    if not operation.path.startswith(("/auth", "/users", "/health"))
+    operation.name for operation in operations() if not operation.path.startswith(("/auth", "/users", "/health"))
 ]
 
 
