@@ -136,6 +136,14 @@ VALUES: Sequence[Entry] = (
         kept={f"B{number:09}": {} for number in range(1, 501)},
     ),
     Entry(
+        "more bad rows than are kept: counted all the same",
+        lambda: _mostly_bad(10_050, 10_050),
+        "succeeded",
+        partly(10_050, 10_050),
+        reasons=[_NOT_A_NUMBER.format("N/A")] * 10_000,
+        kept={f"B{number:09}": {} for number in range(1, 10_051)},
+    ),
+    Entry(
         "more than half of the rows are bad",
         _mostly_bad(501, 500),
         "failed",
