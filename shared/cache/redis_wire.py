@@ -36,7 +36,8 @@ class RedisWire(asyncio.BufferedProtocol):
         self._on_reply = on_reply
         self._on_lost = on_lost
         self._reader = hiredis.Reader(notEnoughData=_INCOMPLETE)
-        self._buffer = bytearray(_BUFFER_BYTES)
+        # A view, since asyncio's TLS writes into slices of it, and a bytearray's are copies.
+        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         writer = connection._writer  # noqa: SLF001  # redis-py shows its socket nowhere else
         assert writer
         self._transport = writer.transport
@@ -52,7 +53,7 @@ class RedisWire(asyncio.BufferedProtocol):
         self._transport.abort()
 
     @override
-    def get_buffer(self, sizehint: int) -> bytearray:
+    def get_buffer(self, sizehint: int) -> memoryview:
         """Where the socket's bytes are to be put (asyncio.BufferedProtocol)."""
         return self._buffer
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from shared.cache.redis_link import CacheRefusedError, CacheUnavailableError, RedisLink
 from shared.cache.time_limit import TimeLimit
 from shared.settings import Settings
+from tests.identity.fake_key_vault import write_certificate
 from tests.serving import catalog_settings
 
 _PATIENT = 10.0
@@ -123,6 +127,44 @@ def test_a_connection_that_is_cut_fails_who_waits_and_the_next_one_gets_another(
             with pytest.raises(CacheUnavailableError, match=r"closed|Connection"):
                 await waiting
             assert await link.exchange(("ECHO", "mine"), seconds=_PATIENT) == [b"mine"]
+
+    asyncio.run(ask())
+
+
+@asynccontextmanager
+async def with_tls(valkey: str, certificate: Path) -> AsyncIterator[int]:
+    """A port on which the same server is reached by TLS."""
+    write_certificate(certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    target = urlsplit(valkey)
+
+    async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65_536):
+            sink.write(data)
+            await sink.drain()
+        sink.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_connection(target.hostname, target.port)
+        await asyncio.gather(pipe(reader, to_server), pipe(from_server, writer))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def test_the_socket_is_taken_over_with_its_tls(settings: Settings, valkey: str, tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate.pem"
+    large = b"x" * 900_000  # many TLS records, and more than the buffer
+
+    async def ask() -> None:
+        async with with_tls(valkey, certificate) as port:
+            url = SecretStr(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate}")
+            async with connected(settings.model_copy(update={"redis_url": url})) as link:
+                assert await link.exchange(("SET", "key", large, "EX", 60), seconds=_PATIENT) == [b"OK"]
+                assert await link.exchange(("MGET", "key", "none"), seconds=_PATIENT) == [[large, None]]
+                many = (link.exchange(("ECHO", f"{number}"), seconds=_PATIENT) for number in range(100))
+                assert await asyncio.gather(*many) == [[b"%d" % number] for number in range(100)]
 
     asyncio.run(ask())
 

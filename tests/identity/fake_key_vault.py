@@ -84,7 +84,7 @@ class FakeKeyVault:
         server.daemon_threads = True
         server.block_on_close = False
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        _write_certificate(self.certificate)
+        write_certificate(self.certificate)
         context.load_cert_chain(self.certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True)
         self.port = server.server_port
@@ -98,7 +98,8 @@ class FakeKeyVault:
             thread.join()
 
 
-def _write_certificate(path: Path) -> None:
+def write_certificate(path: Path) -> None:
+    """A key and a self-signed certificate of 127.0.0.1."""
     key = rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)
