@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,10 +13,11 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from local.datafactory.stores.blobs import BlobStore
 from shared.database import sqlite
 from shared.imports import working_copies
 from shared.settings import Settings
-from tests.imports.cloud import App, Blob, Cloud, problem_of, products
+from tests.imports.cloud import DEADLINE_SECONDS, App, Blob, Cloud, problem_of, products
 
 
 @contextmanager
@@ -79,6 +81,30 @@ def test_a_run_in_the_queue_is_cancelled(app: App, api: httpx.Client, cloud: Clo
     assert "nothing was loaded" in records[1]["message"]
     assert cloud.products() == 2
     assert cloud.leftovers() == {}
+
+
+def test_a_running_copy_is_stopped_and_its_rows_are_gone(
+    monkeypatch: pytest.MonkeyPatch, app: App, api: httpx.Client, cloud: Cloud
+) -> None:
+    read = BlobStore.read
+    begun, told = threading.Event(), threading.Event()
+
+    def read_slowly(store: BlobStore, container: str, name: str) -> Iterator[bytes]:
+        for chunk in read(store, container, name):
+            yield chunk[: len(chunk) // 2]
+            begun.set()
+            told.wait(DEADLINE_SECONDS)
+            yield chunk[len(chunk) // 2 :]
+
+    monkeypatch.setattr(BlobStore, "read", read_slowly)
+    blob = cloud.put("lamps.csv", products(1000))
+    app.receive(cloud, blob.name)
+    assert begun.wait(DEADLINE_SECONDS)
+    cancel(api, blob)
+    told.set()
+    (record,) = app.end(cloud, blob)
+    assert (record["status"], record["message"]) == ("cancelled", "Cancelled on request; nothing was loaded.")
+    assert (cloud.products(), cloud.leftovers()) == (0, {})
 
 
 def test_a_running_merge_is_rolled_back_and_a_second_cancel_before_the_end_is_taken(
