@@ -166,10 +166,23 @@ class Store:
 
     def _in_transaction[T](self, engine: sa.Engine, work: Work[T]) -> T:
         result: list[T] = []
+        met: list[DBAPIError] = []
+
+        def work_noting(connection: sa.Connection) -> None:
+            try:
+                result.append(work(connection))
+            except DBAPIError as error:
+                met.append(error)
+                raise
+
         try:
             with engine.connect() as connection, self._limited(connection), connection.begin():
-                result.append(work(connection))
+                work_noting(connection)
         except DBAPIError as error:
+            # What a statement met counts, not that the connection then couldn't be rolled back either: a server too
+            # busy to end a statement is not to be asked for it again.
+            if met and met[0] is not error:
+                raise met[0] from error
             # A commit that the database refuses was rolled back; of one that it doesn't answer nothing is known.
             if result and _failure(error) in _UNANSWERED:
                 raise CommitUnknownError(result[0]) from error

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal
 
-type Call = Literal["connect", "execute", "commit"]
+type Call = Literal["connect", "execute", "commit", "rollback"]
 
 _DRIVER = "[Microsoft][ODBC Driver 18 for SQL Server]"
 # What SQLAlchemy asks on its first connection, and what it must hear.
@@ -131,7 +131,8 @@ class Connection:
         self._driver.call("commit")
 
     def rollback(self) -> None:
-        pass
+        if self._driver.fails["rollback"]:
+            self._driver.call("rollback")
 
     def close(self) -> None:
         self._driver.closed += 1

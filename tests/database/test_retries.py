@@ -105,6 +105,15 @@ def test_a_statement_beyond_its_limit_is_503_at_once_and_costs_no_connection(
     assert (driver.count("connect"), driver.closed) == (1, 0)
 
 
+def test_a_statement_that_can_t_even_be_ended_is_not_asked_for_again(driver: ScriptedDriver, store: Store) -> None:
+    driver.fails["execute"] = [scripted_driver.query_timeout()]
+    driver.fails["rollback"] = [lost("SQLEndTran")]
+    refused(store, 1, "beyond its limit of 5 s")
+    assert driver.count("execute") == 1
+    assert asyncio.run(store.write(statement)) == 7
+    assert driver.count("connect") == 2
+
+
 def test_a_lost_connection_takes_the_pool_with_it(driver: ScriptedDriver, store: Store) -> None:
     asyncio.run(store.read(lambda connection: [statement(connection)]))
     driver.fails["execute"] = [lost()]

@@ -108,7 +108,7 @@ def test_every_field_whose_value_a_reason_shows_is_looked_up(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", _KINDS)
 def test_rejected_fields_are_kept_in_the_order_of_the_header(kind: str) -> None:
-    found = re.findall(r"STRING_ESCAPE\(ISNULL\(staged\.(\w+), N''\), N'json'\)", _definition(f"keep_rejected_{kind}"))
+    found = re.findall(r"ISNULL\(STRING_ESCAPE\(staged\.(\w+), N'json'\), N''\)", _definition(f"keep_rejected_{kind}"))
     assert tuple(found) == CSV_COLUMNS[kind]
 
 

@@ -33,6 +33,7 @@ _DEFAULT_IN_AZURE = {
     "IMPORT_MAX_REJECT_SHARE": "the documented one",
     "IMPORT_EVENT_LOST_SECONDS": "a matter of measuring",
     "FIREBASE_SECONDS": "a promise of the API",
+    "TELEMETRY_SAMPLING_RATIO": "a matter of measuring",
 }
 _FROM_KEY_VAULT = {"FIREBASE_WEB_API_KEY", "FIREBASE_SERVICE_ACCOUNT"}
 # What the Functions host, the worker or App Service reads.
@@ -43,7 +44,6 @@ _PLATFORM = {
     "AzureWebJobsStorage__accountName",
     "AzureWebJobsStorage__credential",
     "AzureWebJobsStorage__clientId",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "PYTHON_ENABLE_OPENTELEMETRY",
 }
 _CLIENT_ID = "11111111-2222-4333-8444-555555555555"
