@@ -9,8 +9,10 @@ from shared.functions_bridge import FunctionsBridge
 from shared.operations import OPERATIONS
 from shared.services import Services
 from shared.settings import load_settings
+from shared.telemetry.start import start_telemetry
 
 settings = load_settings()
+start_telemetry(settings)
 services = Services(settings)
 bridge = FunctionsBridge(services)
 

@@ -34,6 +34,7 @@ from shared.openapi import with_problems
 from shared.operations import PREFIX, Operation
 from shared.services import Services
 from shared.strict_route import UNREADABLE_BODY
+from shared.telemetry.start import seen
 
 _MODULES = (
     shared.catalog.endpoints,
@@ -74,6 +75,8 @@ def create_framework(services: Services) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         separate_input_output_schemas=False,
         lifespan=lifespan,
+        # shared/telemetry has the request's span already, of hits too.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.services = services
     for module in _MODULES:
@@ -92,7 +95,7 @@ def in_front_of(framework: FastAPI, services: Services) -> ASGIApp:
     app = HitPath(app, services)
     app = HeadAsGet(app)
     app = RequestId(app)
-    return ErrorBoundary(app)
+    return seen(ErrorBoundary(app))
 
 
 def create_app(services: Services) -> ASGIApp:

@@ -12,6 +12,8 @@ from shared.errors import PROBLEM_MEDIA_TYPE, problem_body
 
 log = logging.getLogger(__name__)
 
+# Where an ASGI scope carries the id of the request's trace (32 hexadecimal digits), while telemetry is on.
+TRACE_ID = "catalog.trace_id"
 MAX_BODY_BYTES = 1024 * 1024
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
@@ -30,6 +32,9 @@ def _request_id(scope: Scope) -> bytes:
     given = _header(scope, b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
+    traced: bytes | None = scope.get(TRACE_ID)
+    if traced is not None:
+        return traced
     parent = _header(scope, b"traceparent")
     trace = _TRACEPARENT.fullmatch(parent) if parent is not None else None
     # 128 bits by which a request is found again; they guard nothing, and cost a tenth of the system's.

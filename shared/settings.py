@@ -141,7 +141,22 @@ class Settings(BaseSettings):
         float, Field(gt=0, le=60, description="Seconds that a request waits for Firebase at most, in all.")
     ] = 5.0
 
-    @field_validator("firebase_auth_emulator_host", "key_vault_url", mode="before")
+    applicationinsights_connection_string: Annotated[
+        SecretStr | None,
+        Field(description="Where traces, metrics and logs go; without it telemetry is off, and costs nothing."),
+    ] = None
+    telemetry_sampling_ratio: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of the traces that is sent with all in them; imports, errors and metrics are all sent.",
+        ),
+    ] = 0.05
+
+    @field_validator(
+        "firebase_auth_emulator_host", "key_vault_url", "applicationinsights_connection_string", mode="before"
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return value or None

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from local.host.app_settings import HostSettings
     from local.host.functions import BlobTrigger, Function
     from local.host.storage import Storage
-    from local.host.worker import Worker
+    from local.host.telemetry import TracedWorker
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class BlobTriggers:
     def __init__(
         self,
         functions: Sequence[Function[BlobTrigger]],
-        worker: Worker,
+        worker: TracedWorker,
         storage: Storage,
         settings: HostSettings,
         poll_seconds: float,
@@ -167,8 +167,7 @@ class BlobTriggers:
             content_type="application/json",
             content=json.dumps(content).encode(),
         )
-        function = watched.function
-        await self._worker.invoke_with_reference(function.function_id, function.name, function.parameter, reference)
+        await self._worker.invoke_with_reference(watched.function, reference)
 
     async def _current_etag(self, watched: _Watched, version: BlobVersion) -> str | None:
         blob = watched.blobs.get_blob_client(version.container, version.name)

@@ -28,6 +28,7 @@ from local.host.queue_trigger import queue_listener
 from local.host.routing import RouteTable
 from local.host.server import Server, bind
 from local.host.storage import Storage
+from local.host.telemetry import TracedWorker, telemetry_of
 from local.host.timers import Timer
 from local.host.worker import Worker
 
@@ -83,17 +84,18 @@ async def run(options: Options) -> None:
     os.chdir(app)
     logs.configure(settings.log_level, log_requests=options.log_requests)
     listening = bind(options.port)
+    telemetry = telemetry_of(os.environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING"), settings.route_prefix)
     worker, storage = Worker(), Storage()
     functions = read_functions(await worker.index(app))
     routes = RouteTable(having(functions, HttpTrigger), settings.route_prefix)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     server = Server(
-        HttpHost(worker, routes, app_settings.max_body_bytes()),
+        HttpHost(worker, routes, app_settings.max_body_bytes(), telemetry),
         options.port,
         lambda: _announce(functions, url, settings.route_prefix),
         log_requests=options.log_requests,
     )
-    listeners = _listeners(functions, worker, storage, settings, options)
+    listeners = _listeners(functions, TracedWorker(worker, telemetry), storage, settings, options)
 
     parts = [
         asyncio.create_task(server.run_until(stop, listening)),
@@ -111,6 +113,7 @@ async def run(options: Options) -> None:
         os._exit(1)  # their threads, which nothing can end, would keep the process alive
     worker.stop()
     storage.close()
+    telemetry.stop()
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -129,7 +132,11 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 def _listeners(
-    functions: Sequence[Function[Trigger]], worker: Worker, storage: Storage, settings: HostSettings, options: Options
+    functions: Sequence[Function[Trigger]],
+    worker: TracedWorker,
+    storage: Storage,
+    settings: HostSettings,
+    options: Options,
 ) -> list[Listener]:
     poll_seconds = options.poll_seconds
     listeners: list[Listener] = [

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from local.host.routing import RouteTable
+    from local.host.telemetry import Telemetry
 
+_OK = 200
 _BAD_REQUEST, _NOT_FOUND, _TOO_LARGE, _FAILED = 400, 404, 413, 500
 _WITHOUT_BODY = frozenset({204, 304})
 _NO_METADATA: dict[str, Datum] = {}
@@ -27,8 +29,9 @@ _NO_METADATA: dict[str, Datum] = {}
 class HttpHost:
     """The host as an ASGI application."""
 
-    def __init__(self, worker: Worker, routes: RouteTable, max_body_bytes: int) -> None:
+    def __init__(self, worker: Worker, routes: RouteTable, max_body_bytes: int, telemetry: Telemetry) -> None:
         """Answers from the routes' functions; a body beyond `max_body_bytes` is 413 before any function sees it."""
+        self._telemetry = telemetry
         self._worker = worker
         self._routes = routes
         self._max_body_bytes = max_body_bytes
@@ -61,15 +64,17 @@ class HttpHost:
             "params": {name: Datum(value, "string") for name, value in parameters.items()},
             "query": {name: Datum(value, "string") for name, value in _read_query(query).items()},
         }
-        trace = Trace(headers.get("traceparent", ""), headers.get("tracestate", ""))
-        try:
-            reply = await self._worker.invoke(
-                function.function_id, function.name, (function.parameter, Datum(request, "http")), _NO_METADATA, trace
-            )
-        except InvocationFailedError:
-            await _answer(send, _FAILED)
-            return
-        await _send_reply(send, reply)
+        came = Trace(headers.get("traceparent", ""), headers.get("tracestate", ""))
+        with self._telemetry.request(scope["method"], function.trigger.route, came) as (trace, answered):
+            data = (function.parameter, Datum(request, "http"))
+            try:
+                reply = await self._worker.invoke(function.function_id, function.name, data, _NO_METADATA, trace)
+            except InvocationFailedError:
+                answered(_FAILED)
+                await _answer(send, _FAILED)
+                return
+            answered(_status_of(reply))
+            await _send_reply(send, reply)
 
     async def _read_body(self, headers: dict[str, str], receive: Receive) -> bytes | None:
         """The whole body, or None where it is too large."""
@@ -124,14 +129,18 @@ def _read_query(query: str) -> dict[str, str]:
     return parameters
 
 
+def _status_of(reply: Datum | None) -> int:
+    return int(reply.value["status_code"].value) if reply is not None and reply.type == "http" else _OK
+
+
 async def _send_reply(send: Send, reply: Datum | None) -> None:
     """Sends what a function returned: an HttpResponse, a text, or nothing."""
     if reply is None or reply.type != "http":
         body = str(reply.value).encode() if reply is not None and reply.value is not None else b""
-        await _answer(send, 200, body, [(b"content-type", b"text/plain; charset=utf-8")])
+        await _answer(send, _OK, body, [(b"content-type", b"text/plain; charset=utf-8")])
         return
     response = reply.value
-    status = int(response["status_code"].value)
+    status = _status_of(reply)
     headers = [
         (name.lower().encode("ascii"), value.value.encode("ascii")) for name, value in response["headers"].items()
     ]

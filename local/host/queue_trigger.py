@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from local.host.queue_reader import QueueReader, Reading, decode, poison_queue
-from local.host.worker import Datum, Worker
+from local.host.worker import Datum
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueMessage
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from local.host.app_settings import QueueSettings
     from local.host.functions import Function, QueueTrigger
     from local.host.storage import Storage
+    from local.host.telemetry import TracedWorker
 
 
 def queue_listener(
-    function: Function[QueueTrigger], worker: Worker, storage: Storage, settings: QueueSettings, poll_seconds: float
+    function: Function[QueueTrigger],
+    worker: TracedWorker,
+    storage: Storage,
+    settings: QueueSettings,
+    poll_seconds: float,
 ) -> QueueReader:
     """Reads the function's queue and runs the function for each message.
 
@@ -34,8 +39,8 @@ def queue_listener(
     poison = poison_queue(queues, trigger.queue_name)
 
     async def run(message: QueueMessage) -> None:
-        data = (function.parameter, _body(decode(message, in_base64=settings.base64)))
-        await worker.invoke(function.function_id, function.name, data, _metadata(message, data[1]))
+        body = _body(decode(message, in_base64=settings.base64))
+        await worker.invoke(function, body, _metadata(message, body))
 
     reading = Reading(
         concurrency=settings.batch_size + settings.new_batch_threshold,

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from local.host.ncrontab import Schedule
 from local.host.pause import pause
-from local.host.worker import Datum, InvocationFailedError, Worker
+from local.host.worker import Datum, InvocationFailedError
 
 if TYPE_CHECKING:
     import asyncio
     from pathlib import Path
 
     from local.host.functions import Function, TimerTrigger
+    from local.host.telemetry import TracedWorker
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class StatusFile:
 class Timer:
     """One timer-triggered function."""
 
-    def __init__(self, function: Function[TimerTrigger], worker: Worker, folder: Path) -> None:
+    def __init__(self, function: Function[TimerTrigger], worker: TracedWorker, folder: Path) -> None:
         """Reads the schedule; the status is kept in the folder.
 
         Raises:
@@ -117,9 +118,9 @@ class Timer:
             "IsPastDue": is_past_due,
         }
         function = self._function
-        data = (function.parameter, Datum(json.dumps(request), "json"))
+        data = Datum(json.dumps(request), "json")
         try:
-            await self._worker.invoke(function.function_id, function.name, data, _NO_METADATA)
+            await self._worker.invoke(function, data, _NO_METADATA)
         except InvocationFailedError as error:
             log.warning("The timer %s failed and goes on: %s", function.name, error)
         after = Status(now, self._schedule.next_after(now), now)

@@ -67,7 +67,6 @@ class Trace:
     state: str = ""
 
 
-_NO_TRACE = Trace()
 _CHAINED = re.compile(r"\n\n(?:During handling of the above exception|The above exception was the direct cause).*\n\n")
 
 
@@ -111,7 +110,7 @@ class Worker:
         name: str,
         data: tuple[str, Datum],
         metadata: Mapping[str, Datum],
-        trace: Trace = _NO_TRACE,
+        trace: Trace,
     ) -> Datum | None:
         """Runs a function and gives what it returned.
 
@@ -134,7 +133,7 @@ class Worker:
         return returned
 
     async def invoke_with_reference(
-        self, function_id: str, name: str, parameter: str, reference: protos.ModelBindingData
+        self, function_id: str, name: str, parameter: str, reference: protos.ModelBindingData, trace: Trace
     ) -> None:
         """Runs a function whose trigger parameter is an SDK type, made by the runtime from the reference.
 
@@ -149,7 +148,7 @@ class Worker:
                     protos.ParameterBinding(name=parameter, data=protos.TypedData(model_binding_data=reference)),
                 ],
                 trigger_metadata={},
-                trace_context=SimpleNamespace(trace_parent="", trace_state="", attributes={}),
+                trace_context=SimpleNamespace(trace_parent=trace.parent, trace_state=trace.state, attributes={}),
                 retry_context=SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),
             )
             response = await invocation_request(SimpleNamespace(request=SimpleNamespace(invocation_request=request)))

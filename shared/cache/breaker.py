@@ -7,6 +7,8 @@ import enum
 import logging
 from collections.abc import Awaitable, Callable
 
+from shared.telemetry import metrics
+
 log = logging.getLogger(__name__)
 
 _FAILURES_TO_OPEN = 3
@@ -21,12 +23,16 @@ class State(enum.Enum):
     CLOSING = "closing"  # answers again: told of invalidations, but not yet read from
 
 
+# As the metric tells it: more is worse.
+_SEVERITY = {State.CLOSED: 0, State.CLOSING: 1, State.OPEN: 2}
+
+
 class Breaker:
     """Counts failures in a row; while open, a task of its own probes and, before closing, catches up."""
 
     def __init__(self, probe: Callable[[], Awaitable[None]], catch_up: Callable[[], Awaitable[None]]) -> None:
         """`probe` raises where Redis is still away; `catch_up` applies the outbox, and raises where it can't."""
-        self.state = State.CLOSED
+        self._become(State.CLOSED)
         self._failures = 0
         self._last_failure: Exception | None = None
         self._probe = probe
@@ -53,7 +59,7 @@ class Breaker:
         """Leaves Redis alone from now on, until a probe succeeds."""
         if self.state is State.CLOSED:
             log.warning("Redis is left alone: %s", error)
-            self.state = State.OPEN
+            self._become(State.OPEN)
             self._probing = asyncio.get_running_loop().create_task(self._probe_until_closed())
 
     async def close(self) -> None:
@@ -62,18 +68,22 @@ class Breaker:
             self._probing.cancel()
             await asyncio.gather(self._probing, return_exceptions=True)
 
+    def _become(self, state: State) -> None:
+        self.state = state
+        metrics.BREAKER_STATE.set(_SEVERITY[state])
+
     async def _probe_until_closed(self) -> None:
         while self.state is not State.CLOSED:
             await asyncio.sleep(_PROBE_SECONDS)
             try:
                 await self._probe()
                 # From here on writes tell Redis themselves: what they skipped before is in the outbox by now.
-                self.state = State.CLOSING
+                self._become(State.CLOSING)
                 await self._catch_up()
             except Exception as error:  # noqa: BLE001  # whatever it is, the breaker stays open and tries again
-                self.state = State.OPEN
+                self._become(State.OPEN)
                 log.info("Redis is still left alone: %s", error)
             else:
-                self.state = State.CLOSED
+                self._become(State.CLOSED)
                 self._failures = 0
                 log.warning("Redis is trusted again")

@@ -21,6 +21,7 @@ from shared.cache.store import CacheStore
 from shared.database.engine import Database
 from shared.database.tables import cache_invalidations
 from shared.errors import UnavailableError
+from shared.telemetry import metrics, spans, work
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ _ROWS_ARE_KEPT = dt.timedelta(seconds=10)
 # One merge writes some 1,300 rows; a run of the drain does at most this much and leaves the rest to the next.
 _ROWS_PER_BATCH = 2_000
 _BATCHES_PER_DRAIN = 10
+# The name of the timer's function.
+_DRAIN = "drain_invalidations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +110,15 @@ class Invalidations:
 
         Gives whether nothing waits any more: False where Redis can't be told, or there was more than one run does.
         """
-        try:
-            await self.catch_up()
-            await self._apply_again()
-        except CacheUnavailableError as error:
-            log.warning("The outbox waits for Redis: %s", error)
-            return False
-        return (await self.state()).length == 0
+        with work.on(operation=_DRAIN), spans.span(_DRAIN):
+            is_told = True
+            try:
+                await self.catch_up()
+                await self._apply_again()
+            except CacheUnavailableError as error:
+                log.warning("The outbox waits for Redis: %s", error)
+                is_told = False
+            return (await self.state()).length == 0 and is_told
 
     async def state(self) -> OutboxState:
         """Length and age of what waits."""
@@ -122,7 +127,10 @@ class Invalidations:
         row = await self._database.catalog.read(lambda connection: connection.execute(statement).one())
         length, oldest = row
         age = (dt.datetime.now(dt.UTC) - oldest).total_seconds() if oldest else 0.0
-        return OutboxState(length, max(0.0, age))
+        state = OutboxState(length, max(0.0, age))
+        metrics.OUTBOX_LENGTH.set(state.length)
+        metrics.OUTBOX_AGE.set(state.oldest_seconds)
+        return state
 
     async def catch_up(self) -> None:
         """Applies what waits, a bounded part of it. Raises CacheUnavailableError."""

@@ -16,6 +16,7 @@ from shared.cache.page import Page
 from shared.cache.redis_link import CacheRefusedError, CacheUnavailableError, RedisLink
 from shared.cache.redis_wire import Command
 from shared.settings import Settings
+from shared.telemetry import metrics, spans
 
 _PROBE_SECONDS = 0.5
 _CATCH_UP_SECONDS = 5.0
@@ -74,8 +75,13 @@ class CacheStore:
                 generation, raw = await self._make_generation(view.generation_key, left), None
         except CacheUnavailableError:
             return BYPASS
-        left = self._read_seconds - (time.monotonic() - began)
-        return Lookup(generation, page.decode(raw, generation), began, left)
+        seconds = time.monotonic() - began
+        found = page.decode(raw, generation)
+        if found is None:
+            spans.redis_before("MGET", seconds)
+            if raw is not None:
+                metrics.STALE_TOKENS.add()
+        return Lookup(generation, found, began, self._read_seconds - seconds)
 
     async def store(self, view: View, lookup: Lookup, fresh: Page) -> None:
         """Keeps a page under the generation that was read before its query; a failure is the breaker's to count."""
@@ -86,7 +92,8 @@ class CacheStore:
         seconds = round(self._ttl * random.uniform(1 - _TTL_SPREAD, 1 + _TTL_SPREAD))  # noqa: S311  # spreads expiry
         raw = page.encode(fresh, lookup.generation)
         try:
-            await self._exchange([("SET", view.page_key, raw, "EX", max(1, seconds))], lookup.seconds_left)
+            with spans.redis("SET"):
+                await self._exchange([("SET", view.page_key, raw, "EX", max(1, seconds))], lookup.seconds_left)
         except CacheUnavailableError:
             return
 
@@ -95,7 +102,8 @@ class CacheStore:
         if self.breaker.state is State.OPEN:
             raise CacheUnavailableError("left alone after repeated failures")
         try:
-            await _tell(self._writes, generations.renewal(scopes), self._write_seconds)
+            with spans.redis("SET"):
+                await _tell(self._writes, generations.renewal(scopes), self._write_seconds)
         except CacheUnavailableError as error:
             # Whatever this process would read now may be stale.
             self.breaker.open(error)
@@ -104,7 +112,9 @@ class CacheStore:
     async def renew_late(self, scopes: Iterable[str]) -> None:
         """As `renew`, for scopes that wait in the outbox: patient, and whatever the breaker says."""
         commands = generations.renewal(scopes)
-        if commands:
+        if not commands:
+            return
+        with spans.redis("SET"):
             await _tell(self._late_writes, commands, _CATCH_UP_SECONDS)
 
     async def is_up(self) -> bool:

@@ -20,6 +20,7 @@ from shared.cache.keys import View
 from shared.cache.page import Page
 from shared.cache.reply import CACHE_SLOT, CacheSlot, headers_of, is_not_modified
 from shared.cache.store import CacheStore, Lookup
+from shared.telemetry import metrics
 
 _LATE_JOIN_SECONDS = 0.25
 
@@ -80,6 +81,8 @@ class CachedViews:
             flight = _Flight(asyncio.get_running_loop().create_task(self._fly(view, lookup, read)))
             self._flights[key] = flight
             flight.task.add_done_callback(lambda _task: self._landed(key, flight))
+        else:
+            metrics.JOINED_FLIGHTS.add()
         # Shielded: one who hangs up leaves the query to the others.
         return await asyncio.shield(flight.task)
 

@@ -58,7 +58,7 @@ def create_engine(url: sa.URL, **options: Any) -> sa.Engine:  # noqa: ANN401  # 
     pyodbc.pooling = False
     odbc = odbc_url(url, pyodbc.drivers())
     # fast_executemany: an array of parameters in one round trip.
-    defaults = {"fast_executemany": True, "pool_recycle": _RECYCLE_SECONDS}
+    defaults = {"fast_executemany": True, "pool_recycle": _RECYCLE_SECONDS, "hide_parameters": True}
     engine = sa.create_engine(odbc, **defaults | options | {"module": pyodbc})
     event.listen(engine, "handle_error", _tell_lost_connections)
 

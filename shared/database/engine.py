@@ -14,6 +14,7 @@ from shared.database.store import Store
 from shared.database.tables import IMPORT_SCHEMA
 from shared.database.transient import Waits
 from shared.settings import Settings
+from shared.telemetry import metrics
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ class Database:
         imports = _sqlite_engine(sqlite.imports_url(self.url), settings)
         imports = imports.execution_options(schema_translate_map={IMPORT_SCHEMA: None})
         catalog = _sqlite_engine(self.url, settings)
+        metrics.SQL_POOL.watch(catalog, "catalog")
+        metrics.SQL_POOL.watch(imports, "imports")
         return self._store(catalog), self._store(imports)
 
     def _on_azure_sql(self, settings: Settings) -> Store:
@@ -49,6 +52,8 @@ class Database:
         reading = app_engine(self.url, settings, "SNAPSHOT")
         event.listen(reading, "first_connect", self._look_for_title_index)
         writing = app_engine(self.url, settings, "READ COMMITTED")
+        metrics.SQL_POOL.watch(reading, "reads")
+        metrics.SQL_POOL.watch(writing, "writes")
         return self._store(writing, reading)
 
     def _store(self, engine: sa.Engine, reading: sa.Engine | None = None) -> Store:
@@ -78,6 +83,7 @@ def _sqlite_engine(url: sa.URL, settings: Settings) -> sa.Engine:
         url,
         pool_size=settings.database_pool_size,
         max_overflow=0,
+        hide_parameters=True,  # an error's text goes to the log
         pool_timeout=settings.database_statement_seconds,
         connect_args={"timeout": settings.database_statement_seconds, "check_same_thread": False},
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import sqlite3
 import time
@@ -22,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared.database.transient import ChangedMeanwhileError, Failure, Waits, failure_of
 from shared.errors import ProblemError, UnavailableError
+from shared.telemetry import metrics
 
 log = logging.getLogger(__name__)
 
@@ -157,12 +159,15 @@ class Store:
                     if (told := self._told(unknown or error)) is None:
                         raise
                     raise told from error
+                metrics.SQL_RETRIES.add(_failure(error).name.lower())
                 log.info("a transaction begins anew in %.1f s: %s", wait, _cause(error))
             await asyncio.sleep(wait)
 
     async def _run[T](self, call: Callable[[], T]) -> T:
         # Shielded: a client that hangs up must not leave a transaction whose end nobody awaits.
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._executor, call))
+        # In a copy of the context: what the thread does belongs to the request's trace.
+        within = contextvars.copy_context().run
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._executor, within, call))
 
     def _in_transaction[T](self, engine: sa.Engine, work: Work[T]) -> T:
         result: list[T] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import json
 import logging
 import secrets
@@ -150,7 +151,9 @@ class UserDirectory:
     async def _in_thread[T](self, work: Callable[[], T]) -> T:
         try:
             async with asyncio.timeout(self._seconds):
-                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+                # In a copy of the context: what the thread does belongs to the request's trace.
+                within = contextvars.copy_context().run
+                return await asyncio.get_running_loop().run_in_executor(self._threads, within, work)
         except TimeoutError:
             log.warning("Firebase didn't answer within %g s", self._seconds)
             raise UnavailableError("Firebase can't be reached in time; try again in a moment.") from None

@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 from shared.errors import TooManyRequestsError
 from shared.identity.redis_client import redis_client
 from shared.settings import Settings
+from shared.telemetry import metrics
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -116,6 +117,7 @@ class Throttle:
             window = await self._here.get_window_stats(limit, key)
         if window.remaining > 0:
             return window.remaining
+        metrics.THROTTLED.add(limit.namespace)
         seconds = max(1, math.ceil(window.reset_time - time.time()))
         raise TooManyRequestsError(
             f"Too many failed tries within {_WINDOW_MINUTES} minutes; try again in {seconds} s.", retry_after=seconds

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from shared.database.store import Store
 from shared.imports import repository
+from shared.imports.course import tell_begun
 from shared.imports.header import Recognition, recognise
 from shared.imports.records import NewRecord
 from shared.imports.schemas import Status
@@ -18,6 +19,7 @@ from shared.imports.steps import MOVED_ON, ImportSteps
 from shared.imports.storage import UPLOADS
 from shared.imports.threads import Threads
 from shared.imports.uploads import BlobMovedOnError, UploadedBlob, Uploads, unquoted
+from shared.telemetry import spans, work
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -62,6 +64,10 @@ class Receipt:
         import_id = import_id_of(blob.name, blob.etag)
         if not is_csv(blob.name) or await self._is_known(import_id):
             return
+        with work.on(import_id=import_id), spans.kept_span("receive_blob"):
+            await self._receive_new(blob, import_id)
+
+    async def _receive_new(self, blob: UploadedBlob, import_id: str) -> None:
         status: Status
         try:
             recognition = recognise(await self._threads.run(self._uploads.head, blob), blob.size)
@@ -102,7 +108,7 @@ class Receipt:
         )
         inserted = await self._records.write(lambda connection: repository.insert_record(connection, new))
         if inserted:
-            log.info("import %s (%s): %s %s", new.import_id, name, status, recognition.message or "")
+            tell_begun(new)
         return inserted
 
 

@@ -15,6 +15,7 @@ from shared.imports import repository
 from shared.imports.receipt import import_id_of, is_csv
 from shared.imports.service import ImportService
 from shared.settings import Settings
+from shared.telemetry import spans, work
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ _AT_ONCE = 4
 # Per run: records that are looked at for rejected rows that have been kept long enough.
 _OLD_RECORDS = 200
 _REJECTS_KEPT = dt.timedelta(days=90)
+# The name of the timer's function.
+_RECONCILE = "reconcile_imports"
 
 
 class Reconciliation:
@@ -44,14 +47,15 @@ class Reconciliation:
 
     async def run(self) -> None:
         """One run of the timer. What one part can't do now keeps no other part from its work."""
-        for part in (
-            self.bring_on_unfinished,
-            self.receive_unannounced,
-            self.drop_leftover_copies,
-            self.drop_old_rejects,
-            self.drop_old_logs,
-        ):
-            await _reporting(part)
+        with work.on(operation=_RECONCILE), spans.span(_RECONCILE):
+            for part in (
+                self.bring_on_unfinished,
+                self.receive_unannounced,
+                self.drop_leftover_copies,
+                self.drop_old_rejects,
+                self.drop_old_logs,
+            ):
+                await _reporting(part)
 
     async def bring_on_unfinished(self) -> None:
         """The next so many unfinished imports, oldest first; begins anew when it has been through."""

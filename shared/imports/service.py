@@ -17,6 +17,7 @@ from shared.cursor import decode_cursor, encode_cursor
 from shared.database.engine import Database
 from shared.errors import ConflictError, NotFoundError, UnavailableError
 from shared.imports import repository
+from shared.imports.course import tell_changed
 from shared.imports.factory import Factory, FactoryAwayError
 from shared.imports.header import Recognition, recognise
 from shared.imports.receipt import Receipt
@@ -30,6 +31,7 @@ from shared.imports.threads import Threads
 from shared.imports.uploads import BlobMovedOnError, UploadedBlob, Uploads
 from shared.imports.working_copies import WorkingCopies
 from shared.settings import Settings
+from shared.telemetry import spans, work
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -41,6 +43,8 @@ _UPLOAD_LASTS = dt.timedelta(hours=1)
 # A request waits so long for an import to be looked after; then it shows what the record says.
 _PATIENCE_SECONDS = 2.0
 _LIST = "imports"
+# The names of the functions.
+_RECEIVE, _POISON = "start_import", "record_poison"
 
 
 class ImportService:
@@ -62,11 +66,13 @@ class ImportService:
 
     async def receive(self, upload: BlobClient) -> None:
         """A blob has landed: recognises it, writes its record, and takes the first steps."""
-        await self.receipt.receive(upload)
+        with work.on(operation=_RECEIVE), spans.kept_span(_RECEIVE):
+            await self.receipt.receive(upload)
 
     async def record_poison(self, text: str) -> None:
         """The host gave up on a blob's event: its import is recorded as failed."""
-        await self.receipt.record_poison(text)
+        with work.on(operation=_POISON), spans.kept_span(_POISON):
+            await self.receipt.record_poison(text)
 
     async def get(self, import_id: str) -> ImportRecord:
         """One import, as it is now. Raises NotFoundError."""
@@ -130,7 +136,7 @@ class ImportService:
             await self._ask_storage(self.copies.drop, import_id, copy)
         if not await self._begin_again(record, blob, recognition):
             raise ConflictError("Expected a failed or cancelled import, got one that is being retried already.")
-        log.info("import %s (%s): tried again", import_id, record.blob_name)
+        log.info("import %s (%s) is tried again", import_id, record.blob_name)
         return _shown(await self._looked_after(import_id))
 
     async def rejects(self, import_id: str) -> AsyncIterator[str]:
@@ -169,7 +175,10 @@ class ImportService:
             "rows_superseded": None,
             "rows_rejected": None,
         }
-        return await self._records.write(lambda connection: repository.begin_again(connection, record, change))
+        begun = await self._records.write(lambda connection: repository.begin_again(connection, record, change))
+        if begun:
+            tell_changed(record, change)
+        return begun
 
     async def _ask_storage[**P, T](self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The call's result. Raises UnavailableError where Storage is away."""

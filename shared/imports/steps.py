@@ -28,12 +28,14 @@ from shared.cache.redis_link import CacheUnavailableError
 from shared.database.engine import Database
 from shared.errors import UnavailableError
 from shared.imports import progress, repository
+from shared.imports.course import tell_changed
 from shared.imports.factory import Factory, FactoryAwayError, FactoryRefusedError, Run
 from shared.imports.records import Change, Outcome, Record
 from shared.imports.schemas import Kind
 from shared.imports.threads import Threads
 from shared.imports.uploads import BlobMovedOnError
 from shared.imports.working_copies import WorkingCopies
+from shared.telemetry import spans, work
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +96,10 @@ class ImportSteps:
         await asyncio.gather(*self._under_way.values())
 
     async def _take_reporting(self, import_id: str) -> None:
+        with work.on(import_id=import_id), spans.kept_span("bring_on_import"):
+            await self._take_or_tell(import_id)
+
+    async def _take_or_tell(self, import_id: str) -> None:
         try:
             await self._take(import_id)
         except (AzureError, FactoryAwayError, UnavailableError) as error:
@@ -104,12 +110,15 @@ class ImportSteps:
 
     async def _take(self, import_id: str) -> None:
         record = await self._records.read(lambda connection: repository.read_record(connection, import_id))
-        if record is None or record.is_finished or await self._settle(record):
+        if record is None or record.is_finished:
             return
-        if record.status == "received":
-            await self._begin(record)
-        else:
-            await self._follow(record)
+        with work.on(import_kind=record.kind, run_id=record.run_id):
+            if await self._settle(record):
+                return
+            if record.status == "received":
+                await self._begin(record)
+            else:
+                await self._follow(record)
 
     async def _begin(self, record: Record) -> None:
         """Received: makes the working copy, then starts the run."""
@@ -162,7 +171,8 @@ class ImportSteps:
             await self._change(claimed, {"status": "received", "message": _WAITS_FOR_ANSWER})
         else:
             if await self._change(claimed, {"run_id": run_id}):
-                log.info("import %s (%s): running as %s", claimed.import_id, claimed.blob_name, run_id)
+                with work.on(run_id=run_id):
+                    log.info("import %s: its run is %s", claimed.import_id, run_id)
             else:
                 # It took so long that another process asked for a run of its own.
                 await self._threads.run(self._factory.cancel, run_id)
@@ -260,11 +270,13 @@ class ImportSteps:
         change |= {"finished_at": dt.datetime.now(dt.UTC), "seconds_left": None}
         if not await self._change(record, change, *conditions):
             return
-        log.info("import %s (%s): %s", record.import_id, record.blob_name, change["status"])
         if copy:
             await self._threads.run(self._copies.drop, record.import_id, copy)
 
     async def _change(self, seen: Record, change: Change, *conditions: repository.Condition) -> bool:
-        return await self._records.write(
+        changed = await self._records.write(
             lambda connection: repository.change_record(connection, seen, change, *conditions)
         )
+        if changed:
+            tell_changed(seen, change)
+        return changed

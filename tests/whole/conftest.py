@@ -84,13 +84,13 @@ def start_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
     """Starts local clouds of the test's own; they end with the session."""
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start(instances: int = 1) -> LocalCloud:
+    def start(instances: int = 1, **settings: str) -> LocalCloud:
         state = tmp_path_factory.mktemp("cloud")
         port = free_ports(1)[0]
         command = [sys.executable, "-m", "local.run", "--port", str(port), "--instances", str(instances)]
         ticking = {"RECONCILE_SCHEDULE": "* * * * * *", "DRAIN_SCHEDULE": "* * * * * *"}
         # A machine busy with other tests is no slow Redis.
-        environment = os.environ | ticking | {"CACHE_TIMEOUT": "2", "CACHE_WRITE_TIMEOUT": "5"}
+        environment = os.environ | ticking | {"CACHE_TIMEOUT": "2", "CACHE_WRITE_TIMEOUT": "5"} | settings
         with (state / "run.log").open("wb") as log:
             process = subprocess.Popen(
                 [*command, "--state", str(state)], cwd=PROJECT, env=environment, stdout=log, stderr=log

@@ -1,0 +1,34 @@
+"""The whole local cloud with telemetry on, all of it drawn, and what it posts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.telemetry.ingestion import Ingestion, ingestion
+from tests.whole.conftest import LocalCloud, start_cloud  # noqa: F401  # a fixture
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A local cloud, and the endpoint that it posts to."""
+
+    cloud: LocalCloud
+    posted: Ingestion
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[Ingestion]:
+    """Outlives the cloud that posts to it."""
+    with ingestion() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def watched(endpoint: Ingestion, start_cloud: Callable[..., LocalCloud]) -> Watched:  # noqa: F811  # the fixture
+    """One for all tests of the room, used by an administrator."""
+    cloud = start_cloud(1, **endpoint.environment, TELEMETRY_SAMPLING_RATIO="1")
+    cloud.log_in_as_administrator()
+    return Watched(cloud, endpoint)
