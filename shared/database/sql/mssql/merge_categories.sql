@@ -5,16 +5,30 @@ CREATE VIEW [import].[categories_read]
 AS
 SELECT
     row_no, run_id, id, category_name,
-    TRY_CONVERT(DECIMAL(38, 2), N'0' + SUBSTRING(id_cut, PATINDEX(N'%[^0]%', id_cut + N'.'), 39)) AS id_number
+    CASE WHEN LEN(id_digits) <= 30 THEN TRY_CONVERT(DECIMAL(38, 2), N'0' + id_digits) END AS id_number
 FROM (
-    SELECT row_no, run_id, id, category_name, LEFT(id, CHARINDEX(N'.', id + N'.') + 2) AS id_cut
-    FROM [import].[categories_staging]
+    SELECT
+        row_no, run_id, id, category_name,
+        SUBSTRING(id_cut, PATINDEX(N'%[^0]%', id_cut + N'.'), 31) AS id_digits
+    FROM (
+        SELECT
+            row_no, run_id, id, category_name,
+            CASE
+                WHEN id NOT LIKE N'%[^0-9.]%' AND id NOT LIKE N'%.%.%' AND id NOT LIKE N'.'
+                    THEN LEFT(id, CHARINDEX(N'.', id + N'.') + 2)
+            END AS id_cut
+        FROM [import].[categories_staging]
+    ) AS cut
 ) AS staged;
 GO
 
 CREATE VIEW [import].[categories_incoming]
 AS
-SELECT row_no, run_id, TRY_CONVERT(INT, id_number) AS category_id, CONVERT(NVARCHAR(400), category_name) AS name
+SELECT
+    row_no,
+    run_id,
+    CASE WHEN id_number <= 2147483647 THEN TRY_CONVERT(INT, id_number) END AS category_id,
+    CONVERT(NVARCHAR(400), category_name) AS name
 FROM [import].[categories_read];
 GO
 
@@ -125,8 +139,8 @@ BEGIN
         @import_id,
         rejected.row_no,
         rejected.reason,
-        N'["' + STRING_ESCAPE(ISNULL(staged.id, N''), N'json')
-        + N'","' + STRING_ESCAPE(ISNULL(staged.category_name, N''), N'json')
+        N'["' + ISNULL(STRING_ESCAPE(staged.id, N'json'), N'')
+        + N'","' + ISNULL(STRING_ESCAPE(staged.category_name, N'json'), N'')
         + N'"]'
     FROM #rejected AS rejected
     JOIN [import].[categories_staging] AS staged ON staged.row_no = rejected.row_no

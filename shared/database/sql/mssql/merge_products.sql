@@ -4,36 +4,65 @@
 -- Staging columns and the catalogue's are compared code by code (Latin1_General_100_BIN2), so that a pattern like
 -- [0-9] means these ten characters alone. Even so `=` takes 'a' and 'a ' for the same, LIKE and DATALENGTH don't.
 
--- The rows as they came, and beside each text its number. TRY_CONVERT takes what is no number here (spaces behind it):
--- that is for the patterns in judge_products to say. Zeros in front, and what stands behind two decimals, are cut off,
--- so that a text of any length is read: NULL is what is larger than 38 digits can say.
+-- The rows as they came, and beside each text its number: NULL where it is none, or larger than 30 characters can say.
+-- Zeros in front, and what stands behind two decimals, are cut off, so that a text of any length is read.
 CREATE VIEW [import].[products_read]
 AS
 SELECT
     row_no, run_id, asin, title, imgUrl, productURL, stars, reviews, price, listPrice, category_id, isBestSeller,
     boughtInLastMonth,
-    TRY_CONVERT(DECIMAL(38, 2), N'0' + SUBSTRING(stars_cut, PATINDEX(N'%[^0]%', stars_cut + N'.'), 39)) AS stars_number,
-    TRY_CONVERT(DECIMAL(38, 2), N'0' + SUBSTRING(reviews_cut, PATINDEX(N'%[^0]%', reviews_cut + N'.'), 39)) AS reviews_number,
-    TRY_CONVERT(DECIMAL(38, 2), N'0' + SUBSTRING(price_cut, PATINDEX(N'%[^0]%', price_cut + N'.'), 39)) AS price_number,
-    TRY_CONVERT(DECIMAL(38, 2), N'0' + SUBSTRING(list_price_cut, PATINDEX(N'%[^0]%', list_price_cut + N'.'), 39)) AS list_price_number,
-    TRY_CONVERT(DECIMAL(38, 2), N'0' + SUBSTRING(category_id_cut, PATINDEX(N'%[^0]%', category_id_cut + N'.'), 39)) AS category_id_number,
-    TRY_CONVERT(DECIMAL(38, 2), N'0' + SUBSTRING(bought_cut, PATINDEX(N'%[^0]%', bought_cut + N'.'), 39)) AS bought_number
+    CASE WHEN LEN(stars_digits) <= 30 THEN TRY_CONVERT(DECIMAL(38, 2), N'0' + stars_digits) END AS stars_number,
+    CASE WHEN LEN(reviews_digits) <= 30 THEN TRY_CONVERT(DECIMAL(38, 2), N'0' + reviews_digits) END AS reviews_number,
+    CASE WHEN LEN(price_digits) <= 30 THEN TRY_CONVERT(DECIMAL(38, 2), N'0' + price_digits) END AS price_number,
+    CASE WHEN LEN(list_price_digits) <= 30 THEN TRY_CONVERT(DECIMAL(38, 2), N'0' + list_price_digits) END AS list_price_number,
+    CASE WHEN LEN(category_id_digits) <= 30 THEN TRY_CONVERT(DECIMAL(38, 2), N'0' + category_id_digits) END AS category_id_number,
+    CASE WHEN LEN(bought_digits) <= 30 THEN TRY_CONVERT(DECIMAL(38, 2), N'0' + bought_digits) END AS bought_number
 FROM (
     SELECT
         row_no, run_id, asin, title, imgUrl, productURL, stars, reviews, price, listPrice, category_id, isBestSeller,
         boughtInLastMonth,
-        LEFT(stars, CHARINDEX(N'.', stars + N'.') + 2) AS stars_cut,
-        LEFT(reviews, CHARINDEX(N'.', reviews + N'.') + 2) AS reviews_cut,
-        LEFT(price, CHARINDEX(N'.', price + N'.') + 2) AS price_cut,
-        LEFT(listPrice, CHARINDEX(N'.', listPrice + N'.') + 2) AS list_price_cut,
-        LEFT(category_id, CHARINDEX(N'.', category_id + N'.') + 2) AS category_id_cut,
-        LEFT(boughtInLastMonth, CHARINDEX(N'.', boughtInLastMonth + N'.') + 2) AS bought_cut
-    FROM [import].[products_staging]
+        SUBSTRING(stars_cut, PATINDEX(N'%[^0]%', stars_cut + N'.'), 31) AS stars_digits,
+        SUBSTRING(reviews_cut, PATINDEX(N'%[^0]%', reviews_cut + N'.'), 31) AS reviews_digits,
+        SUBSTRING(price_cut, PATINDEX(N'%[^0]%', price_cut + N'.'), 31) AS price_digits,
+        SUBSTRING(list_price_cut, PATINDEX(N'%[^0]%', list_price_cut + N'.'), 31) AS list_price_digits,
+        SUBSTRING(category_id_cut, PATINDEX(N'%[^0]%', category_id_cut + N'.'), 31) AS category_id_digits,
+        SUBSTRING(bought_cut, PATINDEX(N'%[^0]%', bought_cut + N'.'), 31) AS bought_digits
+    FROM (
+        SELECT
+            row_no, run_id, asin, title, imgUrl, productURL, stars, reviews, price, listPrice, category_id, isBestSeller,
+            boughtInLastMonth,
+            CASE
+                WHEN stars NOT LIKE N'%[^0-9.]%' AND stars NOT LIKE N'%.%.%' AND stars NOT LIKE N'.'
+                    THEN LEFT(stars, CHARINDEX(N'.', stars + N'.') + 2)
+            END AS stars_cut,
+            CASE
+                WHEN reviews NOT LIKE N'%[^0-9.]%' AND reviews NOT LIKE N'%.%.%' AND reviews NOT LIKE N'.'
+                    THEN LEFT(reviews, CHARINDEX(N'.', reviews + N'.') + 2)
+            END AS reviews_cut,
+            CASE
+                WHEN price NOT LIKE N'%[^0-9.]%' AND price NOT LIKE N'%.%.%' AND price NOT LIKE N'.'
+                    THEN LEFT(price, CHARINDEX(N'.', price + N'.') + 2)
+            END AS price_cut,
+            CASE
+                WHEN listPrice NOT LIKE N'%[^0-9.]%' AND listPrice NOT LIKE N'%.%.%' AND listPrice NOT LIKE N'.'
+                    THEN LEFT(listPrice, CHARINDEX(N'.', listPrice + N'.') + 2)
+            END AS list_price_cut,
+            CASE
+                WHEN category_id NOT LIKE N'%[^0-9.]%' AND category_id NOT LIKE N'%.%.%' AND category_id NOT LIKE N'.'
+                    THEN LEFT(category_id, CHARINDEX(N'.', category_id + N'.') + 2)
+            END AS category_id_cut,
+            CASE
+                WHEN boughtInLastMonth NOT LIKE N'%[^0-9.]%' AND boughtInLastMonth NOT LIKE N'%.%.%' AND boughtInLastMonth NOT LIKE N'.'
+                    THEN LEFT(boughtInLastMonth, CHARINDEX(N'.', boughtInLastMonth + N'.') + 2)
+            END AS bought_cut
+        FROM [import].[products_staging]
+    ) AS cut
 ) AS staged;
 GO
 
 -- Good rows, typed as the catalogue has them: 0 stands for "missing" in money and stars. Nothing here can fail on a row
--- that is rejected, since the server may come to it before it leaves the row out.
+-- that is rejected, since the server may come to it before it leaves the row out; nor is anything converted that can't
+-- be: on Babelfish a TRY_CONVERT that comes to nothing leaves a transaction open (error 266).
 CREATE VIEW [import].[products_incoming]
 AS
 SELECT
@@ -43,13 +72,15 @@ SELECT
     CONVERT(NVARCHAR(2000), title) AS title,
     NULLIF(CONVERT(NVARCHAR(4000), imgUrl), N'') AS image_url,
     NULLIF(CONVERT(NVARCHAR(4000), productURL), N'') AS product_url,
-    NULLIF(TRY_CONVERT(DECIMAL(3, 2), stars_number), 0) AS stars,
-    TRY_CONVERT(INT, reviews_number) AS reviews,
-    NULLIF(TRY_CONVERT(DECIMAL(10, 2), price_number), 0) AS price,
-    NULLIF(TRY_CONVERT(DECIMAL(10, 2), list_price_number), 0) AS list_price,
-    TRY_CONVERT(INT, category_id_number) AS category_id,
+    CASE WHEN stars_number > 0 AND stars_number <= 5 THEN TRY_CONVERT(DECIMAL(3, 2), stars_number) END AS stars,
+    CASE WHEN reviews_number <= 2147483647 THEN TRY_CONVERT(INT, reviews_number) END AS reviews,
+    CASE WHEN price_number > 0 AND price_number <= 99999999.99 THEN TRY_CONVERT(DECIMAL(10, 2), price_number) END AS price,
+    CASE
+        WHEN list_price_number > 0 AND list_price_number <= 99999999.99 THEN TRY_CONVERT(DECIMAL(10, 2), list_price_number)
+    END AS list_price,
+    CASE WHEN category_id_number <= 2147483647 THEN TRY_CONVERT(INT, category_id_number) END AS category_id,
     CONVERT(BIT, CASE WHEN LOWER(isBestSeller) LIKE N'true' THEN 1 ELSE 0 END) AS is_best_seller,
-    TRY_CONVERT(INT, bought_number) AS bought_in_last_month
+    CASE WHEN bought_number <= 2147483647 THEN TRY_CONVERT(INT, bought_number) END AS bought_in_last_month
 FROM [import].[products_read];
 GO
 
@@ -291,7 +322,8 @@ BEGIN
 END;
 GO
 
--- All rejects are counted, the first 10,000 kept; their fields as a JSON list in the order of the file's header.
+-- All rejects are counted, the first 10,000 kept; their fields as a JSON list in the order of the file's header. (Of an
+-- empty text Babelfish's STRING_ESCAPE makes NULL.)
 CREATE PROCEDURE [import].[keep_rejected_products]
     @import_id CHAR(36)
 AS
@@ -303,17 +335,17 @@ BEGIN
         @import_id,
         rejected.row_no,
         rejected.reason,
-        N'["' + STRING_ESCAPE(ISNULL(staged.asin, N''), N'json')
-        + N'","' + STRING_ESCAPE(ISNULL(staged.title, N''), N'json')
-        + N'","' + STRING_ESCAPE(ISNULL(staged.imgUrl, N''), N'json')
-        + N'","' + STRING_ESCAPE(ISNULL(staged.productURL, N''), N'json')
-        + N'","' + STRING_ESCAPE(ISNULL(staged.stars, N''), N'json')
-        + N'","' + STRING_ESCAPE(ISNULL(staged.reviews, N''), N'json')
-        + N'","' + STRING_ESCAPE(ISNULL(staged.price, N''), N'json')
-        + N'","' + STRING_ESCAPE(ISNULL(staged.listPrice, N''), N'json')
-        + N'","' + STRING_ESCAPE(ISNULL(staged.category_id, N''), N'json')
-        + N'","' + STRING_ESCAPE(ISNULL(staged.isBestSeller, N''), N'json')
-        + N'","' + STRING_ESCAPE(ISNULL(staged.boughtInLastMonth, N''), N'json')
+        N'["' + ISNULL(STRING_ESCAPE(staged.asin, N'json'), N'')
+        + N'","' + ISNULL(STRING_ESCAPE(staged.title, N'json'), N'')
+        + N'","' + ISNULL(STRING_ESCAPE(staged.imgUrl, N'json'), N'')
+        + N'","' + ISNULL(STRING_ESCAPE(staged.productURL, N'json'), N'')
+        + N'","' + ISNULL(STRING_ESCAPE(staged.stars, N'json'), N'')
+        + N'","' + ISNULL(STRING_ESCAPE(staged.reviews, N'json'), N'')
+        + N'","' + ISNULL(STRING_ESCAPE(staged.price, N'json'), N'')
+        + N'","' + ISNULL(STRING_ESCAPE(staged.listPrice, N'json'), N'')
+        + N'","' + ISNULL(STRING_ESCAPE(staged.category_id, N'json'), N'')
+        + N'","' + ISNULL(STRING_ESCAPE(staged.isBestSeller, N'json'), N'')
+        + N'","' + ISNULL(STRING_ESCAPE(staged.boughtInLastMonth, N'json'), N'')
         + N'"]'
     FROM #rejected AS rejected
     JOIN [import].[products_staging] AS staged ON staged.row_no = rejected.row_no
