@@ -183,9 +183,11 @@ BEGIN
         IF @rejected > @max_reject_share * @read
         BEGIN
             SET @status = 'failed';
-            SET @message = FORMAT(@rejected, N'N0', N'en-US') + N' of ' + FORMAT(@read, N'N0', N'en-US')
-                + N' rows were rejected, more than the allowed share of ' + CONVERT(NVARCHAR(40), @max_reject_share * 100)
-                + N' %; nothing was loaded.';
+            -- Numbers as en-US has them: as MONEY they get their commas, on any machine.
+            SET @message = LTRIM(RTRIM(REPLACE(CONVERT(NVARCHAR(40), CONVERT(MONEY, @rejected), 1), N'.00', N'')))
+                + N' of ' + LTRIM(RTRIM(REPLACE(CONVERT(NVARCHAR(40), CONVERT(MONEY, @read), 1), N'.00', N'')))
+                + N' rows were rejected, more than the allowed share of '
+                + LTRIM(RTRIM(CONVERT(NVARCHAR(40), @max_reject_share * 100))) + N' %; nothing was loaded.';
         END
         ELSE
         BEGIN
