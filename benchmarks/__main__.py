@@ -27,6 +27,7 @@ BENCHMARKS = (
     "cache.race",
     "cache.round_trips",
     "cache.cold_start",
+    "telemetry",
     "imports.speed",
     "imports.reads",
 )

@@ -7,8 +7,11 @@ from starlette.types import ASGIApp
 from shared.api import create_app
 from shared.services import Services
 from shared.settings import load_settings
+from shared.telemetry.start import start_telemetry
 
 
 def create() -> ASGIApp:
     """The whole API, with the settings of the environment."""
-    return create_app(Services(load_settings()))
+    settings = load_settings()
+    start_telemetry(settings)
+    return create_app(Services(settings))
