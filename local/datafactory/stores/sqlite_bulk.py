@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,7 +67,9 @@ class ProductInsert:
         left_out = self._connection.execute(
             "SELECT row_no FROM temp.rejected UNION ALL SELECT row_no FROM temp.superseded"
         )
-        return TitleWords(staging_file, definition, [row_no for (row_no,) in left_out], self._last_id, stop)
+        # Half of a file may be left out: 8 bytes a row, not the 40 of a list's.
+        row_nos = array("q", (row_no for (row_no,) in left_out))
+        return TitleWords(staging_file, definition, row_nos, self._last_id, stop)
 
     def _take_away(self) -> list[str]:
         parts = self._connection.execute(

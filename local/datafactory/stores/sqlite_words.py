@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
@@ -26,7 +27,7 @@ _PRAGMAS = ("journal_mode = OFF", "synchronous = OFF", "cache_size = -4096")
 class TitleWords:
     """Indexes the titles of all staging rows but those left out, as products `first_id + row_no`."""
 
-    def __init__(self, staging_file: Path, definition: str, left_out: list[int], last_id: int, stop: Stop) -> None:
+    def __init__(self, staging_file: Path, definition: str, left_out: Sequence[int], last_id: int, stop: Stop) -> None:
         self._staging_file = staging_file
         self._file = staging_file.with_suffix(".words.db")
         self._definition = definition
