@@ -2,7 +2,8 @@
 -- from start to end stands in merge.sql.
 --
 -- Staging columns and the catalogue's are compared code by code (Latin1_General_100_BIN2), so that a pattern like
--- [0-9] means these ten characters alone. Even so `=` takes 'a' and 'a ' for the same, LIKE and DATALENGTH don't.
+-- [0-9] means these ten characters alone. Even so `=` takes 'a' and 'a ' for the same, and on Babelfish so does a LIKE
+-- without wildcards; DATALENGTH and a LIKE '%[^…]%' don't.
 
 -- The rows as they came, and beside each text its number: NULL where it is none, or larger than 30 characters can say.
 -- Zeros in front, and what stands behind two decimals, are cut off, so that a text of any length is read.
@@ -124,6 +125,7 @@ BEGIN
                 CASE
                     WHEN asin IS NULL OR DATALENGTH(asin) = 0 THEN N'asin: empty'
                     WHEN asin NOT LIKE N'[0-9A-Z][0-9A-Z][0-9A-Z][0-9A-Z][0-9A-Z][0-9A-Z][0-9A-Z][0-9A-Z][0-9A-Z][0-9A-Z]'
+                        OR asin LIKE N'%[^0-9A-Z]%'
                         THEN N'asin: not 10 characters of A-Z and 0-9: '
 
                     WHEN title IS NULL OR DATALENGTH(title) = 0 THEN N'title: empty'
@@ -175,7 +177,8 @@ BEGIN
                         THEN N'category_id: not between 1 and 2,147,483,647: '
 
                     WHEN isBestSeller IS NULL OR DATALENGTH(isBestSeller) = 0 THEN N'isBestSeller: empty'
-                    WHEN LOWER(isBestSeller) NOT LIKE N'true' AND LOWER(isBestSeller) NOT LIKE N'false'
+                    WHEN isBestSeller LIKE N'%[^A-Za-z]%'
+                        OR (LOWER(isBestSeller) NOT LIKE N'true' AND LOWER(isBestSeller) NOT LIKE N'false')
                         THEN N'isBestSeller: neither True nor False: '
 
                     WHEN boughtInLastMonth IS NULL OR DATALENGTH(boughtInLastMonth) = 0 THEN N'boughtInLastMonth: empty'
