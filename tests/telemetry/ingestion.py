@@ -59,7 +59,7 @@ class Ingestion:
             and all(item["data"]["baseData"].get(name) == value for name, value in having.items())
         ]
 
-    def wait_for[T](self, look: Callable[[], T]) -> T:
+    def wait_for[T](self, look: Callable[[], T | None]) -> T:
         """What `look` gives once it gives something."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not (found := look()):

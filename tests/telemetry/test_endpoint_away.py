@@ -1,0 +1,86 @@
+"""An ingestion endpoint that is away, slow or broken: no request fails or waits for it; a fault posts its stack."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.telemetry.ingestion import Ingestion, dimensions, ingestion, trace_of
+from tests.telemetry.serving import instance
+
+_REQUESTS = 60
+_SLOW_SECONDS = 20.0
+
+
+def _away(environment: dict[str, str]) -> dict[str, str]:
+    connection = environment["APPLICATIONINSIGHTS_CONNECTION_STRING"]
+    return environment | {"APPLICATIONINSIGHTS_CONNECTION_STRING": f"{connection.rpartition(':')[0]}:1/"}
+
+
+def _ask(client: httpx.Client) -> float:
+    """The longest that one of many requests took; each must be answered as ever."""
+    longest = 0.0
+    for number in range(_REQUESTS):
+        began = time.monotonic()
+        assert client.get(f"/api/products?limit={number % 9 + 1}").status_code == 200
+        longest = max(longest, time.monotonic() - began)
+    return longest
+
+
+def _slow(endpoint: Ingestion) -> None:
+    endpoint.delay = _SLOW_SECONDS
+
+
+def _broken(endpoint: Ingestion) -> None:
+    endpoint.answer = 500
+
+
+@pytest.mark.parametrize("trouble", [_slow, _broken, None])
+def test_no_request_waits_or_fails(tmp_path: Path, valkey: str, trouble: Callable[[Ingestion], None] | None) -> None:
+    with ingestion() as endpoint:
+        if trouble:
+            trouble(endpoint)
+        environment = endpoint.environment if trouble else _away(endpoint.environment)
+        with instance(tmp_path, valkey, {**environment, "TELEMETRY_SAMPLING_RATIO": "1"}) as client:
+            _ask(client)
+            if trouble:
+                endpoint.wait_for(lambda: endpoint.bodies)  # the exporter is at it
+            assert _ask(client) < _SLOW_SECONDS / 2
+
+
+def test_a_fault_is_one_exception_with_its_stack_and_a_failed_span(tmp_path: Path, valkey: str) -> None:
+    with (
+        ingestion() as endpoint,
+        instance(tmp_path, valkey, {**endpoint.environment, "TELEMETRY_SAMPLING_RATIO": "1"}) as client,
+    ):
+        reply = client.get("/api/products/B000000001")
+        assert reply.status_code == 500
+        trace = reply.headers["X-Request-ID"]
+        (exception,) = endpoint.wait_for(
+            lambda: [item for item in endpoint.of("exceptions") if trace_of(item) == trace]
+        )
+        (details,) = exception["data"]["baseData"]["exceptions"]
+        assert details["typeName"] == "RuntimeError"
+        assert "in stumble" in details["stack"]
+        assert dimensions(exception)["catalogue.operation"] == "get_product"
+        spans = endpoint.wait_for(
+            lambda: [
+                item for item in endpoint.of("dependencies", name="GET /api/products/{asin}") if trace_of(item) == trace
+            ]
+        )
+        assert [item["data"]["baseData"]["success"] for item in spans] == [False]
+
+
+def test_errors_are_posted_though_no_trace_is_drawn(tmp_path: Path, valkey: str) -> None:
+    with (
+        ingestion() as endpoint,
+        instance(tmp_path, valkey, {**endpoint.environment, "TELEMETRY_SAMPLING_RATIO": "0"}) as client,
+    ):
+        trace = client.get("/api/products/B000000001").headers["X-Request-ID"]
+        endpoint.wait_for(lambda: [item for item in endpoint.of("exceptions") if trace_of(item) == trace])
+        endpoint.wait_for(lambda: endpoint.of("customMetrics"))
+        assert endpoint.of("dependencies") == []

@@ -1,0 +1,61 @@
+"""An import's story in what is posted: from the blob's event to its end."""
+
+from __future__ import annotations
+
+from tests.imports.cloud import categories, products
+from tests.telemetry.conftest import Watched
+from tests.telemetry.ingestion import Item, dimensions, name_of, parent_of, trace_of
+
+
+def story(watched: Watched, import_id: str, last: str) -> list[Item]:
+    """All that was posted of an import, once the step that took it to its last state was."""
+
+    def look() -> list[Item] | None:
+        items = [
+            item for item in list(watched.posted.items) if dimensions(item).get("catalogue.import_id") == import_id
+        ]
+        steps = {item["data"]["baseData"]["id"] for item in items if name_of(item) == "bring_on_import"}
+        ends = [item for item in items if dimensions(item).get("catalogue.import_status") == last]
+        return items if any(parent_of(item) in steps for item in ends) else None
+
+    return watched.posted.wait_for(look)
+
+
+def test_an_import_id_leads_from_the_blob_over_the_run_to_the_invalidation(watched: Watched) -> None:
+    watched.cloud.drop("story-categories.csv", categories(3))
+    record = watched.cloud.drop("story.csv", products(5))
+    assert record["status"] == "succeeded"
+    items = story(watched, record["import_id"], "succeeded")
+    states = [
+        dimensions(item)["catalogue.import_status"] for item in items if "catalogue.import_status" in dimensions(item)
+    ]
+    assert states == ["received", "running", "succeeded"]
+    started = [item for item in items if dimensions(item).get("catalogue.operation") == "start_import"]
+    calls = {name_of(item) for item in started}
+    assert any("createRun" in name for name in calls)
+    # The blob's event, with all of that below it, is one trace.
+    (trace,) = {trace_of(item) for item in started}
+    (event,) = [item for item in watched.posted.of("requests", name="start_import") if trace_of(item) == trace]
+    assert event["data"]["baseData"]["success"]
+    followed = [item for item in items if dimensions(item).get("catalogue.run_id") == record["run_id"]]
+    assert any(item["data"]["baseData"].get("type") == "redis" for item in followed)
+    assert any(item["data"]["baseData"].get("type") == "SQL" for item in followed)
+
+
+def test_a_failing_import_shows_as_failed(watched: Watched) -> None:
+    record = watched.cloud.drop("bad-story.csv", products(5, price="x"))
+    assert record["status"] == "failed"
+    items = story(watched, record["import_id"], "failed")
+    (line,) = [item for item in items if dimensions(item).get("catalogue.import_status") == "failed"]
+    assert line["data"]["baseData"]["severityLevel"] == 2  # a warning
+    failed = [item for item in items if item["data"]["baseData"].get("success") is False]
+    assert [name_of(item) for item in failed] == ["bring_on_import"]
+    counted = watched.posted.wait_for(
+        lambda: [
+            item
+            for item in watched.posted.of("customMetrics")
+            if name_of(item) == "catalogue.imports"
+            and dimensions(item) == {"catalogue.import_kind": "products", "catalogue.import_status": "failed"}
+        ]
+    )
+    assert sum(item["data"]["baseData"]["metrics"][0]["value"] for item in counted) >= 1

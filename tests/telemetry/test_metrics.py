@@ -1,0 +1,43 @@
+"""The metrics' names and labels in the code are those that queries may name; counts add up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from shared.telemetry import metrics
+from shared.telemetry.metrics import ConnectionsInUse, Count, Gauge
+
+_FIELDS = json.loads((Path(__file__).parent / "posted_fields.json").read_text())
+
+
+def test_the_metrics_of_the_code_are_those_of_the_fields() -> None:
+    all_metrics = (*metrics.OBSERVED_COUNTS, *metrics.OBSERVED_VALUES, *metrics.DISTRIBUTIONS)
+    assert {each.name: sorted(each._labels) for each in all_metrics} == _FIELDS["customMetrics"]
+
+
+def test_a_count_adds_up_for_each_label() -> None:
+    count = Count("rows", "{row}", "Rows.", "kind")
+    count.add("products")
+    count.add("products", amount=4)
+    count.add("categories")
+    assert list(count.observed()) == [({"kind": "products"}, 5), ({"kind": "categories"}, 1)]
+
+
+def test_a_gauge_says_nothing_before_it_was_set() -> None:
+    gauge = Gauge("state", "1", "A state.")
+    assert list(gauge.observed()) == []
+    gauge.set(2)
+    assert list(gauge.observed()) == [({}, 2)]
+
+
+def test_connections_in_use_are_those_that_are_checked_out() -> None:
+    engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool)
+    in_use = ConnectionsInUse("pool", "{connection}", "Connections.", "pool")
+    in_use.watch(engine, "catalog")
+    with engine.connect():
+        assert list(in_use.observed()) == [({"pool": "catalog"}, 1)]
+    assert list(in_use.observed()) == [({"pool": "catalog"}, 0)]
+    engine.dispose()
