@@ -55,7 +55,9 @@ def uvicorn(
     """An ASGI application under uvicorn with httptools and asyncio's own loop; `app` is `module:factory`."""
     (port,) = services.free_ports(1)
     # The lifespan is the applications' own matter; no access log, since none of them needs it.
-    options = ("--http", "httptools", "--loop", "asyncio", "--no-access-log", "--log-level", "warning")
+    # A client waits while another server is asked.
+    waiting = ("--timeout-keep-alive", "300")
+    options = ("--http", "httptools", "--loop", "asyncio", "--no-access-log", "--log-level", "warning", *waiting)
     command = (str(python), "-m", "uvicorn", "--factory", app, "--port", str(port), *options)
     with _serving(name, command, environment, port) as server:
         yield server
