@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from shared.api import create_framework, in_front_of
 from shared.services import Services
 from shared.settings import Settings
-from tests.databases import fresh_database
+from tests.databases import SERVER, fresh_database
 from tests.guarding import let_everybody_in
 from tests.secrecy import refuse_secrets_in_errors
 
@@ -55,6 +55,8 @@ def catalog_settings(folder: Path, redis_url: str, **changes: Any) -> Settings:
         "cache_timeout": 2.0,
         "cache_write_timeout": 5.0,
     }
+    if SERVER:
+        values["database_statement_seconds"] = 30.0  # nor is it a slow statement
     return Settings(**values | changes)
 
 
