@@ -13,7 +13,7 @@ OUT ?= .local/data
 PROFILE ?= browse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services admin migrate clean data import demo lint test test-sqlserver bench load load-compare prove-load prove-imports image-check smoke pin bicep-check
+.PHONY: help setup run services admin migrate clean data import demo lint test test-sqlserver bench load load-compare prove-load prove-cache prove-imports image-check smoke pin bicep-check
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -85,6 +85,10 @@ test-sqlserver: setup ## The tests that touch SQL, on a server that speaks T-SQL
 # A benchmark alone, or those of a folder: make bench ONLY=token_verification, ONLY=cache
 bench: setup .local/bench/peers/.installed ## Every figure against its bound, with what it is compared to (ONLY=…)
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+# A scenario alone: make prove-cache ONLY=redis_frozen; an unknown name lists them all.
+prove-cache: setup ## The cache under races, kills and a Redis in trouble, at length (ONLY=…)
+	@$(BIN)/python -m tests.cache.proof $(ONLY)
 
 # LOAD_URL and LOAD_TOKEN in the environment put it on a deployment.
 load: setup ## A load on what `make run` runs (PROFILE=browse|search|write-mix|spike|soak)

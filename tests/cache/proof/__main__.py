@@ -1,0 +1,54 @@
+"""`make prove-cache`: what docs/architecture.md promises of the cache, tried on real processes for as long as it takes.
+
+One line per scenario: operations, stale reads, failed requests, p99 of reads, seconds to the first hit after a trouble,
+and what else it counts. Exits with 1 where a promise is broken, and keeps the logs of that scenario's processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.cache.proof.outcome import Outcome
+from tests.cache.proof.scenarios import SCENARIOS
+
+
+def main() -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cache.proof", description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="scenario", help=f"one or more of: {', '.join(SCENARIOS)}")
+    names = parser.parse_args().names or list(SCENARIOS)
+    unknown = [name for name in names if name not in SCENARIOS]
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; expected {', '.join(SCENARIOS)}")
+    outcomes = [_run(name) for name in names]
+    broken = [outcome.name for outcome in outcomes if not outcome.is_kept]
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    _say(f"{len(outcomes)} scenarios in {seconds:.0f} s; {f'BROKEN: {", ".join(broken)}' if broken else 'all kept'}")
+    return 1 if broken else 0
+
+
+def _run(name: str) -> Outcome:
+    _say(f"{name} …")
+    folder = Path(tempfile.mkdtemp(prefix=f"prove-{name}-"))
+    began = time.monotonic()
+    outcome = SCENARIOS[name](folder)
+    outcome.seconds = time.monotonic() - began
+    _say(outcome.line())
+    if outcome.is_kept:
+        shutil.rmtree(folder)
+    else:
+        _say(f"    logs: {folder}")
+    return outcome
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""Imports in between: a file dropped into Storage, its event, the local Data Factory's run, the record's end.
+
+Every import writes all of its products, and moves them to the other of its two categories: so a page shows either all
+or none of them, and all as the same import left them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+
+from azure.storage.blob import BlobServiceClient
+
+from local import services
+from shared.imports.receipt import import_id_of
+from shared.services import Services
+from shared.settings import Settings
+from tests.cache.proof.ledger import Shown
+from tests.cache.proof.load import IMPORTED, Load
+from tests.cache.proof.parts import Part, started
+from tests.imports.cloud import PRODUCTS
+
+_ASINS = [f"IMPORTED{number:02}" for number in range(1, 9)]
+_PAUSE_SECONDS = 1.5
+_CONTAINERS = ("imports", "imports-work", "imports-rejects")
+
+
+@contextlib.contextmanager
+def storage(folder: Path) -> Iterator[str]:
+    """A Blob Storage of the scenario's own; gives its connection string."""
+    blob_port, queue_port = services.free_ports(2)
+    with started([Part(services.azurite_blob(blob_port, folder / "blob"), folder)]):
+        yield services.storage_connection_string(blob_port, queue_port)
+
+
+@contextlib.contextmanager
+def factory(folder: Path, environment: Mapping[str, str], storage_connection: str) -> Iterator[Mapping[str, str]]:
+    """A Data Factory over the instances' catalogue; gives what the environment of an app lacks for it."""
+    (port,) = services.free_ports(1)
+    own = {"DATABASE_URL": environment["DATABASE_URL"], "IMPORT_STORAGE": storage_connection}
+    with started([Part(services.data_factory(port, folder / "factory", {**os.environ, **own}), folder)]):
+        yield {"IMPORT_STORAGE": storage_connection, "DATA_FACTORY_ENDPOINT": f"http://{services.HOST}:{port}"}
+
+
+async def keep_importing(load: Load, environment: Mapping[str, str]) -> None:
+    """One import after the other; this process is the instance that their events reach."""
+    async with _app(environment) as app:
+        blobs = BlobServiceClient.from_connection_string(environment["IMPORT_STORAGE"])
+        for container in _CONTAINERS:
+            await asyncio.to_thread(blobs.create_container, container)
+        succeeded = 0
+        for number in itertools.count(1):
+            if not load.goes_on():
+                break
+            category_id = IMPORTED[number % 2]
+            rows = (f"{asin},Imported,,,,{number},,,{category_id},False,0" for asin in _ASINS)
+            content = "\n".join([PRODUCTS, *rows, ""]).encode()
+            blob = blobs.get_blob_client("imports", f"race-{number}.csv")
+            # Sent: from here on its merge may be seen.
+            write = load.ledger.begin(dict.fromkeys(_ASINS, Shown(category_id, number)))
+            put = await asyncio.to_thread(blob.upload_blob, content)
+            await app.imports.receive(blob)
+            status = await _end_of(app, import_id_of(blob.blob_name, put["etag"].strip('"')))
+            if status == "succeeded":
+                load.ledger.replied(write)
+                succeeded += 1
+            else:
+                load.ledger.refused(write)
+                load.outcome.failed.append(f"import {number}: {status}")
+            await asyncio.sleep(_PAUSE_SECONDS)
+        load.outcome.facts["imports"] = str(succeeded)
+
+
+async def _end_of(app: Services, import_id: str) -> str:
+    while True:
+        record = await app.imports.get(import_id)  # which takes its next steps, as GET /imports/{id} does
+        if record.status not in {"received", "running"}:
+            return record.status
+        await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def _app(environment: Mapping[str, str]) -> AsyncIterator[Services]:
+    values = {name.lower(): value for name, value in environment.items() if not name.startswith("PROOF_")}
+    app = Services(Settings(**values))  # type: ignore[arg-type]  # texts, as in the environment
+    try:
+        yield app
+    finally:
+        await app.close()
