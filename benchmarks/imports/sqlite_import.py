@@ -25,7 +25,7 @@ CREATE TABLE products (
 )
 """
 _COLUMNS = 11
-# As the catalogue is kept; the page size too, with which this one is no slower.
+# As the catalogue is kept.
 _PRAGMAS = ("page_size = 8192", "journal_mode = WAL", "synchronous = NORMAL")
 _WORDS = "INSERT INTO products_title_words (rowid, title) SELECT rowid, title FROM products"
 _END = "PRAGMA wal_checkpoint(TRUNCATE)"
