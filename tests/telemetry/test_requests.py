@@ -1,0 +1,100 @@
+"""What a request posts: by the whole local cloud, all traces drawn."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.telemetry.conftest import Watched
+from tests.telemetry.ingestion import Item, dimensions, name_of, parent_of, trace_of
+
+
+def ask(watched: Watched, method: str, path: str, **more: Any) -> tuple[httpx.Response, str, str]:
+    """A reply, and the ids of the trace and the span that it was asked within."""
+    trace, span = secrets.token_hex(16), secrets.token_hex(8)
+    reply = watched.cloud.api.request(method, path, headers={"traceparent": f"00-{trace}-{span}-01"}, **more)
+    return reply, trace, span
+
+
+def posted_of(watched: Watched, trace: str, dependencies: int = 1) -> tuple[list[Item], list[Item]]:
+    """The requests and dependencies of a trace, once so many are there."""
+
+    def look() -> tuple[list[Item], list[Item]] | None:
+        requests = [item for item in watched.posted.of("requests") if trace_of(item) == trace]
+        below = [item for item in watched.posted.of("dependencies") if trace_of(item) == trace]
+        heads = {item["data"]["baseData"]["id"] for item in requests}
+        # The worker's span ends last of those below, and may be sent apart from them.
+        is_whole = len(below) >= dependencies and any(parent_of(item) in heads for item in below)
+        return (requests, below) if is_whole else None
+
+    return watched.posted.wait_for(look)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "name", "operation"),
+    [
+        (("GET", "/api/categories"), 200, "GET api/categories", "list_categories"),
+        (("GET", "/api/products?limit=7"), 200, "GET api/products", "list_products"),
+        (("GET", "/api/products/B0NOBODYHA"), 404, "GET api/products/{asin}", "get_product"),
+        (("DELETE", "/api/products/B0NOBODYHA"), 404, "DELETE api/products/{asin}", "delete_product"),
+        (("POST", "/api/products"), 422, "POST api/products", "insert_product"),
+        (("GET", "/api/auth/me"), 200, "GET api/auth/me", "get_me"),
+        (
+            ("GET", "/api/imports/00000000-0000-0000-0000-000000000000/rejects"),
+            404,
+            "GET api/imports/{import_id}/rejects",
+            "list_rejects",
+        ),
+        (("GET", "/api/health/live"), 200, "GET api/health/live", "health_live"),
+        (("GET", "/api/nowhere/S3CRET"), 404, "GET api/{*path}", "other"),
+    ],
+)
+def test_an_operation_is_one_request_with_the_workers_span_below(
+    watched: Watched, asked: tuple[str, str], status: int, name: str, operation: str
+) -> None:
+    method, path = asked
+    body = {"json": {"title": "no asin"}} if method == "POST" else {}
+    reply, trace, span = ask(watched, method, path, **body)
+    assert reply.status_code == status
+    (request,), below = posted_of(watched, trace)
+    data = request["data"]["baseData"]
+    assert (data["name"], data["responseCode"], data["success"]) == (name, str(status), status < 400)
+    assert parent_of(request) == span
+    assert data["duration"] > "0.00:00:00.000"
+    (work,) = [item for item in below if parent_of(item) == data["id"]]
+    assert work["data"]["baseData"]["type"] == "InProc"
+    assert dimensions(work)["catalogue.operation"] == operation
+    assert work["data"]["baseData"]["duration"] <= data["duration"]
+
+
+def test_a_miss_has_redis_and_sql_below_it_and_a_hit_is_one_span(watched: Watched) -> None:
+    path = f"/api/products?min_price={secrets.randbelow(10**6)}"
+    ask(watched, "GET", path)  # the first one is remembered
+    reply, trace, _ = ask(watched, "GET", path)
+    assert reply.headers["X-Cache"] == "HIT"
+    _, below = posted_of(watched, trace)
+    assert [(name_of(item), dimensions(item)["catalogue.cache"]) for item in below] == [("GET /api/products", "hit")]
+    watched.cloud.api.get(f"/api/products?max_price={secrets.randbelow(10**6)}")
+    reply, trace, _ = ask(watched, "GET", f"/api/products?max_price={secrets.randbelow(10**6)}&limit=3")
+    assert reply.headers["X-Cache"] == "MISS"
+    (request,), below = posted_of(watched, trace, 4)
+    (work,) = [item for item in below if parent_of(item) == request["data"]["baseData"]["id"]]
+    assert dimensions(work)["catalogue.cache"] == "miss"
+    inside = [item for item in below if parent_of(item) == work["data"]["baseData"]["id"]]
+    kinds = {(item["data"]["baseData"]["type"], name_of(item)) for item in inside}
+    assert {("redis", "MGET"), ("redis", "SET"), ("SQL", "SELECT")} <= kinds
+
+
+def test_a_trace_that_came_goes_on_and_a_fresh_one_is_the_request_id(watched: Watched) -> None:
+    reply, trace, _ = ask(watched, "GET", "/api/categories")
+    assert reply.headers["X-Request-ID"] == trace
+    fresh = watched.cloud.api.get("/api/categories").headers["X-Request-ID"]
+    assert len(fresh) == 32
+    (request,), _ = posted_of(watched, fresh)
+    assert not parent_of(request)
+    reply, trace, _ = ask(watched, "GET", "/api/health/ready")
+    own = watched.cloud.api.get("/api/categories", headers={"X-Request-ID": "mine"})
+    assert own.headers["X-Request-ID"] == "mine"
