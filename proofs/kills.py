@@ -39,7 +39,7 @@ _SECONDS = 300.0
 _TRIES = 5
 # Beyond the end of an undisturbed import, so that some moments lie behind the merge.
 _BEYOND = 1.2
-_UNDISTURBED = 3
+_UNDISTURBED = 2
 
 
 def prove(folder: Path) -> Iterator[str]:
