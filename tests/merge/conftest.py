@@ -58,6 +58,11 @@ class Catalogue:
         """Whether its text may hold a NUL: PostgreSQL's, which is Babelfish's, may not."""
         return self.is_sqlite or databases.is_sql_server()
 
+    @property
+    def escapes_json(self) -> bool:
+        """Whether a rejected row's fields keep what isn't ASCII: Babelfish's STRING_ESCAPE takes each byte for one."""
+        return self.is_sqlite or databases.is_sql_server()
+
     def close(self) -> None:
         self._catalog.dispose()
         self._imports.dispose()
