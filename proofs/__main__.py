@@ -1,13 +1,14 @@
 """`make prove-imports`: promises about imports that take minutes to prove, a line per finding; exits 1 on a broken one.
 
 Each module of `SCENARIOS` has `prove(folder)`, which yields sentences with figures and raises BrokenPromiseError; its
-docstring says what is promised. Each runs on a local cloud of its own, in a folder that goes with it.
+docstring says what is promised. Each runs on a local cloud of its own, in a folder that goes where all holds.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import shutil
 import sys
 import tempfile
 import time
@@ -27,13 +28,15 @@ def run(names: Sequence[str]) -> int:
         module = importlib.import_module(f"proofs.{name}")
         print(f"# {name}: {(module.__doc__ or '').partition('\n')[0]}", flush=True)
         began = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="proof-") as folder:
-            try:
-                for finding in module.prove(Path(folder)):
-                    print(f"{name}: {finding}", flush=True)
-            except (BrokenPromiseError, LocalCloudError) as error:
-                broken.append(name)
-                print(f"{name}: BROKEN: {error}", flush=True)
+        folder = Path(tempfile.mkdtemp(prefix="proof-"))
+        try:
+            for finding in module.prove(folder):
+                print(f"{name}: {finding}", flush=True)
+        except (BrokenPromiseError, LocalCloudError) as error:
+            broken.append(name)
+            print(f"{name}: BROKEN: {error} (what is left of it: {folder})", flush=True)
+        else:
+            shutil.rmtree(folder)
         print(f"# {name}: {time.monotonic() - began:.0f} s", flush=True)
     if broken:
         print(f"# broken: {', '.join(broken)}", file=sys.stderr)

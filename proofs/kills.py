@@ -81,11 +81,11 @@ class _Catalogue:
         before, after_it = self._state(self.version), self._state(self.version + 1)
         content = products(after_it[0], price=f"{after_it[1] / 100:.2f}", category=_CATEGORY)
         with _Readers(self.cloud, {before, after_it}) as readers:
-            self._drop(content)
+            import_id = self._drop(content)
             if victim:
                 time.sleep(after)  # the random moment
                 self._kill(victim)
-            self._bring_to_its_end(content, before)
+            self._bring_to_its_end(import_id, content, before)
             self.looks += readers.looks
         self.version += 1
         self._is_exact(content)
@@ -95,38 +95,45 @@ class _Catalogue:
         """How many products there are of a version, and their lowest and highest price in cents."""
         return (self.rows + version, 100 + version, 100 + version) if version else (0, 0, 0)
 
-    def _drop(self, content: bytes) -> None:
-        self.cloud.wait_until(lambda: bool(self.cloud.drop(_NAME, content)), "the upload is taken", _SECONDS)
+    def _drop(self, content: bytes) -> str:
+        """The import of the upload, which is tried until the storage takes it."""
+        import_ids: list[str] = []
+
+        def taken() -> bool:
+            import_ids.append(self.cloud.drop(_NAME, content))
+            return True
+
+        self.cloud.wait_until(taken, "the upload is taken", _SECONDS)
+        return import_ids[-1]
 
     def _kill(self, victim: Victim) -> None:
         run = self.cloud.run
         url = {"host": run.api, "factory": run.datafactory, "storage": self.cloud.storage_url}[victim]
         self.cloud.process_of(url).kill()
 
-    def _bring_to_its_end(self, content: bytes, before: tuple[int, int, int]) -> None:
+    def _bring_to_its_end(self, import_id: str, content: bytes, before: tuple[int, int, int]) -> None:
         """Until this version is in: an import that came to nothing loaded nothing, and its file is dropped again."""
         for _ in range(_TRIES):
-            end = self._end()
+            end = self._end(import_id)
             self.ends[end] += 1
             if end == "succeeded":
                 return
             came = _state_of(self.cloud)
             hold(true=came == before, otherwise=f"An import ended {end}, but the catalogue is {came}, not {before}.")
-            self._drop(content)
+            import_id = self._drop(content)
         raise BrokenPromiseError(f"After {_TRIES} uploads no import had succeeded.")
 
-    def _end(self) -> str:
-        """The end of all that was dropped so far: the newest one's status, or that the storage forgot the upload."""
+    def _end(self, import_id: str) -> str:
+        """The import's status, with no other under way; or that the storage forgot the upload (for an older one)."""
         ends: list[str] = []
-        known = sum(self.ends.values()) - self.ends["forgotten by the storage"]
 
         def ended() -> bool:
-            records = [record for record in self.cloud.records() if record["blob_name"] == _NAME]
-            if any(record["status"] in UNFINISHED for record in records):
+            records = {record["import_id"]: record["status"] for record in self.cloud.records()}
+            if any(status in UNFINISHED for status in records.values()):
                 return False
-            if len(records) > known:
-                ends.append(records[0]["status"])
-            elif not self.cloud.holds(_NAME):
+            if import_id in records:
+                ends.append(records[import_id])
+            elif not self.cloud.holds(_NAME, import_id):
                 ends.append("forgotten by the storage")
             return bool(ends)
 

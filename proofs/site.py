@@ -46,13 +46,13 @@ class Site:
                 return self._upload(name, file)
         return self._upload(name, content)
 
-    def holds(self, name: str) -> bool:
-        """Whether the storage still has an upload of this name."""
+    def holds(self, name: str, import_id: str) -> bool:
+        """Whether what the storage has under this name is the upload of that import."""
         try:
-            self._blobs.get_blob_client("imports", name).get_blob_properties()
+            properties = self._blobs.get_blob_client("imports", name).get_blob_properties()
         except ResourceNotFoundError:
             return False
-        return True
+        return import_id_of(name, str(properties.etag).strip('"')) == import_id
 
     def record(self, import_id: str) -> Json | None:
         """An import's record; None where there is none."""
