@@ -123,7 +123,7 @@ class Catalogue:
         """Calls the procedure as the factory does."""
         self._rows_before[import_id] = self._rows_before.get(run_id, 0)
         parameters: dict[str, Json] = {"import_id": import_id, "run_id": run_id, "rows_skipped": rows_skipped}
-        return self.store.call(f"import.merge_{kind}", parameters, 60, stop or Stop())
+        return self.store.call(f"import.merge_{kind}", parameters, 300, stop or Stop())
 
     def merge(self, kind: str, rows: Sequence[Row], rows_skipped: int = 0, **record: Any) -> Any:
         """A whole import of these rows; gives the procedure's row."""
@@ -182,7 +182,10 @@ class Catalogue:
     @contextlib.contextmanager
     def another_write(self) -> Iterator[None]:
         """While in here, another connection has a write on the categories under way; then it is rolled back."""
-        engine = self._catalog.execution_options(isolation_level="AUTOCOMMIT")
+        if self.is_sqlite:
+            engine = self._catalog.execution_options(isolation_level="AUTOCOMMIT")
+        else:
+            engine = databases.server_engine(self.url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN TRANSACTION")
             connection.execute(sa.insert(categories).values(category_id=104, name="Another's", product_count=0))
