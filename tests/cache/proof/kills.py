@@ -23,7 +23,6 @@ _INSTANCES = 2
 _DRAIN_SECONDS = 1.0
 _WORK_SECONDS = 1.0  # that a drain, begun in time, may take itself
 _ALIVE_SECONDS = (0.1, 0.6)  # between these an instance is killed
-_GO_ON_SECONDS = 0.1
 _PATIENT = {"CACHE_TIMEOUT": "2", "CACHE_WRITE_TIMEOUT": "5", "PROOF_DRAIN_SECONDS": str(_DRAIN_SECONDS)}
 
 
@@ -73,7 +72,7 @@ class _Rounds:
         await asyncio.sleep(self._draw.uniform(*_ALIVE_SECONDS))
         victim = self._draw.choice(self._instances)
         await asyncio.to_thread(victim.end, signal.SIGKILL)
-        await asyncio.sleep(_GO_ON_SECONDS)
+        # At once: a later write of the same scopes would invalidate in the victim's place.
         self._goes_on = False
         self.left_in_outbox += self._waiting_in_outbox() > 0
         victim.start()
