@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -40,11 +41,11 @@ def bare_database() -> sa.URL:
     return _made(f"{_PREFIX}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_bare")
 
 
-def server_engine(url: sa.URL) -> sa.Engine:
+def server_engine(url: sa.URL, **options: Any) -> sa.Engine:
     """For what tests do to the server themselves."""
     from shared.database import azure_sql
 
-    return azure_sql.create_engine(url, poolclass=sa.NullPool)
+    return azure_sql.create_engine(url, poolclass=sa.NullPool, **options)
 
 
 @functools.cache
@@ -75,7 +76,8 @@ def _migrated_on_server() -> sa.URL:
 def _made(name: str) -> sa.URL:
     assert SERVER
     server = sa.make_url(SERVER)
-    with server_engine(server).connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    # The engine's level, not the connection's: Babelfish doesn't say which one to go back to.
+    with server_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE IF EXISTS [{name}]")
         connection.exec_driver_sql(f"CREATE DATABASE [{name}]")
     return server.set(database=name)

@@ -183,7 +183,7 @@ class Catalogue:
     def another_write(self) -> Iterator[None]:
         """While in here, another connection has a write on the categories under way; then it is rolled back."""
         if self.is_sqlite:
-            engine = self._catalog.execution_options(isolation_level="AUTOCOMMIT")
+            engine: sa.Engine = self._catalog.execution_options(isolation_level="AUTOCOMMIT")
         else:
             engine = databases.server_engine(self.url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
