@@ -93,9 +93,12 @@ def known_categories(connection: sa.Connection, category_ids: Iterable[int]) -> 
 
 def insert_products(connection: sa.Connection, new: Sequence[NewProduct], now: dt.datetime) -> None:
     """Inserts the products; their asins are new and their categories known."""
-    connection.execute(
-        sa.insert(products), [{**item.model_dump(), "created_at": now, "updated_at": now} for item in new]
-    )
+    times = {"created_at": now, "updated_at": now}
+    if len(new) == 1:
+        # What is NULL isn't named: for a NULL pyodbc asks the server for the column's type, and all threads wait.
+        connection.execute(sa.insert(products).values(**new[0].model_dump(exclude_none=True), **times))
+        return
+    connection.execute(sa.insert(products), [{**item.model_dump(), **times} for item in new])
 
 
 def update_product(connection: sa.Connection, seen: sa.Row[Any], changes: Mapping[str, Any], now: dt.datetime) -> None:
@@ -104,7 +107,8 @@ def update_product(connection: sa.Connection, seen: sa.Row[Any], changes: Mappin
     `updated_at` grows with each change, so it tells one state of the row from any other.
     """
     updated_at = max(now, seen.updated_at + _MICROSECOND)
-    _change_one(connection, sa.update(products).where(*_as_seen(seen)).values(**changes, updated_at=updated_at))
+    values = {name: sa.null() if value is None else value for name, value in changes.items()}
+    _change_one(connection, sa.update(products).where(*_as_seen(seen)).values(**values, updated_at=updated_at))
 
 
 def delete_product(connection: sa.Connection, seen: sa.Row[Any]) -> None:

@@ -13,11 +13,10 @@ WHERE products.asin IN (?, ?);
 --   'B014TMV5YE' VARCHAR; 'B000000002' VARCHAR
 
 -- insert_products, one
-INSERT INTO products (asin, title, image_url, product_url, stars, reviews, price, list_price, category_id,
-    is_best_seller, bought_in_last_month, created_at, updated_at) OUTPUT inserted.product_id VALUES (?, ?, ?, ?, ?, ?,
-    ?, ?, ?, ?, ?, ?, ?);
---   'B014TMV5YE' VARCHAR; 'A blue suitcase' NVARCHAR; 'https://example.org/a.jpg' NVARCHAR; None NVARCHAR; None
---     NUMERIC(3, 2); 0; Decimal('9.99') NUMERIC(10, 2); None NUMERIC(10, 2); 1; 0; 0; a time; a time
+INSERT INTO products (asin, title, image_url, reviews, price, category_id, is_best_seller, bought_in_last_month,
+    created_at, updated_at) OUTPUT inserted.product_id VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+--   'B014TMV5YE' VARCHAR; 'A blue suitcase' NVARCHAR; 'https://example.org/a.jpg' NVARCHAR; 0; Decimal('9.99')
+--     NUMERIC(10, 2); 1; 0; 0; a time; a time
 
 -- insert_products, a batch
 INSERT INTO products (asin, title, image_url, product_url, stars, reviews, price, list_price, category_id,
@@ -27,10 +26,9 @@ INSERT INTO products (asin, title, image_url, product_url, stars, reviews, price
 --   'B000000002'; 'x'; None; None; None; 0; Decimal('9.99'); None; 1; 0; 0; a time; a time
 
 -- update_product
-UPDATE products SET title=?, stars=?, price=?, category_id=?, updated_at=? WHERE products.asin = ? AND
+UPDATE products SET title=?, stars=?, price=NULL, category_id=?, updated_at=? WHERE products.asin = ? AND
     products.updated_at = ?;
---   'A blue suitcase' NVARCHAR; Decimal('4.5') NUMERIC(3, 2); None NUMERIC(10, 2); 2; a time; 'B014TMV5YE' VARCHAR; a
---     time
+--   'A blue suitcase' NVARCHAR; Decimal('4.5') NUMERIC(3, 2); 2; a time; 'B014TMV5YE' VARCHAR; a time
 
 -- delete_product
 DELETE FROM products WHERE products.asin = ? AND products.updated_at = ?;
