@@ -29,6 +29,7 @@ _APPLY_AGAIN_AFTER = dt.timedelta(seconds=15)
 # A row is there for at least _APPLY_AGAIN_AFTER; the rest is for clocks that differ.
 _ROWS_ARE_KEPT = dt.timedelta(seconds=10)
 # One merge writes some 1,300 rows; a run of the drain does at most this much and leaves the rest to the next.
+# A statement names them all: SQL Server takes 2,100 parameters.
 _ROWS_PER_BATCH = 2_000
 _BATCHES_PER_DRAIN = 10
 # The name of the timer's function.
@@ -163,16 +164,9 @@ class Invalidations:
 
 def _mark(connection: sa.Connection, ids: tuple[int, ...]) -> None:
     table = cache_invalidations.c
-    connection.execute(
-        sa.update(cache_invalidations)
-        .where(table.invalidation_id == sa.bindparam("id"), table.applied_at.is_(None))
-        .values(applied_at=dt.datetime.now(dt.UTC)),
-        [{"id": invalidation_id} for invalidation_id in ids],
-    )
+    waiting = sa.update(cache_invalidations).where(table.invalidation_id.in_(ids), table.applied_at.is_(None))
+    connection.execute(waiting.values(applied_at=dt.datetime.now(dt.UTC)))
 
 
 def _delete(connection: sa.Connection, ids: tuple[int, ...]) -> None:
-    connection.execute(
-        sa.delete(cache_invalidations).where(cache_invalidations.c.invalidation_id == sa.bindparam("id")),
-        [{"id": invalidation_id} for invalidation_id in ids],
-    )
+    connection.execute(sa.delete(cache_invalidations).where(cache_invalidations.c.invalidation_id.in_(ids)))

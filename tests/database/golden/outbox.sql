@@ -9,12 +9,10 @@ WHERE cache_invalidations.invalidation_id = ? AND cache_invalidations.created_at
 --   7; a time
 
 -- mark
-UPDATE cache_invalidations SET applied_at=? WHERE cache_invalidations.invalidation_id = ? AND
+UPDATE cache_invalidations SET applied_at=? WHERE cache_invalidations.invalidation_id IN (?, ?) AND
     cache_invalidations.applied_at IS NULL;
---   a time; 7
---   a time; 8
+--   a time; 7; 8
 
 -- delete
-DELETE FROM cache_invalidations WHERE cache_invalidations.invalidation_id = ?;
---   7
---   8
+DELETE FROM cache_invalidations WHERE cache_invalidations.invalidation_id IN (?, ?);
+--   7; 8
