@@ -138,12 +138,12 @@ class Store:
     async def _repeated[T](self, attempt: Callable[[], T]) -> T:
         """The attempt's result, made again and again where the error passes by itself."""
         deadline = time.monotonic() + self._waits.total
-        times = 0
+        met: list[Exception] = []
 
         def in_time() -> T:
             # While the database is away, many wait here for a thread, and each holds it until signing in has failed.
-            if times and time.monotonic() > deadline:
-                raise PoolTimeoutError("no thread became free in time")
+            if met and time.monotonic() > deadline:
+                raise met[-1]
             return attempt()
 
         unknown: CommitUnknownError | None = None
@@ -153,8 +153,8 @@ class Store:
             except (DBAPIError, ChangedMeanwhileError, CommitUnknownError, PoolTimeoutError) as error:
                 if isinstance(error, CommitUnknownError):
                     unknown = error
-                times += 1
-                wait = self._waits.before(_failure(error), times)
+                met.append(error)
+                wait = self._waits.before(_failure(error), len(met))
                 if wait is None or time.monotonic() + wait > deadline:
                     if (told := self._told(unknown or error)) is None:
                         raise

@@ -85,9 +85,9 @@ def test_victims_give_up_in_the_end(driver: ScriptedDriver, store: Store) -> Non
 
 def test_a_database_that_stays_away_is_503_when_the_time_is_over(driver: ScriptedDriver, store: Store) -> None:
     driver.fails["connect"] = [waking_up() for _ in range(1000)]
-    store._waits = Waits(away=0.01, away_limit=0.01, total=0.2)
+    store._waits = Waits(away=0.01, away_limit=0.01, total=1.0)
     refused(store, 5, "can't be reached")
-    assert 2 < driver.count("connect") < 40
+    assert 1 < driver.count("connect") <= 101
 
 
 def test_waiting_for_a_lock_beyond_the_limit_is_503_at_once(driver: ScriptedDriver, store: Store) -> None:
