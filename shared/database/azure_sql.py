@@ -93,10 +93,16 @@ def app_engine(url: sa.URL, settings: Settings, isolation: Isolation, **options:
         f"SET DEADLOCK_PRIORITY LOW; SET TRANSACTION ISOLATION LEVEL {isolation}"
     )
 
-    @event.listens_for(engine, "connect")
-    def set_limits(connection: Any, _record: object) -> None:  # noqa: ANN401  # pyodbc has no types
+    @event.listens_for(engine, "connect", insert=True)
+    def limit_statements(connection: Any, _record: object) -> None:  # noqa: ANN401  # pyodbc has no types
+        # Before SQLAlchemy itself asks the first connection anything.
         connection.timeout = statement_seconds
+
+    @event.listens_for(engine, "connect")
+    def set_session(connection: Any, _record: object) -> None:  # noqa: ANN401  # as above
         connection.execute(session).close()
+        # The driver has begun a transaction under the level of before, in which SNAPSHOT can't read (error 3951).
+        connection.commit()
 
     return engine
 

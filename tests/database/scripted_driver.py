@@ -80,11 +80,15 @@ class Cursor:
     description: Sequence[tuple[Any, ...]] | None = (("answer", int, None, None, None, None, True),)
     rowcount = -1
 
-    def __init__(self, driver: ScriptedDriver) -> None:
+    def __init__(self, driver: ScriptedDriver, connection: Connection) -> None:
         self._driver = driver
+        self._connection = connection
         self._rows: list[tuple[Any, ...]] = []
 
     def execute(self, statement: str, *parameters: Any) -> Cursor:
+        self._driver.limits.append(self._connection.timeout)
+        if self._connection.is_before_snapshot and "SELECT" in statement:
+            raise server_error(3951)
         answer = answer_to(self._driver, statement)
         if "test" in statement and "max support" not in statement:
             self._driver.call("execute", statement, *parameters)
@@ -119,18 +123,28 @@ class Connection:
     def __init__(self, driver: ScriptedDriver) -> None:
         self._driver = driver
         self.session: list[str] = []
+        self._is_set_up = True
+
+    @property
+    def is_before_snapshot(self) -> bool:
+        """Whether the transaction is older than the session's level SNAPSHOT, so that no table can be read in it."""
+        return not self._is_set_up and self.session[-1].endswith("SNAPSHOT")
 
     def cursor(self) -> Cursor:
-        return Cursor(self._driver)
+        return Cursor(self._driver, self)
 
     def execute(self, statement: str) -> Cursor:
         self.session.append(statement)
+        self._is_set_up = False
         return self.cursor().execute(statement)
 
     def commit(self) -> None:
-        self._driver.call("commit")
+        if self._is_set_up:
+            self._driver.call("commit")
+        self._is_set_up = True
 
     def rollback(self) -> None:
+        self._is_set_up = True
         if self._driver.fails["rollback"]:
             self._driver.call("rollback")
 
@@ -160,6 +174,7 @@ class ScriptedDriver:
         self.calls: list[tuple[Any, ...]] = []
         self.connections: list[Connection] = []
         self.closed = 0
+        self.limits: list[int] = []  # of the connection, as each statement begins
         self.has_title_index = True
 
     def drivers(self) -> list[str]:

@@ -99,6 +99,18 @@ def test_each_session_has_its_limits(driver: ScriptedDriver) -> None:
     ]
 
 
+def test_each_connection_reads_snapshots_from_its_first_statement_on(driver: ScriptedDriver) -> None:
+    engine = azure_sql.app_engine(sa.make_url(LOCAL), settings(), "SNAPSHOT", module=driver)
+    with engine.connect() as first, engine.connect() as second:
+        assert [connection.exec_driver_sql("SELECT test").scalar() for connection in (first, second)] == [7, 7]
+    assert driver.count("connect") == 2
+
+
+def test_no_statement_runs_without_a_limit(driver: ScriptedDriver) -> None:
+    told(driver, LOCAL, database_statement_seconds=5.0)
+    assert set(driver.limits) == {5}
+
+
 def test_the_pool_is_bounded(driver: ScriptedDriver) -> None:
     engine = azure_sql.app_engine(
         sa.make_url(LOCAL),
