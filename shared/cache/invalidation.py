@@ -15,11 +15,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from shared.cache.redis_link import CacheUnavailableError
 from shared.cache.store import CacheStore
 from shared.database.engine import Database
 from shared.database.tables import cache_invalidations
+from shared.database.transient import Waits
 from shared.errors import UnavailableError
 from shared.telemetry import metrics, spans, work
 
@@ -32,6 +34,8 @@ _ROWS_ARE_KEPT = dt.timedelta(seconds=10)
 # A statement names them all: SQL Server takes 2,100 parameters.
 _ROWS_PER_BATCH = 2_000
 _BATCHES_PER_DRAIN = 10
+# Marking spares the drain some work: no reply waits for a second try.
+_ONE_TRY = Waits(total=0)
 # The name of the timer's function.
 _DRAIN = "drain_invalidations"
 
@@ -102,9 +106,9 @@ class Invalidations:
             log.warning("%d stale scopes wait in the outbox: %s", len(recorded.scopes), error)
             return
         try:
-            await self._database.catalog.write(lambda connection: _mark(connection, recorded.ids))
-        except UnavailableError:
-            log.warning("%d applied scopes could not be marked and will be applied again", len(recorded.scopes))
+            await self._database.catalog.write(functools.partial(_mark, ids=recorded.ids), waits=_ONE_TRY)
+        except (UnavailableError, DBAPIError) as error:
+            log.warning("%d applied scopes are unmarked and will be applied again: %s", len(recorded.scopes), error)
 
     async def drain(self) -> bool:
         """Applies what waits, then once more what was applied 15 s ago; bounded work.

@@ -94,13 +94,13 @@ class Store:
             except CommitUnknownError as read:
                 return read.result  # type: ignore[return-value]  # `work`'s: a read has nothing to commit
 
-        return await self._repeated(read)
+        return await self._repeated(read, self._waits)
 
-    async def write[T](self, work: Work[T], landed: Landed[T] | None = None) -> T:
+    async def write[T](self, work: Work[T], landed: Landed[T] | None = None, waits: Waits | None = None) -> T:
         """`work` in a transaction that is committed when it returns and rolled back when it raises.
 
         Where no word of a commit comes, `landed` is asked on another connection whether it was one, and what isn't
-        there is done again; without `landed` the caller is told that it isn't known.
+        there is done again; without `landed` the caller is told that it isn't known. `waits` are this write's own.
         Raises UnavailableError as `read` does, and where another writer held the lock beyond the limit.
         """
         lost: list[T] = []
@@ -119,7 +119,7 @@ class Store:
                     return given.result
                 raise
 
-        return await self._repeated(write)
+        return await self._repeated(write, waits or self._waits)
 
     def _landed[T](self, landed: Landed[T] | None, lost: list[T]) -> _Given[T] | None:
         if not lost:
@@ -135,9 +135,9 @@ class Store:
             lambda connection: next((_Given(result) for result in lost if landed(connection, result)), None),
         )
 
-    async def _repeated[T](self, attempt: Callable[[], T]) -> T:
+    async def _repeated[T](self, attempt: Callable[[], T], waits: Waits) -> T:
         """The attempt's result, made again and again where the error passes by itself."""
-        deadline = time.monotonic() + self._waits.total
+        deadline = time.monotonic() + waits.total
         met: list[Exception] = []
 
         def in_time() -> T:
@@ -154,7 +154,7 @@ class Store:
                 if isinstance(error, CommitUnknownError):
                     unknown = error
                 met.append(error)
-                wait = self._waits.before(_failure(error), len(met))
+                wait = waits.before(_failure(error), len(met))
                 if wait is None or time.monotonic() + wait > deadline:
                     if (told := self._told(unknown or error)) is None:
                         raise

@@ -132,6 +132,16 @@ def test_after_a_write_every_view_it_changed_is_fresh_and_every_other_is_still_a
     assert {name for name in VIEWS if after[name].headers.get("X-Cache") != "HIT"} == changed
 
 
+@pytest.mark.sqlite_only
+def test_a_write_whose_scopes_can_t_be_marked_is_a_success_all_the_same(api: httpx.Client, services: Services) -> None:
+    with services.database.catalog.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER unmarked BEFORE UPDATE ON cache_invalidations BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    assert api.patch("/api/products/B000000001", json={"price": 11}).status_code == 200
+    assert api.get(VIEWS["product 1"]).json()["price"] == 11
+
+
 def test_a_page_made_before_a_write_is_never_served_after_it_even_if_it_is_stored_later(
     api: httpx.Client, services: Services
 ) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
+from shared.cache.invalidation import Invalidations, Recorded
 from shared.database.azure_sql import app_engine
 from shared.database.store import Store
 from shared.database.transient import ChangedMeanwhileError, Waits
@@ -119,6 +122,18 @@ def test_a_lost_connection_takes_the_pool_with_it(driver: ScriptedDriver, store:
     driver.fails["execute"] = [lost()]
     assert asyncio.run(store.read(statement)) == 7
     assert driver.count("connect") == 2
+
+
+def test_a_write_that_is_saved_and_told_is_not_held_up_by_its_mark(driver: ScriptedDriver, store: Store) -> None:
+    driver.fails["connect"] = [waking_up(), None]
+
+    class Told:
+        async def renew(self, scopes: frozenset[str]) -> None:
+            """Redis is there."""
+
+    invalidations = Invalidations(SimpleNamespace(catalog=store), Told())  # type: ignore[arg-type]  # what it uses of them
+    asyncio.run(invalidations.apply(Recorded(frozenset({"catalog"}), (1,), dt.datetime.now(dt.UTC))))
+    assert driver.count("connect") == 1
 
 
 def test_a_mistake_of_the_program_is_not_told_as_the_database_s(driver: ScriptedDriver, store: Store) -> None:
