@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 # How many SQLite opcodes run between two looks at the clock: some 0.1 ms.
 _OPCODES_PER_CHECK = 20_000
+# A first try waits for a thread as long as this many statements may take: a read outlasts writes that wait for a lock.
+_STATEMENTS_WAITED_FOR = 2
 # SQLite's codes for "another connection holds the lock": the write waited for its whole time limit.
 _BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
@@ -137,13 +139,15 @@ class Store:
 
     async def _repeated[T](self, attempt: Callable[[], T], waits: Waits) -> T:
         """The attempt's result, made again and again where the error passes by itself."""
-        deadline = time.monotonic() + waits.total
+        began = time.monotonic()
+        deadline = began + waits.total
+        patience = began + _STATEMENTS_WAITED_FOR * self._statement_seconds
         met: list[Exception] = []
 
         def in_time() -> T:
             # While the database is away, many wait here for a thread, and each holds it until signing in has failed.
-            if met and time.monotonic() > deadline:
-                raise met[-1]
+            if time.monotonic() > (deadline if met else patience):
+                raise met[-1] if met else PoolTimeoutError("no thread became free")
             return attempt()
 
         unknown: CommitUnknownError | None = None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import Never
 
 import pytest
 import sqlalchemy as sa
@@ -91,6 +93,24 @@ def test_a_database_that_stays_away_is_503_when_the_time_is_over(driver: Scripte
     store._waits = Waits(away=0.01, away_limit=0.01, total=1.0)
     refused(store, 5, "can't be reached")
     assert 1 < driver.count("connect") <= 101
+
+
+def test_requests_don_t_queue_up_behind_those_that_can_t_sign_in(
+    driver: ScriptedDriver, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(*_arguments: object, **_options: object) -> Never:
+        driver.calls.append(("connect",))
+        time.sleep(0.5)
+        raise scripted_driver.login_timeout()
+
+    async def ask(times: int) -> list[int | BaseException]:
+        return await asyncio.gather(*(store.read(statement) for _ in range(times)), return_exceptions=True)
+
+    monkeypatch.setattr(driver, "connect", connect)
+    store._waits, store._statement_seconds = Waits(total=0), 0.05
+    replies = asyncio.run(ask(20))
+    assert all(isinstance(reply, UnavailableError) for reply in replies)
+    assert 0 < driver.count("connect") <= 2, "each waited for its turn to sign in"
 
 
 def test_waiting_for_a_lock_beyond_the_limit_is_503_at_once(driver: ScriptedDriver, store: Store) -> None:
