@@ -36,6 +36,8 @@ HOST_STOP_SECONDS = 6
 NODE_FOLDER = PROJECT / ".local" / "node"
 _NODE_MODULES = NODE_FOLDER / "node_modules"
 _PROBE_SECONDS = 2.0
+# An import takes all cores that it gets, and the storage that it reads with it: whoever asks the API comes first.
+_GIVES_WAY = ("nice", "-n", "19")
 # Each run has threads of its own, and glibc a heap for each of them, of which little is given back when they end:
 # three imports took a third more memory, and no less time. (Source: mallopt(3), M_ARENA_MAX.)
 _FEW_HEAPS = {"MALLOC_ARENA_MAX": "2"}
@@ -82,7 +84,7 @@ def _azurite(kind: str, port: int, folder: Path, accounts: Mapping[str, str]) ->
     options = ("--skipApiVersionCheck", "--disableTelemetry", "--silent", "--location", str(folder))
     return Service(
         name=kind,
-        command=(node(), str(main), *options, f"--{kind}Host", HOST, f"--{kind}Port", str(port)),
+        command=(*_GIVES_WAY, node(), str(main), *options, f"--{kind}Host", HOST, f"--{kind}Port", str(port)),
         port=port,
         # Azurite refuses a request without a signature, with a status: so it is there.
         answers=lambda: http_status(port, "/") is not None,
@@ -121,7 +123,7 @@ def data_factory(port: int, folder: Path, environment: Mapping[str, str]) -> Ser
         name="factory",
         # On one machine nothing recovers by being waited for: the retries are made, their 30 seconds are cut short.
         command=(
-            *(sys.executable, "-m", "local.datafactory", "--port", str(port), "--state", str(folder)),
+            *(*_GIVES_WAY, sys.executable, "-m", "local.datafactory", "--port", str(port), "--state", str(folder)),
             *("--longest-retry-wait", "1"),
         ),
         port=port,

@@ -27,6 +27,9 @@ class SettingsError(Exception):
 
 
 _VAULT_PATTERN = r"^https://[^/\s]+/?$"
+_INSTRUMENTATION_KEY = re.compile(
+    r"(?:^|;)InstrumentationKey=[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:;|$)", re.IGNORECASE
+)
 _SERVICE_ACCOUNT_FIELDS = frozenset({"type", "project_id", "private_key", "client_email", "token_uri"})
 
 
@@ -160,6 +163,13 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return value or None
+
+    @field_validator("applicationinsights_connection_string")
+    @classmethod
+    def _names_an_application_insights(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not _INSTRUMENTATION_KEY.search(value.get_secret_value()):
+            raise ValueError("expected InstrumentationKey=<GUID>;IngestionEndpoint=https://…")
+        return value
 
     @field_validator("database_url")
     @classmethod

@@ -54,6 +54,7 @@ def write_json() -> None:
     logger = logging.getLogger(APPLICATION)
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
+    logger.propagate = False
 
 
 def _trace() -> dict[str, str]:

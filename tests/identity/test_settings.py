@@ -74,6 +74,7 @@ def test_a_missing_setting_stops_the_start_with_its_name(environment: pytest.Mon
         ("KEY_VAULT_URL", "S3CRET"),
         ("CACHE_TTL", "S3CRET"),
         ("BLOB_TRIGGER_SOURCE", "S3CRET"),
+        ("APPLICATIONINSIGHTS_CONNECTION_STRING", "@Microsoft.KeyVault(SecretUri=https://S3CRET)"),
     ],
 )
 def test_a_malformed_setting_stops_the_start_with_its_name(
