@@ -85,8 +85,6 @@ class Invalidations:
         """
         if not recorded.ids:
             return True  # it changed nothing
-        if dt.datetime.now(dt.UTC) - recorded.at > _ROWS_ARE_KEPT:
-            raise UnavailableError("Whether the change was saved isn't known; look before you try again.")
         row = cache_invalidations.c
         found = (
             sa.select(sa.func.count())
@@ -94,7 +92,11 @@ class Invalidations:
             .where(row.invalidation_id == recorded.ids[0], row.created_at == recorded.at)
             .with_hint(cache_invalidations, "WITH (READCOMMITTEDLOCK)", "mssql")
         )
-        return bool(connection.execute(found).scalar_one())
+        if connection.execute(found).scalar_one():
+            return True
+        if dt.datetime.now(dt.UTC) - recorded.at > _ROWS_ARE_KEPT:
+            raise UnavailableError("Whether the change was saved isn't known; look before you try again.")
+        return False
 
     async def apply(self, recorded: Recorded) -> None:
         """Tells Redis, after the commit; where it can't be told, the scopes wait in the outbox for the drain."""

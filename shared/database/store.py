@@ -158,12 +158,13 @@ class Store:
                 if isinstance(error, CommitUnknownError):
                     unknown = error
                 met.append(error)
-                wait = waits.before(_failure(error), len(met))
+                failure = _failure(error)
+                wait = waits.before(failure, sum(_failure(before) is failure for before in met))
                 if wait is None or time.monotonic() + wait > deadline:
                     if (told := self._told(unknown or error)) is None:
                         raise
                     raise told from error
-                metrics.SQL_RETRIES.add(_failure(error).name.lower())
+                metrics.SQL_RETRIES.add(failure.name.lower())
                 log.info("a transaction begins anew in %.1f s: %s", wait, _cause(error))
             await asyncio.sleep(wait)
 

@@ -84,7 +84,7 @@ class Waits:
     total: float = 60.0
 
     def before(self, failure: Failure, times: int) -> float | None:
-        """The wait after so many tries that came to nothing (1: the first); None where there is no further one."""
+        """The wait after a try failed so for the `times`-th time (1: the first); None where there is no further one."""
         if failure is Failure.VICTIM and times <= self.victim_times:
             return random.uniform(0, min(self.victim * 2.0**times, self.victim_limit))  # noqa: S311  # no secret
         if failure is Failure.LOST and times == 1:

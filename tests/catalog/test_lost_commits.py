@@ -5,6 +5,7 @@ On SQLite, whose driver here loses commits as a network does; tests/database/tes
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from shared.cache.invalidation import Recorded
 from shared.database.tables import cache_invalidations, categories, products
 from shared.database.transient import Failure, Waits
+from shared.errors import UnavailableError
 from shared.services import Services
 from tests.database.scripted_driver import lost
 
@@ -146,6 +148,19 @@ def test_an_asin_that_another_has_inserted_meanwhile_is_409_all_the_same(
     reply = api.post("/api/products", json=toy() | {"title": "Mine"})
     assert reply.status_code == 409
     assert [row.title for row in rows(products)] == ["A toy"]
+
+
+@pytest.mark.usefixtures("api")
+def test_a_row_of_the_outbox_that_is_there_is_proof_at_any_age(services: Services) -> None:
+    invalidations = services.invalidations
+    with services.database.catalog.engine.begin() as connection:
+        long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
+        recorded = dataclasses.replace(invalidations.record(connection, {"catalog"}), at=long_ago)
+        connection.execute(sa.update(cache_invalidations).values(created_at=long_ago))
+        assert invalidations.has_landed(connection, recorded)
+        connection.execute(sa.delete(cache_invalidations))
+        with pytest.raises(UnavailableError, match="isn't known"):
+            invalidations.has_landed(connection, recorded)
 
 
 def test_a_commit_of_which_nothing_can_be_learnt_is_503_and_never_done_twice(

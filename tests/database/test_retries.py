@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from shared.cache.invalidation import Invalidations, Recorded
 from shared.database.azure_sql import app_engine
 from shared.database.store import Store
-from shared.database.transient import ChangedMeanwhileError, Waits
+from shared.database.transient import ChangedMeanwhileError, Failure, Waits
 from shared.errors import UnavailableError
 from shared.settings import Settings
 from tests.database import scripted_driver
@@ -202,6 +202,22 @@ def test_a_commit_without_an_answer_that_has_not_landed_is_done_again(driver: Sc
     driver.fails["commit"] = [lost("SQLEndTran")]
     assert asyncio.run(store.write(statement, lambda _connection, _result: False)) == 7
     assert driver.count("execute") == 2
+
+
+def test_after_a_lost_commit_a_database_that_is_away_is_asked_as_soon_as_after_none(
+    driver: ScriptedDriver, store: Store
+) -> None:
+    class Noted(Waits):
+        def before(self, failure: Failure, times: int) -> float | None:
+            met.append((failure, times))
+            return super().before(failure, times)
+
+    met: list[tuple[Failure, int]] = []
+    store._waits = Noted(away=0.001, away_limit=0.001)
+    driver.fails["connect"] = [None, waking_up(), waking_up()]
+    driver.fails["commit"] = [lost("SQLEndTran")]
+    assert asyncio.run(store.write(statement, lambda _connection, _result: True)) == 7
+    assert met == [(Failure.LOST, 1), (Failure.AWAY, 1), (Failure.AWAY, 2)]
 
 
 def test_a_commit_that_the_server_refused_is_done_again(driver: ScriptedDriver, store: Store) -> None:
