@@ -57,7 +57,7 @@ _SAMPLES = {
     "vaultUri": "https://kv-x.vault.azure.net/",
     "factoryName": "adf-x",
     "firebaseProjectId": "my-project",
-    "applicationInsightsConnectionString": "InstrumentationKey=x",
+    "applicationInsightsConnectionString": "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://example.org/",
     "importsAccount.properties.primaryEndpoints.blob": "https://stimportsx.blob.core.windows.net/",
     "importsAccount.properties.primaryEndpoints.queue": "https://stimportsx.queue.core.windows.net/",
 }
