@@ -12,7 +12,7 @@ import contextvars
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -106,14 +106,17 @@ class Store:
         Raises UnavailableError as `read` does, and where another writer held the lock beyond the limit.
         """
         lost: list[T] = []
+        unknown: list[CommitUnknownError] = []
 
         def write() -> T:
             if (given := self._landed(landed, lost)) is not None:
                 return given.result
+            unknown.clear()
             try:
                 return self._in_transaction(self._writing, work)
-            except CommitUnknownError as unknown:
-                lost.append(unknown.result)  # type: ignore[arg-type]  # `work`'s
+            except CommitUnknownError as error:
+                lost.append(error.result)  # type: ignore[arg-type]  # `work`'s
+                unknown.append(error)
                 raise
             except (ProblemError, IntegrityError):
                 # What stands in the way of the second try may be the first one, which has landed after all.
@@ -121,7 +124,7 @@ class Store:
                     return given.result
                 raise
 
-        return await self._repeated(write, waits or self._waits)
+        return await self._repeated(write, waits or self._waits, unknown)
 
     def _landed[T](self, landed: Landed[T] | None, lost: list[T]) -> _Given[T] | None:
         if not lost:
@@ -137,8 +140,13 @@ class Store:
             lambda connection: next((_Given(result) for result in lost if landed(connection, result)), None),
         )
 
-    async def _repeated[T](self, attempt: Callable[[], T], waits: Waits) -> T:
-        """The attempt's result, made again and again where the error passes by itself."""
+    async def _repeated[T](
+        self, attempt: Callable[[], T], waits: Waits, unknown: Sequence[CommitUnknownError] = ()
+    ) -> T:
+        """The attempt's result, made again and again where the error passes by itself.
+
+        In the end a commit that is still `unknown` is told before any other error.
+        """
         began = time.monotonic()
         deadline = began + waits.total
         patience = began + _STATEMENTS_WAITED_FOR * self._statement_seconds
@@ -150,18 +158,15 @@ class Store:
                 raise met[-1] if met else PoolTimeoutError("no thread became free")
             return attempt()
 
-        unknown: CommitUnknownError | None = None
         while True:
             try:
                 return await self._run(in_time)
             except (DBAPIError, ChangedMeanwhileError, CommitUnknownError, PoolTimeoutError) as error:
-                if isinstance(error, CommitUnknownError):
-                    unknown = error
                 met.append(error)
                 failure = _failure(error)
                 wait = waits.before(failure, sum(_failure(before) is failure for before in met))
                 if wait is None or time.monotonic() + wait > deadline:
-                    if (told := self._told(unknown or error)) is None:
+                    if (told := self._told(unknown[-1] if unknown else error)) is None:
                         raise
                     raise told from error
                 metrics.SQL_RETRIES.add(failure.name.lower())

@@ -204,6 +204,15 @@ def test_a_commit_without_an_answer_that_has_not_landed_is_done_again(driver: Sc
     assert driver.count("execute") == 2
 
 
+def test_of_a_commit_that_is_known_not_to_have_landed_nobody_says_that_it_isn_t_known(
+    driver: ScriptedDriver, store: Store
+) -> None:
+    driver.fails["commit"] = [lost("SQLEndTran")]
+    driver.fails["execute"] = [None, server_error(1222)]
+    with pytest.raises(UnavailableError, match="Another write holds the catalogue"):
+        asyncio.run(store.write(statement, lambda _connection, _result: False))
+
+
 def test_after_a_lost_commit_a_database_that_is_away_is_asked_as_soon_as_after_none(
     driver: ScriptedDriver, store: Store
 ) -> None:
