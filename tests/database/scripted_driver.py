@@ -86,7 +86,7 @@ class Cursor:
         self._rows: list[tuple[Any, ...]] = []
 
     def execute(self, statement: str, *parameters: Any) -> Cursor:
-        self._driver.limits.append(self._connection.timeout)
+        self._driver.statement_limits.append(self._connection.timeout)
         if self._connection.is_before_snapshot and "SELECT" in statement:
             raise server_error(3951)
         answer = answer_to(self._driver, statement)
@@ -174,7 +174,7 @@ class ScriptedDriver:
         self.calls: list[tuple[Any, ...]] = []
         self.connections: list[Connection] = []
         self.closed = 0
-        self.limits: list[int] = []  # of the connection, as each statement begins
+        self.statement_limits: list[int] = []  # of the connection, as each statement begins
         self.has_title_index = True
 
     def drivers(self) -> list[str]:

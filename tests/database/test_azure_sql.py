@@ -108,7 +108,7 @@ def test_each_connection_reads_snapshots_from_its_first_statement_on(driver: Scr
 
 def test_no_statement_runs_without_a_limit(driver: ScriptedDriver) -> None:
     told(driver, LOCAL, database_statement_seconds=5.0)
-    assert set(driver.limits) == {5}
+    assert set(driver.statement_limits) == {5}
 
 
 def test_the_pool_is_bounded(driver: ScriptedDriver) -> None:

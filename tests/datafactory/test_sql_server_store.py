@@ -56,8 +56,7 @@ class StagingCursor(Cursor):
     fast_executemany = False
 
     def __init__(self, driver: StagingDriver, connection: StagingConnection) -> None:
-        super().__init__(driver)
-        self._connection = connection
+        super().__init__(driver, connection)
         self.cancelled = threading.Event()
         self.results: list[tuple[list[str], list[Any]]] = []
 
