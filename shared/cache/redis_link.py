@@ -26,6 +26,9 @@ from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
+# Refusals that may be the connection's own, and over with the next: its token has expired, its server is a replica now.
+_UNFIT = {"NOAUTH", "WRONGPASS", "NOPERM", "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN"}
+
 type Exchange = Callable[[Sequence[Command]], Awaitable[list[Any]]]
 
 
@@ -135,8 +138,11 @@ class RedisLink:
             self._fail(CacheUnavailableError("a reply that nobody asked for"))
             return
         if self._asked[0].take(reply):
-            self._asked.popleft().answer()
-            if not self._asked:
+            question = self._asked.popleft()
+            question.answer()
+            if question.refusal and CacheRefusedError(str(question.refusal)).code in _UNFIT:
+                self._fail(CacheUnavailableError(str(question.refusal)))
+            elif not self._asked:
                 self._limit.end()
                 if self._waiting:
                     self._send_waiting()

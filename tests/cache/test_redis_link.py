@@ -131,6 +131,30 @@ def test_a_connection_that_is_cut_fails_who_waits_and_the_next_one_gets_another(
     asyncio.run(ask())
 
 
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_after_a_refusal_that_may_be_the_connection_s_own_the_next_exchange_has_another(
+    settings: Settings, valkey: str, *, is_alone: bool
+) -> None:
+    url = SecretStr(valkey.replace("redis://", "redis://who-may-not-write:word@"))
+
+    async def ask() -> None:
+        async with connected(settings.model_copy(update={"redis_url": url})) as link:
+            before = await link.exchange(("CLIENT", "ID"), seconds=_PATIENT)
+            others = [] if is_alone else [link.exchange(("PING",), seconds=_PATIENT)]
+            writing = link.exchange(("SET", "key", b"x", "EX", 60), seconds=_PATIENT)
+            refusal, *_ = await asyncio.gather(writing, *others, return_exceptions=True)
+            assert isinstance(refusal, CacheRefusedError)
+            assert refusal.code == "NOPERM"
+            assert await link.exchange(("CLIENT", "ID"), seconds=_PATIENT) != before
+
+    with redis.Redis.from_url(valkey) as client:
+        client.execute_command("ACL", "SETUSER", "who-may-not-write", "on", ">word", "~*", "+@all", "-set")
+        try:
+            asyncio.run(ask())
+        finally:
+            client.acl_deluser("who-may-not-write")
+
+
 @asynccontextmanager
 async def with_tls(valkey: str, certificate: Path) -> AsyncIterator[int]:
     """A port on which the same server is reached by TLS."""
