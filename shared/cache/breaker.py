@@ -57,10 +57,12 @@ class Breaker:
 
     def open(self, error: Exception) -> None:
         """Leaves Redis alone from now on, until a probe succeeds."""
+        if self.state is State.OPEN:
+            return
+        log.warning("Redis is left alone: %s", error)
         if self.state is State.CLOSED:
-            log.warning("Redis is left alone: %s", error)
-            self._become(State.OPEN)
             self._probing = asyncio.get_running_loop().create_task(self._probe_until_closed())
+        self._become(State.OPEN)
 
     async def close(self) -> None:
         """Ends the probing."""
@@ -83,7 +85,9 @@ class Breaker:
             except Exception as error:  # noqa: BLE001  # whatever it is, the breaker stays open and tries again
                 self._become(State.OPEN)
                 log.info("Redis is still left alone: %s", error)
-            else:
+                continue
+            # A write that failed meanwhile opened it again: its scopes came after the outbox was read.
+            if self.state is State.CLOSING:
                 self._become(State.CLOSED)
                 self._failures = 0
                 log.warning("Redis is trusted again")

@@ -1,0 +1,41 @@
+"""The breaker: when Redis is trusted again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from shared.cache import breaker
+from shared.cache.breaker import Breaker, State
+
+_PATIENT = 10.0
+
+
+def test_a_write_that_fails_while_the_outbox_is_applied_keeps_the_cache_untrusted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(breaker, "_PROBE_SECONDS", 0.01)
+
+    async def trouble() -> None:
+        runs: list[State] = []
+        is_seen = asyncio.Event()
+
+        async def probe() -> None:
+            pass
+
+        async def catch_up() -> None:
+            runs.append(redis.state)
+            if len(runs) == 1:
+                redis.open(OSError("a write whose scopes were recorded after the outbox was read"))
+            else:
+                is_seen.set()
+
+        redis = Breaker(probe, catch_up)
+        redis.open(OSError("away"))
+        # Trusted only after a second run, which sees that write's scopes.
+        await asyncio.wait_for(is_seen.wait(), _PATIENT)
+        await redis.close()
+        assert runs == [State.CLOSING, State.CLOSING]
+
+    asyncio.run(trouble())
