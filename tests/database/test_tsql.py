@@ -158,7 +158,7 @@ def test_the_lock_on_categories_comes_before_that_on_products() -> None:
     assert locked == ["categories", "products"]
 
 
-def test_nothing_is_written_to_the_catalogue_before_the_lock() -> None:
+def test_nothing_is_written_to_the_catalogue_before_the_lock_nor_dated_before_it() -> None:
     texts = [statement.text for statement in statements_of(_definition("run_merge"))]
 
     def places(pattern: str) -> Sequence[int]:
@@ -166,6 +166,7 @@ def test_nothing_is_written_to_the_catalogue_before_the_lock() -> None:
 
     (lock,) = places(r"EXEC \[import\]\.\[lock_tables\]")
     begin, again = places("BEGIN TRANSACTION")
-    assert begin < lock < min(places(r"EXEC \[import\]\.\[write_|INSERT INTO \[dbo\]"))
+    (clock,) = places("SET @now")
+    assert begin < lock < clock < min(places(r"EXEC \[import\]\.\[write_|INSERT INTO \[dbo\]"))
     (commit,) = places("COMMIT")
     assert again < commit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import threading
 from collections.abc import Callable
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.stop import Stop
 from local.datafactory.stores import sqlite_bulk, sqlite_judge, sqlite_merge
 from shared.database import sqlite
+from shared.database.tables import cache_invalidations
 from tests.merge.cases import (
     BAD_CATEGORY_ROWS,
     BAD_PRODUCT_VALUES,
@@ -192,6 +195,20 @@ def test_a_stop_of_the_factory_in_the_middle_leaves_nothing_and_no_outcome(
     assert catalogue.products() == []
     assert catalogue.outcome(import_id) is None
     assert catalogue.call("products", import_id, run_id)["status"] == "succeeded"
+
+
+@pytest.mark.sqlite_only
+def test_what_a_merge_writes_is_not_dated_before_what_another_wrote_while_it_judged(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue.merge("products", [product()])
+    catalogue.forget_scopes()
+    judged: list[dt.datetime] = []
+    _when_section_runs(monkeypatch, "4 incoming", lambda: judged.append(dt.datetime.now(dt.UTC)))
+    result = catalogue.merge("products", [product(title="after")])
+    (changed,) = catalogue.products()
+    recorded = catalogue.rows(sa.select(sa.func.min(cache_invalidations.c.created_at)))
+    assert min(changed.updated_at, catalogue.outcome(result["import_id"]).merged_at, *recorded) > judged[0]
 
 
 @pytest.mark.sqlite_only

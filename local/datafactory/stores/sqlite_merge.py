@@ -86,7 +86,7 @@ class _Merge:
         self._import_id = import_id
         self._rows_skipped = rows_skipped
         self._stop = stop
-        self._now = time.time_ns() // 1000
+        self._now = 0  # until the lock is held: what another has written until then isn't dated after this merge
 
     def run(self) -> Outcome:
         record = self._imports.record(self._import_id)
@@ -250,6 +250,7 @@ class _Merge:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     raise
             else:
+                self._now = time.time_ns() // 1000
                 return
 
     @contextlib.contextmanager

@@ -145,7 +145,6 @@ BEGIN
     DECLARE @superseded BIGINT;
     DECLARE @rejected BIGINT;
     DECLARE @now DATETIME2(6);
-    SET @now = SYSUTCDATETIME();
 
     SELECT @blob_name = blob_name, @sequence = sequence, @max_reject_share = max_reject_share
     FROM [import].[import_records]
@@ -167,6 +166,8 @@ BEGIN
 
     BEGIN TRANSACTION;
     EXEC [import].[lock_tables] @kind;
+    -- Only now: what another has written until then isn't dated after this merge.
+    SET @now = SYSUTCDATETIME();
     -- Asked again: another run may have merged since, or somebody may have cancelled. Rows that were not judged because
     -- of the first answer are not merged, whatever the second one would be.
     IF @status IS NULL
