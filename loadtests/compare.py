@@ -14,8 +14,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.console import Console
-
+from loadtests.contents import filled
 from loadtests.figures import Requests
 from loadtests.locust_run import LOG_FILE, RAW_FILE, run
 from loadtests.page import Circumstances, render
@@ -24,8 +23,6 @@ from loadtests.run import RESULTS
 from loadtests.target import used_by_operator
 from local.api_client import ApiClient
 from local.cloud import started_cloud
-from local.csv_upload import import_csv, outcome
-from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalogue
 from local.errors import LocalCloudError
 
 _ROWS = 1_426_337  # as many as the real data set has
@@ -46,7 +43,9 @@ def main() -> None:
     if "REDIS_URL" in os.environ:
         sys.exit("REDIS_URL is set: both runs begin with an empty Redis of their own. Unset it.")
     try:
-        products = _ensure_catalogue(folder, options.rows)
+        state = folder / "state"
+        with started_cloud(state, folder / "import.log", {}) as cloud, ApiClient(cloud, state) as api:
+            products = filled(api, folder / "data", options.rows)
         runs = {name: _run(folder, name, profile) for name in _CACHE}
     except LocalCloudError as error:
         sys.exit(f"{error}")
@@ -61,26 +60,6 @@ def main() -> None:
         print(f"cache {name}: {total.per_second:.0f} requests/s, p50 {total.p50:.1f} ms, p95 {total.p95:.1f} ms")
     print(f"The page: {page}")
     sys.exit(1 if any(requests.errors for requests in runs.values()) else 0)
-
-
-def _ensure_catalogue(folder: Path, rows: int) -> int:
-    """Sees to it that the catalogue is there; gives the number of its products."""
-    state, data = folder / "state", folder / "data"
-    with started_cloud(state, folder / "import.log", {}) as cloud, ApiClient(cloud, state) as api:
-        if _count(api) == 0:
-            print(f"Making and importing {rows:,} products, for this and later runs …", flush=True)
-            write_catalogue(data, rows, seed=1)
-            api.log_in_as_operator()
-            for name in (CATEGORIES_FILE, PRODUCTS_FILE):
-                record = import_csv(api, data / name, Console(stderr=True))
-                if record["status"] != "succeeded":
-                    raise LocalCloudError(f"The import of {name} ended as {outcome(record)}.")
-        return _count(api)
-
-
-def _count(api: ApiClient) -> int:
-    total: int = api.call("GET", "/products", params={"limit": 1, "include_total": "true"})["total"]
-    return total
 
 
 def _run(folder: Path, name: str, profile: Profile) -> Requests:

@@ -63,8 +63,8 @@ class Requests:
 
     @property
     def seconds(self) -> float:
-        """From the first request's beginning to the last one's end."""
-        return float((self.began + self.milliseconds / 1000).max() - self.began.min())
+        """From the first request's beginning to the last one's end; a millisecond at least."""
+        return max(0.001, float((self.began + self.milliseconds / 1000).max() - self.began.min()))
 
     def total(self) -> Summary:
         """Of all requests."""

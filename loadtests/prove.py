@@ -9,14 +9,17 @@ import argparse
 import sys
 from pathlib import Path
 
+from loadtests.contents import filled
 from loadtests.profiles import PROFILES
 from loadtests.run import RESULTS, new_folder, put_load
 from loadtests.servers import Usage, Watch
 from loadtests.target import running_here
+from local.api_client import ApiClient
 from local.cloud import local_cloud
 from local.errors import LocalCloudError
 from local.state import STATE
 
+_ROWS = 100_000  # products, where there are none
 _GROWTH = 1.05  # of memory, from the second to the last third of the time
 _MORE_FILES = 8  # connections that clients opened just then
 
@@ -31,7 +34,9 @@ def main() -> None:
     state, folder = options.state.resolve(), new_folder(options.out, "prove")
     profile = PROFILES["soak"].adapted(options.seconds, None)
     try:
-        with local_cloud(state, folder / "run.log"):
+        with local_cloud(state, folder / "run.log") as running:
+            with ApiClient(running, state) as api:
+                filled(api, state / "load" / "data", _ROWS)
             cloud, target = running_here(state, profile)
             with Watch(cloud.instances) as watch:
                 code = put_load(profile, target, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +27,7 @@ class Recording:
             return None
         recording = cls(Path(path).open("w", newline="", encoding="utf-8"))  # noqa: SIM115 - closed when Locust quits
         events.request.add_listener(recording.request)
+        events.user_error.add_listener(recording.user_error)
         events.quitting.add_listener(recording.close)
         return recording
 
@@ -46,6 +48,12 @@ class Recording:
         self._rows.writerow(
             (f"{start_time:.3f}", name, f"{response_time:.3f}", status, cache, "" if exception is None else exception)
         )
+
+    def user_error(self, *, user_instance: Any, exception: BaseException, **_: object) -> None:  # noqa: ANN401 - Locust's
+        """A user who stumbled over what he got: Locust itself would count that nowhere."""
+        user_instance.environment.process_exit_code = 1
+        name = type(user_instance).__name__
+        self._rows.writerow((f"{time.time():.3f}", name, "0", 0, "", f"{type(exception).__name__}: {exception}"))
 
     def close(self, **_: object) -> None:
         """Nothing more will come."""

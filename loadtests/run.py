@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from loadtests.contents import check_filled
 from loadtests.figures import Requests, Summary
 from loadtests.locust_run import LOG_FILE, RAW_FILE, REPORT_FILE, run
 from loadtests.profiles import PROFILES, Profile
@@ -60,6 +61,7 @@ def put_load(profile: Profile, target: Target, folder: Path) -> int:
         LocalCloudError: there was no request at all.
     """
     print(f"{profile.summary}: {profile.users} users, {profile.seconds:g} s, on {target.url}", flush=True)
+    check_filled(target.url)
     code = run(profile, target, folder)
     try:
         requests = Requests.read(folder / RAW_FILE)

@@ -7,16 +7,22 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from loadtests.catalogue import Catalogue
+from loadtests.contents import check_filled
+from loadtests.figures import Requests
 from loadtests.profiles import PROFILES
 from loadtests.prove import growth
+from loadtests.recording import Recording
 from loadtests.servers import Usage, Watch
 from loadtests.target import deployment
 from local.errors import LocalCloudError
 from local.processes import PROJECT
+from shared.services import Services
+from tests.serving import catalog_settings, served_catalog
 
 
 def test_memory_that_settles_is_no_growth_and_a_leak_is() -> None:
@@ -59,3 +65,19 @@ def test_without_a_local_cloud_it_says_how_to_start_one(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "loadtests.run", "--state", str(tmp_path), "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (1, "No local cloud runs here: start it with `make run`.")
+
+
+def test_an_empty_catalogue_is_no_load_test(valkey: str, tmp_path: Path) -> None:
+    services = Services(catalog_settings(tmp_path, valkey))
+    with served_catalog(services) as api, pytest.raises(LocalCloudError, match="has no products"):
+        check_filled(f"{str(api.base_url).rstrip('/')}/api")
+
+
+def test_a_user_who_stumbles_makes_the_run_fail(tmp_path: Path) -> None:
+    user = SimpleNamespace(environment=SimpleNamespace(process_exit_code=None))
+    with (tmp_path / "requests.csv").open("w", newline="") as file:
+        Recording(file).user_error(user_instance=user, exception=KeyError("items"), tb=None)
+    assert user.environment.process_exit_code == 1
+    requests = Requests.read(tmp_path / "requests.csv")
+    assert requests.total().errors == 1
+    assert list(requests.errors) == ["KeyError: 'items'"]

@@ -1,0 +1,43 @@
+"""What a catalogue has to hold before a load on it says anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from local.api_client import ApiClient
+from local.csv_upload import import_csv, outcome
+from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalogue
+from local.errors import LocalCloudError
+
+_SECONDS = 30.0
+
+
+def check_filled(url: str) -> None:
+    """LocalCloudError where the API at this URL (ending in /api) doesn't answer, or has no product to ask for."""
+    try:
+        categories = httpx.get(f"{url}/categories", timeout=_SECONDS).raise_for_status().json()["items"]
+    except httpx.HTTPError as error:
+        raise LocalCloudError(f"{url} didn't give its categories: {error}.") from error
+    if not any(category["product_count"] for category in categories):
+        raise LocalCloudError(f"{url} has no products: import some first (make demo, make import FILE=…).")
+
+
+def filled(api: ApiClient, data: Path, rows: int) -> int:
+    """Makes and imports so many products where there are none; gives how many there are. The files stand in `data`."""
+    if _count(api) == 0:
+        print(f"Making and importing {rows:,} products, for this and later runs …", flush=True)
+        write_catalogue(data, rows, seed=1)
+        api.log_in_as_operator()
+        for name in (CATEGORIES_FILE, PRODUCTS_FILE):
+            record = import_csv(api, data / name, Console(stderr=True))
+            if record["status"] != "succeeded":
+                raise LocalCloudError(f"The import of {name} ended as {outcome(record)}.")
+    return _count(api)
+
+
+def _count(api: ApiClient) -> int:
+    total: int = api.call("GET", "/products", params={"limit": 1, "include_total": "true"})["total"]
+    return total
