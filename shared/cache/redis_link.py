@@ -17,7 +17,7 @@ import hiredis
 from redis.asyncio import Connection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from shared.cache.redis_wire import Command, RedisWire, Reply
 from shared.cache.time_limit import TimeLimit
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 # Refusals that may be the connection's own, and over with the next: its token has expired, its server is a replica now.
 _UNFIT = {"NOAUTH", "WRONGPASS", "NOPERM", "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN"}
+
+# Connecting takes some six round trips. A hung attempt is given up after this: the next may do better.
+_CONNECT_SECONDS = 2.0
 
 type Exchange = Callable[[Sequence[Command]], Awaitable[list[Any]]]
 
@@ -116,6 +119,7 @@ class RedisLink:
         """Closes the connection; what is still under way fails."""
         self._fail(CacheUnavailableError("the connection was closed"))
         if self._connecting:
+            self._connecting.cancel()
             await asyncio.wait([self._connecting])
         await self._connection.disconnect(nowait=True)
 
@@ -126,9 +130,8 @@ class RedisLink:
         self._limit.begin(max(question.seconds for question in batch))
         if self._wire:
             self._send_asked(self._wire)
-        else:
-            connect = self._connect(after=self._connecting)
-            self._connecting = asyncio.get_running_loop().create_task(connect)
+        elif not self._connecting:
+            self._connecting = asyncio.get_running_loop().create_task(self._connect())
 
     def _send_asked(self, wire: RedisWire) -> None:
         wire.send([command for question in self._asked for command in question.commands])
@@ -160,8 +163,6 @@ class RedisLink:
         self._asked.clear()
         self._waiting = []
         self._limit.end()
-        if self._connecting:
-            self._connecting.cancel()
         if self._wire:
             # Replies that nobody read would be taken for those of the next exchange.
             self._wire.abort()
@@ -169,18 +170,20 @@ class RedisLink:
         for question in failed:
             question.answer(error)
 
-    async def _connect(self, after: asyncio.Task[None] | None) -> None:
-        """Connects and sends what was asked, once an attempt that was given up has ended."""
-        if after:
-            await asyncio.wait([after])
+    async def _connect(self) -> None:
+        """Connects, in a time of its own, and then sends what is asked by now: who asked first may have given up."""
         try:
-            await self._connection.disconnect(nowait=True)
-            await self._connection.connect()  # type: ignore[no-untyped-call]  # untyped in redis-py
-        except (RedisError, OSError) as error:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await self._connection.disconnect(nowait=True)
+                await self._connection.connect()  # type: ignore[no-untyped-call]  # untyped in redis-py
+        except Exception as error:  # noqa: BLE001  # whatever keeps it from connecting is told to all who asked
             self._fail(CacheUnavailableError(f"{type(error).__name__}: {error}"))
         else:
             self._wire = RedisWire(self._connection, self._replied, self._lost)
-            self._send_asked(self._wire)
+            if self._asked:
+                self._send_asked(self._wire)
+        finally:
+            self._connecting = None
 
     async def _set_up(self, connection: Connection) -> None:
         await connection.on_connect()

@@ -15,6 +15,7 @@ import pytest
 import redis
 from pydantic import SecretStr
 
+from shared.cache import redis_link
 from shared.cache.redis_link import CacheRefusedError, CacheUnavailableError, RedisLink
 from shared.cache.time_limit import TimeLimit
 from shared.settings import Settings
@@ -153,6 +154,65 @@ def test_after_a_refusal_that_may_be_the_connection_s_own_the_next_exchange_has_
             asyncio.run(ask())
         finally:
             client.acl_deluser("who-may-not-write")
+
+
+def test_connecting_goes_on_after_those_who_asked_gave_up_and_sends_nothing_of_theirs(
+    settings: Settings, valkey: str
+) -> None:
+    attempts: list[str] = []
+    may_connect = asyncio.Event()
+
+    async def slowly(_exchange: Callable[[Sequence[Any]], Awaitable[list[Any]]]) -> None:
+        attempts.append("began")
+        await may_connect.wait()
+
+    async def ask() -> None:
+        link = RedisLink(settings, slowly)
+        for number in range(3):
+            with pytest.raises(CacheUnavailableError, match="time limit"):
+                await link.exchange(("SET", f"given up {number}", b"x", "EX", 60), seconds=0.05)
+        may_connect.set()
+        assert await link.exchange(("ECHO", "mine"), seconds=_PATIENT) == [b"mine"]
+        await link.close()
+
+    asyncio.run(ask())
+    assert attempts == ["began"]
+    with redis.Redis.from_url(valkey) as client:
+        assert client.keys("given up *") == []
+
+
+def test_an_attempt_to_connect_that_hangs_is_followed_by_another(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_link, "_CONNECT_SECONDS", 0.1)
+    attempts: list[str] = []
+
+    async def at_second_try(_exchange: Callable[[Sequence[Any]], Awaitable[list[Any]]]) -> None:
+        attempts.append("began")
+        if len(attempts) == 1:
+            await asyncio.Event().wait()
+
+    async def ask() -> None:
+        link = RedisLink(settings, at_second_try)
+        with pytest.raises(CacheUnavailableError, match="TimeoutError"):
+            await link.exchange(("PING",), seconds=_PATIENT)
+        assert await link.exchange(("ECHO", "mine"), seconds=_PATIENT) == [b"mine"]
+        await link.close()
+
+    asyncio.run(ask())
+
+
+def test_whatever_keeps_it_from_connecting_is_told_to_who_asked(settings: Settings) -> None:
+    async def without_a_token(_exchange: Callable[[Sequence[Any]], Awaitable[list[Any]]]) -> None:
+        raise ValueError("no token")
+
+    async def ask() -> None:
+        link = RedisLink(settings, without_a_token)
+        with pytest.raises(CacheUnavailableError, match="no token"):
+            await link.exchange(("PING",), seconds=_PATIENT)
+        await link.close()
+
+    asyncio.run(ask())
 
 
 @asynccontextmanager
