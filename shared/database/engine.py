@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -19,6 +19,8 @@ from shared.telemetry import metrics
 log = logging.getLogger(__name__)
 
 _TITLE_INDEX = "SELECT COUNT(*) FROM sys.fulltext_indexes WHERE object_id = OBJECT_ID(N'dbo.products')"
+# A deployment makes the index, while processes of before may run on.
+_LOOK_AGAIN_SECONDS = 60.0
 
 
 class Database:
@@ -31,10 +33,11 @@ class Database:
         self._waits = Waits(total=settings.database_retry_seconds)
         if self.url.get_backend_name() == "sqlite":
             self.catalog, self.imports = self._on_sqlite(settings)
-            self._has_title_words: bool | None = True
+            self._has_title_words = True
         else:
             self.catalog = self.imports = self._on_azure_sql(settings)
-            self._has_title_words = None  # the first connection looks
+            self._has_title_words = False  # until it is looked for
+        self._look_again_at = time.monotonic()
 
     def _on_sqlite(self, settings: Settings) -> tuple[Store, Store]:
         imports = _sqlite_engine(sqlite.imports_url(self.url), settings)
@@ -50,7 +53,6 @@ class Database:
         # A page is read in several statements, between which an import may commit: SNAPSHOT shows them one state.
         # A write waits for others' locks instead, since a snapshot that has been overtaken could only begin anew.
         reading = app_engine(self.url, settings, "SNAPSHOT")
-        event.listen(reading, "first_connect", self._look_for_title_index)
         writing = app_engine(self.url, settings, "READ COMMITTED")
         metrics.SQL_POOL.watch(reading, "reads")
         metrics.SQL_POOL.watch(writing, "writes")
@@ -59,23 +61,24 @@ class Database:
     def _store(self, engine: sa.Engine, reading: sa.Engine | None = None) -> Store:
         return Store(engine, reading or engine, self._executor, self._limit, self._waits)
 
-    def _look_for_title_index(self, connection: Any, _record: object) -> None:  # noqa: ANN401  # pyodbc has no types
-        self._has_title_words = bool(connection.execute(_TITLE_INDEX).fetchval())
-        connection.rollback()  # the driver has begun a transaction for it
-        if not self._has_title_words:
-            log.warning("The database has no full-text index of the products' titles: requests with q get 501.")
-
     async def has_title_words(self) -> bool:
         """Whether titles can be searched for words. Raises UnavailableError where the database can't be asked."""
-        if self._has_title_words is None:
-            await self.catalog.read(lambda _connection: None)
-        return bool(self._has_title_words)
+        if not self._has_title_words and time.monotonic() >= self._look_again_at:
+            self._has_title_words = await self.catalog.read(_has_title_index)
+            self._look_again_at = time.monotonic() + _LOOK_AGAIN_SECONDS
+            if not self._has_title_words:
+                log.warning("The database has no full-text index of the products' titles: requests with q get 501.")
+        return self._has_title_words
 
     def close(self) -> None:
         """Ends the threads and connections; a statement that runs is waited for."""
         self._executor.shutdown()
         self.catalog.close()
         self.imports.close()
+
+
+def _has_title_index(connection: sa.Connection) -> bool:
+    return bool(connection.exec_driver_sql(_TITLE_INDEX).scalar_one())
 
 
 def _sqlite_engine(url: sa.URL, settings: Settings) -> sa.Engine:

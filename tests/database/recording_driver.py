@@ -74,9 +74,6 @@ class Cursor:
         rows, self._rows = self._rows, []
         return rows
 
-    def fetchval(self) -> Any:
-        return self._rows.pop()[0] if self._rows else None
-
     def nextset(self) -> bool:
         return False
 

@@ -20,7 +20,7 @@ _ANSWERS = {
 
 
 def answer_to(driver: ScriptedDriver, statement: str) -> Any:
-    """What SQLAlchemy, or the app's start, must hear to a statement of its own; None to any other."""
+    """What SQLAlchemy, or the app's look for its index, must hear; None to any other statement."""
     if "fulltext_indexes" in statement:
         return int(driver.has_title_index)
     return next((answer for part, answer in _ANSWERS.items() if part in statement), None)
@@ -102,9 +102,6 @@ class Cursor:
     def fetchall(self) -> list[tuple[Any, ...]]:
         rows, self._rows = self._rows, []
         return rows
-
-    def fetchval(self) -> Any:
-        return self._rows.pop()[0] if self._rows else None
 
     def setinputsizes(self, sizes: Any) -> None:
         pass

@@ -52,9 +52,7 @@ def test_pages_with_q_are_asked_of_the_full_text_index_and_never_cached(start: S
     assert api.get("/api/products").headers["X-Cache"] == "MISS"
 
 
-def test_without_a_full_text_index_q_is_501_and_the_start_says_so(
-    start: Start, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_a_full_text_index_q_is_501_and_the_log_says_so(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     driver = RecordingDriver()
     driver.has_title_index = False
     api = start(driver)
@@ -66,6 +64,18 @@ def test_without_a_full_text_index_q_is_501_and_the_start_says_so(
         "The database has no full-text index of the products' titles: requests with q get 501."
     ]
     assert api.get("/api/products").status_code == 200
+
+
+def test_a_full_text_index_that_is_made_while_the_app_runs_is_used(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.database.engine._LOOK_AGAIN_SECONDS", 0.0)
+    driver = RecordingDriver()
+    driver.has_title_index = False
+    api = start(driver)
+    assert api.get("/api/products", params={"q": "blue"}).status_code == 501
+    driver.has_title_index = True
+    assert api.get("/api/products", params={"q": "blue"}).status_code == 200
 
 
 def test_health_says_that_sql_is_down_while_requests_go_on_trying(start: Start) -> None:
