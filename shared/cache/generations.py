@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from shared.cache.keys import SCOPES_KEY, SERVER_KEY, generation_key
 from shared.cache.redis_wire import Command
 
@@ -67,12 +69,19 @@ async def renew_on_another_server(exchange: Callable[[Sequence[Command]], Awaita
     invalidations. Both show by another `run_id` (`INFO server`) than the one kept beside the generations. Where a
     service hides it there is nothing to compare.
     """
-    # MGET and not GET: a key of another type than a text is nobody's run_id.
-    info, (known,) = await exchange([("INFO", "server"), ("MGET", SERVER_KEY)])
+    try:
+        (info,) = await exchange([("INFO", "server")])
+    except ResponseError as error:
+        log.info("Redis hides which server it is: %s", error)
+        return
     run_id = next(
         (line.partition(b":")[2].strip() for line in bytes(info).splitlines() if line.startswith(b"run_id:")), None
     )
-    if run_id is None or run_id == known:
+    if run_id is None:
+        return
+    # MGET and not GET: a key of another type than a text is nobody's run_id.
+    ((known,),) = await exchange([("MGET", SERVER_KEY)])
+    if run_id == known:
         return
     kind, *_ = await exchange([("TYPE", SCOPES_KEY)])
     if kind not in {b"set", b"none"}:
