@@ -140,13 +140,14 @@ class Invalidations:
         return state
 
     async def catch_up(self) -> None:
-        """Applies what waits, a bounded part of it. Raises CacheUnavailableError."""
+        """Applies what waits, a bounded part of it. Raises CacheUnavailableError, also where some is left."""
         for _ in range(_BATCHES_PER_DRAIN):
             waiting = await self._rows(cache_invalidations.c.applied_at.is_(None))
             if not waiting:
                 return
             await self._cache.renew_late(set(waiting.values()))
             await self._database.catalog.write(functools.partial(_mark, ids=tuple(waiting)))
+        raise CacheUnavailableError("more scopes wait than one run applies")
 
     async def _apply_again(self) -> None:
         for _ in range(_BATCHES_PER_DRAIN):
