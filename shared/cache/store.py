@@ -21,6 +21,8 @@ from shared.telemetry import metrics, spans
 _PROBE_SECONDS = 0.5
 _CATCH_UP_SECONDS = 5.0
 _TTL_SPREAD = 0.1
+# An exchange that is given less isn't begun: giving it up would end the connection that all look-ups share.
+_LEAST_SECONDS = 0.01
 
 # A server that answers reads but refuses writes (full, read-only) can't be told of invalidations, and a process that
 # only reads would never notice: so a look-up carries a write along when the last one is this old.
@@ -72,6 +74,8 @@ class CacheStore:
             (generation, raw), *_ = await self._exchange(commands, self._read_seconds)
             if generation is None or not generations.is_token(generation):
                 left = self._read_seconds - (time.monotonic() - began)
+                if left < _LEAST_SECONDS:
+                    return BYPASS
                 generation, raw = await self._make_generation(view.generation_key, left), None
         except CacheUnavailableError:
             return BYPASS
@@ -85,9 +89,9 @@ class CacheStore:
 
     async def store(self, view: View, lookup: Lookup, fresh: Page) -> None:
         """Keeps a page under the generation that was read before its query; a failure is the breaker's to count."""
-        if lookup.generation is None or lookup.seconds_left <= 0 or self.breaker.state is not State.CLOSED:
+        if lookup.generation is None or self.breaker.state is not State.CLOSED:
             return
-        if len(fresh.body) > page.MAX_PAGE_BYTES:
+        if lookup.seconds_left < _LEAST_SECONDS or len(fresh.body) > page.MAX_PAGE_BYTES:
             return
         seconds = round(self._ttl * random.uniform(1 - _TTL_SPREAD, 1 + _TTL_SPREAD))  # noqa: S311  # spreads expiry
         raw = page.encode(fresh, lookup.generation)

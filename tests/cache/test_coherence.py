@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +12,13 @@ from typing import Any
 import httpx
 import pytest
 import redis
+from pydantic import SecretStr
 
+from shared.cache import invalidation, store
 from shared.cache.breaker import State
-from shared.cache.keys import SCOPES_KEY
+from shared.cache.keys import SCOPES_KEY, View
+from shared.cache.page import Page
+from shared.cache.redis_link import CacheUnavailableError
 from shared.services import Services
 from tests.serving import catalog_settings, served_catalog
 
@@ -232,6 +237,58 @@ def test_a_write_heals_a_list_of_scopes_that_another_program_wrote_over(
     replies = [api.get(VIEWS["product 1"]) for _ in range(2)]
     assert [reply.json()["price"] for reply in replies] == [32, 32]
     assert [reply.headers["X-Cache"] for reply in replies] == ["MISS", "HIT"]
+
+
+def test_the_outbox_is_caught_up_with_only_when_nothing_waits(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invalidation, "_ROWS_PER_BATCH", 1)
+    monkeypatch.setattr(invalidation, "_BATCHES_PER_DRAIN", 2)
+
+    async def catch_up() -> None:
+        scopes = {"category:1", "category:2", "category:3"}
+        await services.database.catalog.write(lambda connection: services.invalidations.record(connection, scopes))
+        with pytest.raises(CacheUnavailableError, match="more scopes wait"):
+            await services.invalidations.catch_up()
+        await services.invalidations.catch_up()
+        await services.close()
+
+    asyncio.run(catch_up())
+
+
+def test_without_the_right_to_ask_which_server_it_is_the_cache_works(services: Services, valkey: str) -> None:
+    url = SecretStr(valkey.replace("redis://", "redis://not-dangerous:word@"))
+    with redis.Redis.from_url(valkey) as client:
+        client.execute_command("ACL", "SETUSER", "not-dangerous", "on", ">word", "~*", "+@all", "-@dangerous")
+        try:
+            with served_catalog(Services(services.settings.model_copy(update={"redis_url": url}))) as served:
+                replies = [served.get(VIEWS["categories"]).headers["X-Cache"] for _ in range(2)]
+        finally:
+            client.acl_deluser("not-dangerous")
+    assert replies == ["MISS", "HIT"]
+
+
+def test_what_has_no_time_left_leaves_the_connection_to_the_others(
+    services: Services, valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = View("generation", "page")
+
+    async def store_and_look_up() -> None:
+        cache = services.cache
+        lookup = await cache.look_up(view)
+        assert lookup.generation
+        before = await cache._reads.exchange(("CLIENT", "ID"), seconds=10)
+        with redis.Redis.from_url(valkey) as client:
+            client.client_pause(100)
+        await cache.store(view, dataclasses.replace(lookup, seconds_left=0.001), Page.of(b"body"))
+        assert await cache._reads.exchange(("CLIENT", "ID"), seconds=10) == before
+        # As if the look-up had taken nearly all of its time before it knew that no generation is there.
+        monkeypatch.setattr(store, "_LEAST_SECONDS", services.settings.cache_timeout)
+        assert await cache.look_up(View("none", "page")) == store.BYPASS
+        assert await cache._reads.exchange(("CLIENT", "ID"), seconds=10) == before
+        await services.close()
+
+    asyncio.run(store_and_look_up())
 
 
 def test_every_key_has_a_ttl_and_none_contains_what_a_user_typed(api: httpx.Client, valkey: str) -> None:
