@@ -6,6 +6,7 @@ import asyncio
 import enum
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 
 from shared.telemetry import metrics
 
@@ -61,7 +62,8 @@ class Breaker:
             return
         log.warning("Redis is left alone: %s", error)
         if self.state is State.CLOSED:
-            self._probing = asyncio.get_running_loop().create_task(self._probe_until_closed())
+            # In a context of its own: what it logs is nobody's request.
+            self._probing = asyncio.get_running_loop().create_task(self._probe_until_closed(), context=Context())
         self._become(State.OPEN)
 
     async def close(self) -> None:

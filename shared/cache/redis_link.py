@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Any
 
 import hiredis
@@ -95,6 +96,7 @@ class RedisLink:
         self._connection: Connection = pool.make_connection()  # type: ignore[no-untyped-call]  # untyped in redis-py
         self._wire: RedisWire | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._is_closed = False
         self._waiting: list[_Question] = []
         # What was sent, or is to be sent once connected, in the order in which the replies come.
         self._asked: deque[_Question] = deque()
@@ -116,7 +118,8 @@ class RedisLink:
         return replies
 
     async def close(self) -> None:
-        """Closes the connection; what is still under way fails."""
+        """Closes the connection for good; what is still under way fails."""
+        self._is_closed = True
         self._fail(CacheUnavailableError("the connection was closed"))
         if self._connecting:
             self._connecting.cancel()
@@ -130,8 +133,11 @@ class RedisLink:
         self._limit.begin(max(question.seconds for question in batch))
         if self._wire:
             self._send_asked(self._wire)
+        elif self._is_closed:
+            self._fail(CacheUnavailableError("the connection was closed"))
         elif not self._connecting:
-            self._connecting = asyncio.get_running_loop().create_task(self._connect())
+            # In a context of its own: what it logs is nobody's request.
+            self._connecting = asyncio.get_running_loop().create_task(self._connect(), context=Context())
 
     def _send_asked(self, wire: RedisWire) -> None:
         wire.send([command for question in self._asked for command in question.commands])

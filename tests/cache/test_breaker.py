@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 
 import pytest
 
@@ -37,5 +38,27 @@ def test_a_write_that_fails_while_the_outbox_is_applied_keeps_the_cache_untruste
         await asyncio.wait_for(is_seen.wait(), _PATIENT)
         await redis.close()
         assert runs == [State.CLOSING, State.CLOSING]
+
+    asyncio.run(trouble())
+
+
+def test_the_probe_is_no_part_of_the_request_that_met_the_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaker, "_PROBE_SECONDS", 0.01)
+    request = ContextVar("request", default="none")
+
+    async def trouble() -> None:
+        seen: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def probe() -> None:
+            seen.set_result(request.get())
+
+        async def catch_up() -> None:
+            pass
+
+        request.set("mine")
+        redis = Breaker(probe, catch_up)
+        redis.open(OSError("away"))
+        assert await asyncio.wait_for(seen, _PATIENT) == "none"
+        await redis.close()
 
     asyncio.run(trouble())

@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -213,6 +214,40 @@ def test_whatever_keeps_it_from_connecting_is_told_to_who_asked(settings: Settin
         await link.close()
 
     asyncio.run(ask())
+
+
+def test_a_link_that_was_closed_never_connects_again(settings: Settings) -> None:
+    attempts: list[str] = []
+
+    async def counted(_exchange: Callable[[Sequence[Any]], Awaitable[list[Any]]]) -> None:
+        attempts.append("began")
+
+    async def ask() -> None:
+        link = RedisLink(settings, counted)
+        await link.exchange(("PING",), seconds=_PATIENT)
+        await link.close()
+        with pytest.raises(CacheUnavailableError, match="closed"):
+            await link.exchange(("PING",), seconds=_PATIENT)
+
+    asyncio.run(ask())
+    assert attempts == ["began"]
+
+
+def test_connecting_is_no_part_of_the_request_that_needs_it(settings: Settings) -> None:
+    request = ContextVar("request", default="none")
+    seen: list[str] = []
+
+    async def noted(_exchange: Callable[[Sequence[Any]], Awaitable[list[Any]]]) -> None:
+        seen.append(request.get())
+
+    async def ask() -> None:
+        request.set("mine")
+        link = RedisLink(settings, noted)
+        await link.exchange(("PING",), seconds=_PATIENT)
+        await link.close()
+
+    asyncio.run(ask())
+    assert seen == ["none"]
 
 
 @asynccontextmanager
