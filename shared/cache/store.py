@@ -60,6 +60,8 @@ class CacheStore:
         self._writes = RedisLink(settings, generations.renew_on_another_server)
         self._late_writes = RedisLink(settings, generations.renew_on_another_server)
         self._wrote_at = 0.0
+        # Slow reads open the breaker too, and say nothing of whether writes get through.
+        self._is_told = True
         self.breaker = Breaker(self._probe, catch_up)
 
     async def look_up(self, view: View) -> Lookup:
@@ -103,15 +105,17 @@ class CacheStore:
 
     async def renew(self, scopes: Iterable[str]) -> None:
         """Makes the pages of these scopes unreachable. Raises CacheUnavailableError where Redis wasn't told."""
-        if self.breaker.state is State.OPEN:
+        if self.breaker.state is State.OPEN and not self._is_told:
             raise CacheUnavailableError("left alone after repeated failures")
         try:
             with spans.redis("SET"):
                 await _tell(self._writes, generations.renewal(scopes), self._write_seconds)
         except CacheUnavailableError as error:
+            self._is_told = False
             # Whatever this process would read now may be stale.
             self.breaker.open(error)
             raise
+        self._is_told = True
 
     async def renew_late(self, scopes: Iterable[str]) -> None:
         """As `renew`, for scopes that wait in the outbox: patient, and whatever the breaker says."""

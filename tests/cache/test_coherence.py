@@ -291,6 +291,16 @@ def test_what_has_no_time_left_leaves_the_connection_to_the_others(
     asyncio.run(store_and_look_up())
 
 
+def test_a_process_that_reads_too_slowly_still_tells_redis_of_its_writes(api: httpx.Client, services: Services) -> None:
+    for _ in range(2):
+        api.get(VIEWS["product 1"])
+    with served_catalog(Services(services.settings)) as other:
+        assert other.get(VIEWS["product 1"]).headers["X-Cache"] == "HIT"
+        services.cache.breaker._become(State.OPEN)  # as three slow reads do
+        assert api.patch("/api/products/B000000001", json={"price": 33}).status_code == 200
+        assert other.get(VIEWS["product 1"]).json()["price"] == 33
+
+
 def test_every_key_has_a_ttl_and_none_contains_what_a_user_typed(api: httpx.Client, valkey: str) -> None:
     read_all(api)
     api.get("/api/products?q=secretword")
