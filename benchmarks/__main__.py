@@ -81,7 +81,7 @@ def _busy_cores() -> float:
         return user + nice + system + sum(rest[:3])
 
     before, began = busy(), time.monotonic()
-    time.sleep(1)
+    time.sleep(1)  # what is measured: the second in which only others work
     return (busy() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - began)
 
 

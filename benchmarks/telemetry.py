@@ -62,7 +62,7 @@ def figures() -> Iterator[Figure]:
         deadline = time.monotonic() + 30
         while not endpoint.of("dependencies"):
             assert time.monotonic() < deadline, "nothing was posted"
-            time.sleep(0.1)
+            time.sleep(0.1)  # between two looks, until the deadline
 
     yield Figure(
         "telemetry_cpu_vs_bare_hit", cpu.difference("drawn", "off", "bare_asgi"), "bare hits", Bound("<=", 0.4)

@@ -144,7 +144,7 @@ def _import(deployment: Deployment, asin: str, category: int, price: float) -> N
             if record["status"] != "succeeded" or record["rows_inserted"] != 1:
                 raise SmokeError(f"The import ended so: {record}")
             return
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_LOOK_SECONDS)  # between two looks, until the deadline
     raise SmokeError(f"The import of {upload['blob_name']} has not ended after {_IMPORT_SECONDS} s.")
 
 

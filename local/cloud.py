@@ -64,5 +64,5 @@ def _wait_until_ready(process: subprocess.Popen[bytes], state: Path, log: Path) 
             raise LocalCloudError(f"The local cloud didn't start: {' '.join(last_line)}")
         if time.monotonic() > deadline:
             raise LocalCloudError(f"The local cloud wasn't ready within {_START_SECONDS:.0f} s; see {log}.")
-        time.sleep(0.1)
+        time.sleep(0.1)  # between two looks, until the deadline
     return run

@@ -75,7 +75,7 @@ def _follow(api: ApiClient, blob_name: str, progress: Progress) -> Json:
     record = _first_record(api, blob_name)
     while record["status"] in UNFINISHED:
         progress.update(task, completed=record["progress"], detail=_detail(record))
-        time.sleep(_LOOK_PAUSE)
+        time.sleep(_LOOK_PAUSE)  # between two looks: an import lasts as long as its file needs, and shows its progress
         record = api.call("GET", f"/imports/{record['import_id']}")
     progress.update(task, completed=record["progress"], detail=_detail(record))
     return record
@@ -88,7 +88,7 @@ def _first_record(api: ApiClient, blob_name: str) -> Json:
         for record in records:
             if record["blob_name"] == blob_name:
                 return record
-        time.sleep(_LOOK_PAUSE)
+        time.sleep(_LOOK_PAUSE)  # between two looks, until the deadline
     raise LocalCloudError(f"{blob_name} has landed, but in {_RECEIPT_SECONDS:.0f} s no import of it began.")
 
 

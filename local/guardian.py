@@ -39,7 +39,7 @@ def end_groups(pids: Iterable[int]) -> None:
     left = {pid for pid in pids if _signal_group(pid, signal.SIGTERM)}
     deadline = time.monotonic() + GRACE_SECONDS
     while left and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks, until the deadline: a process that isn't a child can't be waited for
         left = {pid for pid in left if _signal_group(pid, 0)}
     for pid in left:
         _signal_group(pid, signal.SIGKILL)

@@ -108,7 +108,7 @@ def wait_until(process: subprocess.Popen[bytes], name: str, answers: Callable[[]
     while not answers():
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"The server {name} doesn't answer; its log is {KEPT / 'logs' / name}.log")
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks, until the deadline
 
 
 def settings_of_instance(catalogue: Path, redis_port: int) -> dict[str, str]:

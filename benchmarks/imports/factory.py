@@ -98,7 +98,7 @@ class Factory:
                 "Queued",
                 "InProgress",
             }:
-                time.sleep(_POLL_SECONDS)
+                time.sleep(_POLL_SECONDS)  # between two looks; the pipeline's own timeout ends a run that hangs
         if run["status"] != "Succeeded":
             raise RuntimeError(f"The import didn't succeed: {run['message']}")
         self._check_outcome(import_id)

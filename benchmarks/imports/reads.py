@@ -44,10 +44,10 @@ def measured(rows: int) -> tuple[list[float], list[float]]:
         instance = stack.enter_context(uvicorn("readers", "benchmarks.cache.instance:create", environment))
         requests = _pages(catalogue.largest_categories(file, _CATEGORIES))
         with SteadyReads(instance.port, requests, _PER_SECOND):
-            time.sleep(_WARM_SECONDS)
+            time.sleep(_WARM_SECONDS)  # as long as reads are sent, by another thread
         for import_id in received:
             with SteadyReads(instance.port, requests, _PER_SECOND) as reads:
-                time.sleep(_QUIET_SECONDS)
+                time.sleep(_QUIET_SECONDS)  # what is measured: the reads of these seconds
             quiet += reads.seconds
             with SteadyReads(instance.port, requests, _PER_SECOND) as reads:
                 running.run("products", import_id)

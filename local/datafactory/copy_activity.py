@@ -63,7 +63,8 @@ def _write_rows(rows: _Rows, properties: CopyProperties, table: TableProperties,
                 reader,
             )
         except Exception:
-            # On its way through the driver's C interface an error of the source becomes a text.
+            # Nothing is hidden, all of it is raised: but on its way through the driver's C interface an error of the
+            # source becomes a text of another class, so the source's own goes first.
             if rows.error is not None:
                 raise rows.error from None
             raise
