@@ -8,6 +8,7 @@ gets a reply to a question that was sent before he asked, so a look-up never sho
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,7 +23,7 @@ from redis.exceptions import ResponseError
 
 from shared.cache.redis_wire import Command, RedisWire, Reply
 from shared.cache.time_limit import TimeLimit
-from shared.redis_credentials import redis_credentials
+from shared.redis_credentials import EntraCredentials, redis_credentials
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -32,12 +33,18 @@ _UNFIT = {"NOAUTH", "WRONGPASS", "NOPERM", "READONLY", "LOADING", "MASTERDOWN", 
 
 # Connecting takes some six round trips. A hung attempt is given up after this: the next may do better.
 _CONNECT_SECONDS = 2.0
+# Look-ups may wait behind it. Where it takes longer the connection ends, and the next one signs in anew.
+_SIGN_IN_SECONDS = 0.05
 
 type Exchange = Callable[[Sequence[Command]], Awaitable[list[Any]]]
 
 
 class CacheUnavailableError(Exception):
     """Redis did not answer within the time limit, refused, or can't be reached."""
+
+
+class CacheLostError(CacheUnavailableError):
+    """The connection ended in the middle of the exchange, which Redis may have carried out or not."""
 
 
 class CacheRefusedError(CacheUnavailableError):
@@ -85,13 +92,16 @@ class RedisLink:
     def __init__(self, settings: Settings, on_connect: Callable[[Exchange], Awaitable[None]]) -> None:
         """`on_connect` is awaited on each new connection before it carries anything else."""
         self._on_connect = on_connect
+        credentials = redis_credentials(settings)
+        self._identity = credentials.get("credential_provider")
+        self._signing_in: asyncio.Task[None] | None = None
         pool = ConnectionPool.from_url(
             settings.redis_url.get_secret_value(),
             protocol=2,
             decode_responses=False,
             retry=Retry(NoBackoff(), 0),
             redis_connect_func=self._set_up,
-            **redis_credentials(settings),
+            **credentials,
         )
         self._connection: Connection = pool.make_connection()  # type: ignore[no-untyped-call]  # untyped in redis-py
         self._wire: RedisWire | None = None
@@ -105,8 +115,8 @@ class RedisLink:
     async def exchange(self, *commands: Command, seconds: float) -> list[Any]:
         """Sends the commands; gives their replies.
 
-        Raises CacheUnavailableError after `seconds` without a reply and for a connection that fails, CacheRefusedError
-        for an error among the replies.
+        Raises CacheUnavailableError after `seconds` without a reply and where no connection can be made, CacheLostError
+        where it ended meanwhile, CacheRefusedError for an error among the replies.
         """
         asker: asyncio.Future[Replies] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Question(commands, seconds, asker))
@@ -161,7 +171,7 @@ class RedisLink:
 
     def _lost(self, wire: RedisWire, error: Exception | None) -> None:
         if wire is self._wire:
-            self._fail(CacheUnavailableError(f"{type(error).__name__}: {error}" if error else "the server closed"))
+            self._fail(CacheLostError(f"{type(error).__name__}: {error}" if error else "the server closed"))
 
     def _fail(self, error: CacheUnavailableError) -> None:
         """Ends the exchange under way; what arrived meanwhile fails too: nobody waits twice."""
@@ -173,6 +183,9 @@ class RedisLink:
             # Replies that nobody read would be taken for those of the next exchange.
             self._wire.abort()
             self._wire = None
+        if self._signing_in:
+            self._signing_in.cancel()
+            self._signing_in = None
         for question in failed:
             question.answer(error)
 
@@ -186,10 +199,19 @@ class RedisLink:
             self._fail(CacheUnavailableError(f"{type(error).__name__}: {error}"))
         else:
             self._wire = RedisWire(self._connection, self._replied, self._lost)
+            if self._identity:
+                self._signing_in = asyncio.create_task(self._stay_signed_in(self._identity))
             if self._asked:
                 self._send_asked(self._wire)
         finally:
             self._connecting = None
+
+    async def _stay_signed_in(self, identity: EntraCredentials) -> None:
+        with contextlib.suppress(CacheUnavailableError):  # the next connection signs in anew
+            await identity.keep_signed_in(self._sign_in)
+
+    async def _sign_in(self, user: str, token: str) -> None:
+        await self.exchange(("AUTH", user, token), seconds=_SIGN_IN_SECONDS)
 
     async def _set_up(self, connection: Connection) -> None:
         await connection.on_connect()

@@ -13,7 +13,7 @@ from shared.cache import generations, page
 from shared.cache.breaker import Breaker, State
 from shared.cache.keys import WRITABLE_KEY, View
 from shared.cache.page import Page
-from shared.cache.redis_link import CacheRefusedError, CacheUnavailableError, RedisLink
+from shared.cache.redis_link import CacheLostError, CacheRefusedError, CacheUnavailableError, RedisLink
 from shared.cache.redis_wire import Command
 from shared.settings import Settings
 from shared.telemetry import metrics, spans
@@ -171,9 +171,16 @@ class CacheStore:
 
 
 async def _tell(link: RedisLink, commands: Sequence[Command], seconds: float) -> None:
-    """Sends a renewal, past whatever another program has put in the place of the list of scopes."""
+    """Sends a renewal, past whatever another program has put in the place of the list of scopes.
+
+    Once more where the connection ended meanwhile: a server may close it at any time, and renewing twice does no harm.
+    """
+    began = time.monotonic()
     try:
-        await link.exchange(*commands, seconds=seconds)
+        try:
+            await link.exchange(*commands, seconds=seconds)
+        except CacheLostError:
+            await link.exchange(*commands, seconds=max(_LEAST_SECONDS, began + seconds - time.monotonic()))
     except CacheRefusedError as error:
         if error.code != "WRONGTYPE":
             raise
