@@ -88,7 +88,7 @@ bench: setup .local/bench/peers/.installed ## Every figure against its bound, wi
 
 # A scenario alone: make prove-cache ONLY=redis_frozen; an unknown name lists them all.
 prove-cache: setup ## The cache under races, kills and a Redis in trouble, at length (ONLY=…)
-	@$(BIN)/python -m tests.cache.proof $(ONLY)
+	@$(BIN)/python -m proofs.cache $(ONLY)
 
 # LOAD_URL and LOAD_TOKEN in the environment put it on a deployment.
 load: setup ## A load on what `make run` runs (PROFILE=browse|search|write-mix|spike|soak)
@@ -102,7 +102,7 @@ prove-load: setup ## Five minutes of the soak's load: no error, memory and open 
 
 # A scenario alone: make prove-imports ONLY=kills
 prove-imports: setup ## Imports killed, at full size, cut, by the thousand (ONLY=cuts|small_files|kills|exact|memory)
-	@$(BIN)/python -m proofs $(ONLY)
+	@$(BIN)/python -m proofs.imports $(ONLY)
 
 image-check: setup ## The Dockerfile: linted, and built and tried where buildah is installed (as root)
 	@infra/image/check.sh

@@ -1,1 +1,1 @@
-"""Promises that take too long for the test suite, each proved on a local cloud of its own (make prove-imports)."""
+"""Promises that take too long for the test suite, proved on real processes (make prove-cache, make prove-imports)."""

@@ -21,8 +21,8 @@ from azure.core.exceptions import (
 from pydantic_settings import AzureKeyVaultSettingsSource
 from pydantic_settings.sources.providers.azure import AzureKeyVaultMapping
 
-from shared.identity.azure_credential import credential_of
-from shared.settings import REQUIRED_ELSEWHERE, SettingsError
+from shared.identity.azure_credential import azure_credential
+from shared.required_settings import REQUIRED_ELSEWHERE, SettingsError
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
@@ -40,7 +40,7 @@ def secret_client(url: str) -> SecretClient:
 
     return SecretClient(
         url,
-        credential_of(os.environ.get("AZURE_CLIENT_ID")),
+        azure_credential(os.environ.get("AZURE_CLIENT_ID")),
         retry_total=_RETRIES,
         retry_backoff_factor=0.2,
         retry_backoff_max=_SECONDS,

@@ -95,6 +95,6 @@ def redis_credentials(settings: Settings) -> RedisCredentials:
 @functools.cache
 def _managed_identity(client_id: str) -> EntraCredentials:
     """One for all connections: they share its token."""
-    from shared.identity.azure_credential import credential_of
+    from shared.identity.azure_credential import azure_credential
 
-    return EntraCredentials(credential_of(client_id))
+    return EntraCredentials(azure_credential(client_id))

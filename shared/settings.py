@@ -17,14 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as SourceError
 
 from shared.database.transport import check_transport
-
-# What a machine of one's own has defaults for, and any other place must be given.
-REQUIRED_ELSEWHERE = ("firebase_project_id", "firebase_web_api_key", "firebase_service_account")
-
-
-class SettingsError(Exception):
-    """The app can't start: each setting at fault by its name, and what was expected; never a value."""
-
+from shared.required_settings import REQUIRED_ELSEWHERE, SettingsError
 
 _VAULT_PATTERN = r"^https://[^/\s]+/?$"
 _INSTRUMENTATION_KEY = re.compile(

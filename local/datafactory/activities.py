@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from local.datafactory.activity_context import ActivityContext, table_of
 from local.datafactory.definitions import (
     AnyActivity,
     CopyActivity,
-    Definitions,
     Expression,
     FailActivity,
     LookupActivity,
-    TableDataset,
     WaitActivity,
     seconds_of,
 )
-from local.datafactory.expressions import Scope
 from local.datafactory.failures import ActivityFailedError, InvalidDefinitionError
-from local.datafactory.functions import text_of
 from local.datafactory.json_values import Json, kind_of
-from local.datafactory.run_records import ActivityRun
-from local.datafactory.stop import Stop
-from local.datafactory.stores import Stores
-
-
-@dataclass(frozen=True)
-class ActivityContext:
-    """What an activity is carried out with: its record (for progress), its expressions' scope, the stores."""
-
-    record: ActivityRun
-    scope: Scope
-    definitions: Definitions
-    stores: Stores
-    stop: Stop
-
-    def text(self, value: str | Expression) -> str:
-        """A property that may be an expression, as a text."""
-        return text_of(self.scope.evaluate(value if isinstance(value, str) else value.value))
-
-    def in_dataset(self, parameters: Json) -> ActivityContext:
-        """This context as a dataset's expressions see it."""
-        return replace(self, scope=self.scope.with_source("dataset", parameters))
 
 
 def carry_out(activity: AnyActivity, context: ActivityContext) -> dict[str, Json]:
@@ -60,15 +33,6 @@ def carry_out(activity: AnyActivity, context: ActivityContext) -> dict[str, Json
             return _wait(activity, context)
         case FailActivity(type_properties=properties):
             raise ActivityFailedError(context.text(properties.error_code), context.text(properties.message))
-
-
-def table_of(name: str, context: ActivityContext) -> TableDataset:
-    """A table in the SQL store."""
-    dataset = context.definitions.table(name)
-    service = context.definitions.linked_service(dataset.linked_service_name.reference_name)
-    if service.type != "AzureSqlDatabase":
-        raise InvalidDefinitionError(f"The dataset '{name}' expects a linked service of type AzureSqlDatabase.")
-    return dataset
 
 
 def _look_up(activity: LookupActivity, context: ActivityContext) -> dict[str, Json]:

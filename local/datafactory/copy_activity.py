@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from local.datafactory.activities import ActivityContext, table_of
+from local.datafactory.activity_context import ActivityContext, table_of
 from local.datafactory.definitions import CopyActivity, CopyProperties, DatasetReference, TableProperties
 from local.datafactory.delimited_text import DelimitedText, TooLongRow
 from local.datafactory.failures import ActivityFailedError, InvalidDefinitionError

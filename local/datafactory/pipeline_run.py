@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from local.datafactory import control_flow
-from local.datafactory.activities import ActivityContext, carry_out
+from local.datafactory.activities import carry_out
+from local.datafactory.activity_context import ActivityContext
 from local.datafactory.control_flow import Outcome
 from local.datafactory.definitions import AnyActivity, Definitions, Pipeline, seconds_of
 from local.datafactory.expressions import Scope

@@ -70,9 +70,9 @@ def create_engine(url: sa.URL, **options: Any) -> sa.Engine:  # noqa: ANN401  # 
                 sizes[parameter] = (pyodbc.SQL_NUMERIC, parameter.type.precision, 2)
 
     if _is_managed_identity(url):
-        from shared.identity.azure_credential import credential_of
+        from shared.identity.azure_credential import azure_credential
 
-        give_tokens(engine, credential_of(url.username))
+        give_tokens(engine, azure_credential(url.username))
     return engine
 
 

@@ -12,7 +12,8 @@ import sys
 
 from shared.errors import NotFoundError, UnavailableError
 from shared.identity.directory import UserDirectory
-from shared.settings import SettingsError, read_settings
+from shared.required_settings import SettingsError
+from shared.settings import read_settings
 
 
 def main() -> int:

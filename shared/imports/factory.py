@@ -175,7 +175,7 @@ class Factory:
         # (Any: requests and replies of whatever transport.)
         authentication: SansIOHTTPPolicy[Any, Any] | None = SansIOHTTPPolicy() if _is_loopback(endpoint) else None
         return DataFactoryManagementClient(
-            azure_credential(self._settings),
+            azure_credential(self._settings.azure_client_id),
             self._settings.data_factory_subscription_id,
             base_url=endpoint,
             retry_total=_RETRIES,

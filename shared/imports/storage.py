@@ -43,7 +43,7 @@ class ImportStorage:
             raise ValueError("IMPORT_STORAGE or IMPORT_STORAGE__blobServiceUri: expected one of them, got neither")
         return BlobServiceClient(
             self._settings.import_storage_blob_uri,
-            azure_credential(self._settings),
+            azure_credential(self._settings.azure_client_id),
             retry_policy=retry,
             connection_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,

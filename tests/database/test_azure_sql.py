@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from shared.database import azure_sql
 from shared.database.access_token import packed
 from shared.errors import UnavailableError
-from shared.settings import Settings, SettingsError, read_settings
+from shared.required_settings import SettingsError
+from shared.settings import Settings, read_settings
 from tests.database.scripted_driver import ScriptedDriver
 
 AZURE = (

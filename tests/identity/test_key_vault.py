@@ -13,7 +13,8 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.keyvault.secrets import SecretClient
 
 from shared import key_vault
-from shared.settings import SettingsError, load_settings
+from shared.required_settings import SettingsError
+from shared.settings import load_settings
 from tests.identity.fake_key_vault import FakeKeyVault
 from tests.identity.test_settings import ACCOUNT, AZURE
 
@@ -36,7 +37,7 @@ class Identity:
 def identity(monkeypatch: pytest.MonkeyPatch) -> Identity:
     """The app's."""
     identity = Identity()
-    monkeypatch.setattr(key_vault, "credential_of", lambda _client_id: identity)
+    monkeypatch.setattr(key_vault, "azure_credential", lambda _client_id: identity)
     return identity
 
 

@@ -11,7 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from local.processes import PROJECT
-from shared.settings import Settings, SettingsError, load_settings
+from shared.required_settings import SettingsError
+from shared.settings import Settings, load_settings
 
 ACCOUNT = json.dumps(
     {"type": "service_account", "project_id": "p", "private_key": "S3CRET", "client_email": "e", "token_uri": "t"}

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from local.api_client import ApiClient, running_cloud
-from proofs.kills import VICTIMS, kill
-from proofs.site import Site
+from proofs.imports.kills import VICTIMS, kill
+from proofs.imports.site import Site
 from tests.whole.conftest import LocalCloud
 
 

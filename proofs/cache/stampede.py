@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.cache.proof import parts
-from tests.cache.proof.client import Client, Reply, UnansweredError
-from tests.cache.proof.outcome import Outcome, Read
+from proofs.cache import parts
+from proofs.cache.client import Client, Reply, UnansweredError
+from proofs.cache.outcome import Outcome, Read
 
 _REQUESTS, _HANG_UP, _FAILING = 1_000, 100, 100
 _PATIENT = {"CACHE_TIMEOUT": "5", "CACHE_WRITE_TIMEOUT": "5", "DATABASE_STATEMENT_SECONDS": "60", **parts.NO_DRAIN}

@@ -8,10 +8,11 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import override
 
 from local.services import HOST
-from tests.cache.proof.parts import Valkey, started
-from tests.cache.proof.redis_proxy import RedisProxy
+from proofs.cache.parts import Valkey, started
+from proofs.cache.redis_proxy import RedisProxy
 
 _AGAIN_SECONDS = 0.3  # of what is done again and again while a trouble lasts
 _FULL_BYTES = 64 * 1024
@@ -70,9 +71,11 @@ class Ended(Trouble):
 
     number = signal.SIGTERM
 
+    @override
     def begin(self) -> None:
         self.valkey.end(self.number)
 
+    @override
     def end(self) -> None:
         self.valkey.start()
         self.valkey.wait()
@@ -87,9 +90,11 @@ class Killed(Ended):
 class Frozen(Trouble):
     """It keeps its connections and answers nothing."""
 
+    @override
     def begin(self) -> None:
         self.valkey.send(signal.SIGSTOP)
 
+    @override
     def end(self) -> None:
         self.valkey.send(signal.SIGCONT)
 
@@ -97,9 +102,11 @@ class Frozen(Trouble):
 class RefusingWrites(Trouble):
     """It answers reads; writes get NOREPLICAS."""
 
+    @override
     def begin(self) -> None:
         self.valkey.client.config_set("min-replicas-to-write", 1)
 
+    @override
     def end(self) -> None:
         self.valkey.client.config_set("min-replicas-to-write", 0)
 
@@ -107,10 +114,12 @@ class RefusingWrites(Trouble):
 class Full(Trouble):
     """It answers reads; writes get OOM."""
 
+    @override
     def begin(self) -> None:
         self.valkey.client.config_set("maxmemory-policy", "noeviction")
         self.valkey.client.config_set("maxmemory", _FULL_BYTES)
 
+    @override
     def end(self) -> None:
         self.valkey.client.config_set("maxmemory", 0)
 
@@ -118,15 +127,18 @@ class Full(Trouble):
 class Evicting(Trouble):
     """It has room for a few keys, and drops any for the next."""
 
+    @override
     def begin(self) -> None:
         self.valkey.client.config_set("maxmemory-policy", "allkeys-random")
 
+    @override
     def repeat(self) -> None:
         # Shrinks with what is left, until there is hardly anything; then it grows by a few keys again.
         used = int(self.valkey.client.info("memory")["used_memory"])
         self.valkey.client.config_set("maxmemory", used - _LEFT_BYTES)
         self.valkey.client.config_set("maxmemory", used + _LEFT_BYTES)
 
+    @override
     def end(self) -> None:
         self.valkey.client.config_set("maxmemory", 0)
 
@@ -134,6 +146,7 @@ class Evicting(Trouble):
 class Flushed(Trouble):
     """Everything in it is gone, again and again."""
 
+    @override
     def repeat(self) -> None:
         self.valkey.client.flushall()
 
@@ -141,6 +154,7 @@ class Flushed(Trouble):
 class ConnectionsCut(Trouble):
     """All connections are closed, again and again."""
 
+    @override
     def repeat(self) -> None:
         self.valkey.client.client_kill_filter(_type="normal", skipme=True)
 
@@ -152,6 +166,7 @@ class Garbage(Trouble):
         super().__init__()
         self._kinds = 0
 
+    @override
     def repeat(self) -> None:
         self._kinds += 1
         with self.valkey.client.pipeline(transaction=False) as pipeline:
@@ -167,9 +182,11 @@ class Garbage(Trouble):
 class OlderSnapshot(Trouble):
     """Killed, and started from a snapshot that lacks the last writes."""
 
+    @override
     def begin(self) -> None:
         self.valkey.client.save()
 
+    @override
     def end(self) -> None:
         self.valkey.end(signal.SIGKILL)
         self.valkey.start()
@@ -183,6 +200,7 @@ class Failover(Trouble):
         super().__init__()
         self.replica: Valkey
 
+    @override
     def start(self, folder: Path, stack: ExitStack) -> str:
         url = super().start(folder, stack)
         self.replica = Valkey(folder)
@@ -190,11 +208,13 @@ class Failover(Trouble):
         self.replica.client.replicaof(HOST, str(self.valkey.port))
         return url
 
+    @override
     def begin(self) -> None:
         # What is written from here on never reaches the replica.
         self.valkey.client.wait(1, 10_000)
         self.replica.client.replicaof("NO", "ONE")
 
+    @override
     def end(self) -> None:
         self.valkey.end(signal.SIGKILL)
         self.replica.client.config_set("port", self.valkey.port)
@@ -205,16 +225,19 @@ class FailoverBehindProxy(Failover):
 
     applied_again_after = 15.0
 
+    @override
     def start(self, folder: Path, stack: ExitStack) -> str:
         super().start(folder, stack)
         self._proxy = RedisProxy()
         return f"redis://{HOST}:{self._proxy.port}/0"
 
+    @override
     @contextlib.asynccontextmanager
     async def around(self) -> AsyncIterator[None]:
         async with self._proxy.serving(self.valkey.port):
             yield
 
+    @override
     @contextlib.asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         await asyncio.to_thread(self.begin)

@@ -22,8 +22,8 @@ from typing import Literal, Self
 import httpx
 
 from local.csv_upload import UNFINISHED
-from proofs.promise import BrokenPromiseError, hold
-from proofs.site import Site, site
+from proofs.imports.promise import BrokenPromiseError, hold
+from proofs.imports.site import Site, site
 from tests.imports.cloud import products
 
 type Victim = Literal["host", "factory", "storage"]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local.csv_upload import UNFINISHED
-from proofs.promise import hold
-from proofs.site import site
+from proofs.imports.promise import hold
+from proofs.imports.site import site
 from tests.imports.corpus.cuts import WHOLE, cut, outcome_of_cut
 from tests.imports.corpus.entry import counts_of
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from azure.storage.blob import BlobServiceClient
 
 from local import services
+from proofs.cache.ledger import Shown
+from proofs.cache.load import IMPORTED, Load
+from proofs.cache.parts import Part, started
 from shared.imports.receipt import import_id_of
 from shared.services import Services
 from shared.settings import Settings
-from tests.cache.proof.ledger import Shown
-from tests.cache.proof.load import IMPORTED, Load
-from tests.cache.proof.parts import Part, started
 from tests.imports.cloud import PRODUCTS
 
 _ASINS = [f"IMPORTED{number:02}" for number in range(1, 9)]

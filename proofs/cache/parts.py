@@ -36,7 +36,7 @@ class Part:
     def start(self) -> None:
         """Starts it, without waiting."""
         with (self._folder / f"{self._service.name}-{self.port}.log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  # a service of the project's own
                 [*self._service.command, *self._options],
                 cwd=PROJECT,
                 env=self._service.full_environment,
@@ -47,6 +47,7 @@ class Part:
 
     @property
     def pid(self) -> int:
+        """Of the process, which has been started."""
         assert self._process
         return self._process.pid
 
@@ -90,6 +91,7 @@ class Valkey(Part):
 
     @property
     def url(self) -> str:
+        """REDIS_URL."""
         return f"redis://{services.HOST}:{self.port}/0"
 
 
@@ -126,7 +128,7 @@ def instances(count: int, folder: Path, environment: Mapping[str, str]) -> list[
 
 def _instance_on(port: int, folder: Path, environment: Mapping[str, str]) -> Part:
     options = ("--http", "httptools", "--no-access-log", "--log-level", "warning", "--backlog", "4096")
-    app = "tests.cache.proof.instance:create"
+    app = "proofs.cache.instance:create"
     service = services.Service(
         name="instance",
         command=(sys.executable, "-m", "uvicorn", "--factory", app, "--port", str(port), *options),

@@ -13,13 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.cache.proof.outcome import Outcome
-from tests.cache.proof.scenarios import SCENARIOS
+from proofs.cache.outcome import Outcome
+from proofs.cache.scenarios import SCENARIOS
 
 
 def main() -> int:
     """The exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.cache.proof", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m proofs.cache", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="scenario", help=f"one or more of: {', '.join(SCENARIOS)}")
     names = parser.parse_args().names or list(SCENARIOS)
     unknown = [name for name in names if name not in SCENARIOS]
@@ -47,7 +47,7 @@ def _run(name: str) -> Outcome:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - a command
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cache.proof import parts, redis_troubles
-from tests.cache.proof.client import Client
-from tests.cache.proof.ledger import Ledger
-from tests.cache.proof.load import Load
-from tests.cache.proof.outcome import Outcome, p99
+from proofs.cache import parts, redis_troubles
+from proofs.cache.client import Client
+from proofs.cache.ledger import Ledger
+from proofs.cache.load import Load
+from proofs.cache.outcome import Outcome, p99
 
 _INSTANCES = 2
 _PAUSE_SECONDS = 0.02  # of each writer and reader: what is measured is not what a full machine can do
@@ -33,6 +33,7 @@ class Course:
 
     @property
     def grace(self) -> float:
+        """Seconds after which the outbox has been drained."""
         return self.drain_seconds + _WORK_SECONDS
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from proofs.promise import hold
-from proofs.site import site
+from proofs.imports.promise import hold
+from proofs.imports.site import site
 from tests.imports.cloud import products
 
 _FILES = 1_000

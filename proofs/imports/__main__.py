@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.errors import LocalCloudError
-from proofs.promise import BrokenPromiseError
+from proofs.imports.promise import BrokenPromiseError
 
 SCENARIOS = ("cuts", "small_files", "kills", "exact", "memory")
 
@@ -25,7 +25,7 @@ def run(names: Sequence[str]) -> int:
     """Runs the scenarios one after the other; 1 where a promise is broken."""
     broken = []
     for name in names:
-        module = importlib.import_module(f"proofs.{name}")
+        module = importlib.import_module(f"proofs.imports.{name}")
         print(f"# {name}: {(module.__doc__ or '').partition('\n')[0]}", flush=True)
         began = time.monotonic()
         folder = Path(tempfile.mkdtemp(prefix="proof-"))

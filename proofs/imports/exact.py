@@ -13,8 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, Change, write_catalogue
-from proofs.promise import hold
-from proofs.site import Site, site
+from proofs.imports.promise import hold
+from proofs.imports.site import Site, site
 from shared.database import sqlite
 
 ROWS = 1_426_337

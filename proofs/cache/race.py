@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.cache.proof import imports, parts
-from tests.cache.proof.ledger import Ledger
-from tests.cache.proof.load import Load, countdown
-from tests.cache.proof.outcome import Outcome
+from proofs.cache import imports, parts
+from proofs.cache.ledger import Ledger
+from proofs.cache.load import Load, countdown
+from proofs.cache.outcome import Outcome
 
 # The promise holds while Redis is reachable: on a machine busy with more than it can do, that takes patience.
 _PATIENT = {"CACHE_TIMEOUT": "5", "CACHE_WRITE_TIMEOUT": "5", "DATABASE_STATEMENT_SECONDS": "30"}

@@ -10,13 +10,13 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.cache.proof.client import Client, NotSentError, Reply, UnansweredError
-from tests.cache.proof.ledger import Ledger, Shown, State, Write
-from tests.cache.proof.outcome import Outcome, Read
+from proofs.cache.client import Client, NotSentError, Reply, UnansweredError
+from proofs.cache.ledger import Ledger, Shown, State, Write
+from proofs.cache.outcome import Outcome, Read
 
 _FEWEST, _MOST, _BATCH = 5, 16, 4  # products of a writer; one page shows those of all writers
 WRITERS, READERS = 2, 4
@@ -123,7 +123,7 @@ class Load:
         if reply:
             self._note(self.ledger.wrong_counts(reply.json, reply.began, reply.ended), reply)
 
-    def _note(self, wrong: Any, reply: Reply) -> None:
+    def _note(self, wrong: Iterable[str], reply: Reply) -> None:
         self.outcome.stale += [f"{sentence} ({reply.header(b'x-cache')})" for sentence in wrong]
 
     async def _note_unanswered(self, error: UnansweredError) -> None:
@@ -131,8 +131,8 @@ class Load:
             self.outcome.failed.append(str(error))
         await asyncio.sleep(_DEAD_PAUSE_SECONDS)
 
-    async def _worker(
-        self, act: Callable[[random.Random, list[Client], Any], Coroutine[Any, Any, None]], own: Any
+    async def _worker[Own](
+        self, act: Callable[[random.Random, list[Client], Own], Coroutine[Any, Any, None]], own: Own
     ) -> None:
         draw = random.Random(str(own))
         clients = [Client(port) for port in self.ports]

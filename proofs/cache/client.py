@@ -32,7 +32,7 @@ class Reply:
     ended: float
 
     @property
-    def json(self) -> Any:
+    def json(self) -> Any:  # noqa: ANN401  # JSON
         """The body's value; None of an empty one."""
         return json.loads(self.body) if self.body else None
 

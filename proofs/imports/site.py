@@ -20,7 +20,7 @@ from local.cloud import started_cloud
 from local.csv_upload import UNFINISHED
 from local.errors import LocalCloudError
 from local.state import RunFile
-from proofs.promise import BrokenPromiseError
+from proofs.imports.promise import BrokenPromiseError
 from shared.database import sqlite
 from shared.imports.receipt import import_id_of
 

@@ -1,6 +1,6 @@
 """An instance for proofs: the API, its drain on a schedule, and a hand on its SQL.
 
-`uvicorn --factory tests.cache.proof.instance:create`, with PROOF_DRAIN_SECONDS in the environment.
+`uvicorn --factory proofs.cache.instance:create`, with PROOF_DRAIN_SECONDS in the environment.
 
     /proof/sql/count      how many queries of products there were
     /proof/sql/requests   how many requests are under way

@@ -96,7 +96,7 @@ class Ledger:
         allowed = self.allowed(asin, began, ended)
         return None if shown in allowed else f"{asin}: {shown}, expected {_told(allowed)}"
 
-    def wrong_page(self, category_id: int | None, page: Any, began: float, ended: float) -> Iterator[str]:
+    def wrong_page(self, category_id: int | None, page: Any, began: float, ended: float) -> Iterator[str]:  # noqa: ANN401  # JSON
         """Sentences where a list of all products (of a category) shows what it mustn't."""
         items = {item["asin"]: Shown(item["category_id"], item["reviews"]) for item in page["items"]}
         if page["total"] != len(items):
@@ -111,7 +111,7 @@ class Ledger:
         if strangers:
             yield f"list {category_id or ''}: {sorted(strangers)} that nobody wrote"
 
-    def wrong_counts(self, categories: Any, began: float, ended: float) -> Iterator[str]:
+    def wrong_counts(self, categories: Any, began: float, ended: float) -> Iterator[str]:  # noqa: ANN401  # JSON
         """Sentences where list_categories counts what it mustn't."""
         allowed = [self.allowed(asin, began, ended) for asin in self.courses]
         for category in categories["items"]:

@@ -12,10 +12,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from proofs.cache import parts
+from proofs.cache.client import Client, Reply
+from proofs.cache.outcome import Outcome, Read
 from shared.database import sqlite
-from tests.cache.proof import parts
-from tests.cache.proof.client import Client, Reply
-from tests.cache.proof.outcome import Outcome, Read
 
 _PAGES = ("/api/products/CACHED0001", "/api/products?category_id=1", "/api/categories")
 _MISSES = ("/api/products/CACHED0002", "/api/products?category_id=1&limit=7", "/api/products?include_total=true")

@@ -13,11 +13,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from proofs.cache import parts
+from proofs.cache.ledger import Ledger, Shown, State
+from proofs.cache.load import Load
+from proofs.cache.outcome import Outcome
 from shared.database import sqlite
-from tests.cache.proof import parts
-from tests.cache.proof.ledger import Ledger, Shown, State
-from tests.cache.proof.load import Load
-from tests.cache.proof.outcome import Outcome
 
 _INSTANCES = 2
 _DRAIN_SECONDS = 1.0

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from tests.cache.proof.kills import kills
-from tests.cache.proof.outcome import Outcome
-from tests.cache.proof.race import race
-from tests.cache.proof.redis_trouble import LONG, redis_trouble
-from tests.cache.proof.redis_troubles import TROUBLES
-from tests.cache.proof.sql_away import sql_disk_full, sql_locked
-from tests.cache.proof.stampede import stampede
+from proofs.cache.kills import kills
+from proofs.cache.outcome import Outcome
+from proofs.cache.race import race
+from proofs.cache.redis_trouble import LONG, redis_trouble
+from proofs.cache.redis_troubles import TROUBLES
+from proofs.cache.sql_away import sql_disk_full, sql_locked
+from proofs.cache.stampede import stampede
 
 _OPERATIONS, _KILLS = 200_000, 200
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.figure import Bound, Figure
 from local.dataset.generate import PRODUCTS_FILE, write_catalogue
-from proofs.promise import hold
-from proofs.site import site
+from proofs.imports.promise import hold
+from proofs.imports.site import site
 
 _ROWS, _MORE_ROWS = 1_426_337, 5_000_000
 _SEED = 4

@@ -1,0 +1,1 @@
+"""Imports: killed, at full size, cut, by the thousand (`make prove-imports`)."""
