@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import azure.functions as func
 
 from shared.asgi_middleware import AsgiMiddleware
-from shared.errors import PROBLEM_MEDIA_TYPE, problem_body
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from shared.services import Services
 
@@ -30,9 +29,7 @@ class FunctionsBridge:
         try:
             return await middleware.handle_async(req, context)
         except UnicodeDecodeError:
-            # AsgiMiddleware can't take a path whose percent-encoding isn't UTF-8.
-            detail = "The path: expected percent-encoded UTF-8, got other bytes."
-            return func.HttpResponse(problem_body(400, detail, "/"), status_code=400, mimetype=PROBLEM_MEDIA_TYPE)
+            return await _refuse_path(req)
 
     async def _start(self) -> AsgiMiddleware:
         """Loads the application and runs its start once; the first invocations come together."""
@@ -44,6 +41,17 @@ class FunctionsBridge:
                 await middleware.notify_startup()  # type: ignore[no-untyped-call]  # untyped library
                 self._middleware = middleware
             return self._middleware
+
+
+async def _refuse_path(req: func.HttpRequest) -> func.HttpResponse:
+    """To a path whose percent-encoding isn't UTF-8, which ASGI can't express."""
+    from shared.edge import HeadAsGet, RequestId, send_problem
+
+    async def refuse(scope: Scope, _receive: Receive, send: Send) -> None:
+        await send_problem(scope, send, 400, "The path: expected percent-encoded UTF-8, got other bytes.")
+
+    at_root = func.HttpRequest(req.method, "/", headers=req.headers, body=b"")
+    return await AsgiMiddleware(RequestId(HeadAsGet(refuse))).handle_async(at_root)
 
 
 def _create_app(services: Services) -> ASGIApp:
