@@ -82,9 +82,12 @@ class Ledger:
         return course[-1].states[asin] if course else None
 
     def allowed(self, asin: str, began: float, ended: float) -> list[State]:
-        """The states that a read may show, newest first."""
+        """The states that a read may show, newest first.
+
+        One that isn't here was never sent, or has been gone for so long that it was forgotten while the read went on.
+        """
         found: list[State] = []
-        for write in reversed(self.courses[asin]):
+        for write in reversed(self.courses.get(asin, ())):
             if write.sent < ended:
                 found.append(write.states[asin])
             if write.replied <= began - self.grace:
