@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from shared.identity.redis_client import redis_client
 from shared.settings import Settings
+from shared.telemetry import spans
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -53,9 +54,11 @@ class Revocations:
         answers = f"identity:forgotten:{secrets.token_hex(8)}"
         try:
             async with asyncio.timeout(_ACKNOWLEDGED_SECONDS):
-                listeners = await self._redis.publish(_CHANNEL, json.dumps({"uid": uid, "answers": answers}))
-                for _ in range(listeners):
-                    await self._redis.blpop([answers])
+                with spans.redis("PUBLISH"):
+                    listeners = await self._redis.publish(_CHANNEL, json.dumps({"uid": uid, "answers": answers}))
+                with spans.redis("BLPOP"):
+                    for _ in range(listeners):
+                        await self._redis.blpop([answers])
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("Other instances learn of a revocation from Firebase: %s", type(error).__name__)
 

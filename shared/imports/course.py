@@ -1,4 +1,7 @@
-"""An import's course, told: one log line and one count for each state that it comes to, and its figures at the end."""
+"""An import's course, told: one log line and one count for each state that it comes to, and its figures at the end.
+
+Never the blob's name, which is its owner's words, nor what a message quotes of a file: the record has both.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,9 @@ def _tell(of: NewRecord | Record, status: Status, run_id: str | None, message: s
     }
     # Somebody's file is at fault, most likely: nothing that the app's own people have to look at.
     level = logging.WARNING if status in {"failed", "rejected"} else logging.INFO
-    log.log(level, "import %s (%s): %s. %s", of.import_id, of.blob_name, status, message or "", extra=said)
+    # Why a file was rejected quotes its first line.
+    why = "Its record says why." if status == "rejected" else message or ""
+    log.log(level, "import %s: %s. %s", of.import_id, status, why, extra=said)
 
 
 def _measure(seen: Record, change: Change) -> None:

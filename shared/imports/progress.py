@@ -79,9 +79,10 @@ def without_merge(run: Run, record: Record) -> End:
     return End("failed", f"The run ended {step}; nothing was loaded. It can be retried; the log has the reason.")
 
 
-def reason_of(run: Run) -> str:
-    """Data Factory's own text, for the log."""
-    return "; ".join(text for text in (run.message, *(activity.error for activity in run.activities)) if text)
+def failed_steps(run: Run) -> str:
+    """The steps that failed, with Data Factory's error codes; its texts, in its own log, may quote the file."""
+    failed = (activity for activity in run.activities if activity.status == "Failed")
+    return ", ".join(f"{activity.name} ({activity.error.partition(' ')[0] or 'no code'})" for activity in failed)
 
 
 def _estimate(copy: ActivityRun | None, merge: ActivityRun | None, size: int) -> _Estimate:

@@ -57,7 +57,7 @@ class Receipt:
         if blob:
             await self.receive_blob(blob)
         else:
-            log.warning("the blob %s was deleted before it could be looked at", upload.blob_name)
+            log.warning("a blob was deleted before it could be looked at: there is no import of it")
 
     async def receive_blob(self, blob: UploadedBlob) -> None:
         """As `receive`, for a blob that was looked at. A name that doesn't end in .csv is left alone."""

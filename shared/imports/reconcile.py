@@ -81,7 +81,7 @@ class Reconciliation:
         # Oldest first, as their events would have come.
         for import_id, blob in sorted(blobs.items(), key=lambda item: item[1].uploaded_at):
             if import_id not in known and blob.uploaded_at <= lost:
-                log.warning("the blob %s has no import: its event was lost", blob.name)
+                log.warning("import %s begins late: its blob's event was lost", import_id)
                 await self._service.receipt.receive_blob(blob)
 
     async def drop_leftover_copies(self) -> None:

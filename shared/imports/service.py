@@ -136,7 +136,7 @@ class ImportService:
             await self._ask_storage(self.copies.drop, import_id, copy)
         if not await self._begin_again(record, blob, recognition):
             raise ConflictError("Expected a failed or cancelled import, got one that is being retried already.")
-        log.info("import %s (%s) is tried again", import_id, record.blob_name)
+        log.info("import %s is tried again", import_id)
         return _shown(await self._looked_after(import_id))
 
     async def rejects(self, import_id: str) -> AsyncIterator[str]:

@@ -203,9 +203,8 @@ class ImportSteps:
     async def _end_without_merge(self, record: Record, run: Run) -> None:
         if await self._settle(record):  # it committed between the two looks
             return
-        log.warning(
-            "import %s: run %s ended %s: %s", record.import_id, record.run_id, run.status, progress.reason_of(run)
-        )
+        failed = progress.failed_steps(run)
+        log.warning("import %s: run %s ended %s: %s", record.import_id, record.run_id, run.status, failed or "no step")
         end = progress.without_merge(run, record)
         await self._end(record, end.status, end.message)
 

@@ -6,7 +6,9 @@ own counter costs nine microseconds a count, a fifth of a hit. Each has few labe
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
@@ -57,20 +59,24 @@ class Count(Metric):
 
 
 class Gauge(Metric):
-    """What something was when it was last looked at; nothing before that."""
+    """What something was when it was last looked at; nothing before that, nor when that was too long ago."""
 
-    def __init__(self, name: str, unit: str, description: str) -> None:
+    def __init__(self, name: str, unit: str, description: str, lasts_seconds: float = math.inf) -> None:
         super().__init__(name, unit, description)
-        self._value: float | None = None
+        self._lasts_seconds = lasts_seconds
+        self._looked_at: tuple[float, float] | None = None
 
     def set(self, value: float) -> None:
         """Notes the value."""
-        self._value = value
+        self._looked_at = value, time.monotonic()
 
     def observed(self) -> Iterator[Observed]:
-        """The value, where there is one."""
-        if self._value is not None:
-            yield {}, self._value
+        """The value, where there is one that still says something."""
+        if self._looked_at is None:
+            return
+        value, at = self._looked_at
+        if time.monotonic() - at < self._lasts_seconds:
+            yield {}, value
 
 
 class ConnectionsInUse(Metric):
@@ -195,8 +201,12 @@ CACHE_LOOKUPS = _OfRequests(
 STALE_TOKENS = Count("catalogue.cache.stale_tokens", "{page}", "Pages found under a generation that is no more.")
 JOINED_FLIGHTS = Count("catalogue.cache.joined_flights", "{request}", "Misses that joined another's query.")
 BREAKER_STATE = Gauge("catalogue.cache.breaker_state", "1", "0: Redis is trusted; 1: it answers again; 2: left alone.")
-OUTBOX_LENGTH = Gauge("catalogue.outbox.length", "{scope}", "Stale scopes that wait for Redis.")
-OUTBOX_AGE = Gauge("catalogue.outbox.oldest_seconds", "s", "Age of the oldest scope that waits for Redis.")
+# One instance runs the timer that looks; where another has taken it over, what this one saw last is no news any more.
+_OUTBOX_SEEN_SECONDS = 90.0
+OUTBOX_LENGTH = Gauge("catalogue.outbox.length", "{scope}", "Stale scopes that wait for Redis.", _OUTBOX_SEEN_SECONDS)
+OUTBOX_AGE = Gauge(
+    "catalogue.outbox.oldest_seconds", "s", "Age of the oldest scope that waits for Redis.", _OUTBOX_SEEN_SECONDS
+)
 IMPORTS = Count("catalogue.imports", "{import}", "Imports by the state they came to.", IMPORT_KIND, IMPORT_STATUS)
 IMPORT_ROWS = Count("catalogue.import.rows", "{row}", "Rows of merged imports.", IMPORT_KIND, ROW_OUTCOME)
 IMPORT_SPEED = Distribution(

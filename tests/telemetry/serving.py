@@ -20,8 +20,10 @@ _READY_SECONDS = 90.0
 
 
 @contextlib.contextmanager
-def instance(folder: Path, redis_url: str, environment: Mapping[str, str]) -> Iterator[httpx.Client]:
-    """A client of `tests.telemetry.instance` over an empty catalogue."""
+def instance(
+    folder: Path, redis_url: str, environment: Mapping[str, str], factory: str = "create"
+) -> Iterator[httpx.Client]:
+    """A client of what this factory of `tests.telemetry.instance` makes, over an empty catalogue."""
     (port,) = free_ports(1)
     settings = {
         "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
@@ -30,7 +32,7 @@ def instance(folder: Path, redis_url: str, environment: Mapping[str, str]) -> It
         "FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:1",  # nobody signs in
         "CACHE_TIMEOUT": "2",
     }
-    command = [sys.executable, "-m", "uvicorn", "--factory", "tests.telemetry.instance:create", "--port", str(port)]
+    command = [sys.executable, "-m", "uvicorn", "--factory", f"tests.telemetry.instance:{factory}", "--port", str(port)]
     log = folder / "instance.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,10 @@ class LocalCloud:
                 blob.upload_blob(file, overwrite=True)
         else:
             blob.upload_blob(content, overwrite=True)
+        return self.wait_for(name, known)
+
+    def wait_for(self, name: str, known: Collection[str] = ()) -> dict[str, Any]:
+        """The record of an upload's import, other than those known, once it has ended."""
         deadline = time.monotonic() + _IMPORT_SECONDS
         while time.monotonic() < deadline:
             for record in self.records():
