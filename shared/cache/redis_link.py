@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
@@ -33,6 +34,8 @@ _UNFIT = {"NOAUTH", "WRONGPASS", "NOPERM", "READONLY", "LOADING", "MASTERDOWN", 
 
 # Connecting takes some six round trips. A hung attempt is given up after this: the next may do better.
 _CONNECT_SECONDS = 2.0
+# Who has waited behind an exchange has this for his own at least: a reply that Redis gives at once comes in this time.
+_LEAST_SECONDS = 0.01
 # Look-ups may wait behind it. Where it takes longer the connection ends, and the next one signs in anew.
 _SIGN_IN_SECONDS = 0.05
 
@@ -59,13 +62,16 @@ type Replies = list[Any] | CacheUnavailableError
 
 
 class _Question:
-    """Commands, who waits for their replies, and those that have come."""
+    """Commands, who waits for their replies and until when (the event loop's time), and the replies that have come."""
 
-    __slots__ = ("askers", "commands", "refusal", "replies", "seconds")
+    __slots__ = ("askers", "commands", "deadline", "refusal", "replies", "seconds")
 
-    def __init__(self, commands: tuple[Command, ...], seconds: float, asker: asyncio.Future[Replies]) -> None:
+    def __init__(
+        self, commands: tuple[Command, ...], seconds: float, deadline: float, asker: asyncio.Future[Replies]
+    ) -> None:
         self.commands = commands
         self.seconds = seconds
+        self.deadline = deadline
         self.askers = [asker]
         self.replies: list[Reply] = []
         self.refusal: hiredis.ReplyError | None = None
@@ -110,6 +116,9 @@ class RedisLink:
         self._waiting: list[_Question] = []
         # What was sent, or is to be sent once connected, in the order in which the replies come.
         self._asked: deque[_Question] = deque()
+        # Until when the exchange under way may take, and what all are told who gave it up: it counts as one failure.
+        self._deadline = 0.0
+        self._slow: CacheUnavailableError | None = None
         self._limit = TimeLimit(self._ran_out)
 
     async def exchange(self, *commands: Command, seconds: float) -> list[Any]:
@@ -118,8 +127,9 @@ class RedisLink:
         Raises CacheUnavailableError after `seconds` without a reply and where no connection can be made, CacheLostError
         where it ended meanwhile, CacheRefusedError for an error among the replies.
         """
-        asker: asyncio.Future[Replies] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Question(commands, seconds, asker))
+        loop = asyncio.get_running_loop()
+        asker: asyncio.Future[Replies] = loop.create_future()
+        self._waiting.append(_Question(commands, seconds, loop.time() + seconds, asker))
         if not self._asked:
             self._send_waiting()
         replies = await asker
@@ -140,7 +150,7 @@ class RedisLink:
         """Begins one exchange with all that waits."""
         batch, self._waiting = self._waiting, []
         self._asked.extend(batch if len(batch) == 1 else _each_look_up_once(batch))
-        self._limit.begin(max(question.seconds for question in batch))
+        self._begin_time(batch)
         if self._wire:
             self._send_asked(self._wire)
         elif self._is_closed:
@@ -148,6 +158,18 @@ class RedisLink:
         elif not self._connecting:
             # In a context of its own: what it logs is nobody's request.
             self._connecting = asyncio.get_running_loop().create_task(self._connect(), context=Context())
+
+    def _begin_time(self, batch: Sequence[_Question]) -> None:
+        """An exchange may take as long as the most patient asker's; each of them may have waited for a while."""
+        now = asyncio.get_running_loop().time()
+        soonest, longest = math.inf, 0.0
+        for question in batch:
+            question.deadline = max(question.deadline, now + _LEAST_SECONDS)
+            soonest = min(soonest, question.deadline)
+            longest = max(longest, question.seconds)
+        self._deadline = now + longest
+        self._slow = None
+        self._limit.begin(soonest - now)
 
     def _send_asked(self, wire: RedisWire) -> None:
         wire.send([command for question in self._asked for command in question.commands])
@@ -167,7 +189,19 @@ class RedisLink:
                     self._send_waiting()
 
     def _ran_out(self) -> None:
-        self._fail(CacheUnavailableError("no reply within the time limit"))
+        """Gives up the questions whose time is over; the connection too where the exchange's own time is."""
+        self._slow = self._slow or CacheUnavailableError("no reply within the time limit")
+        now = asyncio.get_running_loop().time() - self._limit.excused_seconds
+        if now >= self._deadline:
+            self._fail(self._slow)
+            return
+        next_look = self._deadline
+        for question in self._asked:
+            if question.deadline <= now:
+                question.answer(self._slow)
+            else:
+                next_look = min(next_look, question.deadline)
+        self._limit.go_on(next_look - now)
 
     def _lost(self, wire: RedisWire, error: Exception | None) -> None:
         if wire is self._wire:

@@ -22,6 +22,8 @@ class TimeLimit:
         # The end of the exchange's time, and of the time that it gets at most; None while there is none under way.
         self._deadline: float | None = None
         self._latest = 0.0
+        # By how much the deadline has moved, since this process was busy.
+        self.excused_seconds = 0.0
         # An exchange takes a fraction of its time: so the timer is left running over those that follow, and looks at
         # the deadline of the day when it fires.
         self._timer: asyncio.TimerHandle | None = None
@@ -29,15 +31,22 @@ class TimeLimit:
     def begin(self, seconds: float) -> None:
         """An exchange begins, which may take so long."""
         loop = asyncio.get_running_loop()
-        now = loop.time()
         self._seconds = seconds
-        self._deadline = deadline = now + seconds
+        self._deadline = deadline = loop.time() + seconds
         self._latest = deadline + _LONGEST_BUSY_SECONDS
+        self.excused_seconds = 0.0
         if self._timer is None:
             self._timer = loop.call_at(deadline, self._look)
         elif self._timer.when() > deadline:
             self._timer.cancel()
             self._timer = loop.call_at(deadline, self._look)
+
+    def go_on(self, seconds: float) -> None:
+        """The exchange's time ran out, and it may take so much longer."""
+        loop = asyncio.get_running_loop()
+        self._seconds = seconds
+        self._deadline = deadline = min(loop.time() + seconds, self._latest)
+        self._timer = loop.call_at(deadline, self._look)
 
     def end(self) -> None:
         """It is over."""
@@ -52,7 +61,9 @@ class TimeLimit:
         loop = asyncio.get_running_loop()
         now = loop.time()
         if now - due >= _LATE_SECONDS:
-            self._deadline = min(now + self._seconds, self._latest)
+            later = min(now + self._seconds, self._latest)
+            self.excused_seconds += later - self._deadline
+            self._deadline = later
         if now < self._deadline:
             self._timer = loop.call_at(self._deadline, self._look)
         else:

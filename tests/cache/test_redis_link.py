@@ -116,6 +116,29 @@ def test_without_a_reply_in_time_all_who_wait_are_told_and_the_late_reply_is_nob
     asyncio.run(ask())
 
 
+def test_who_waited_behind_an_exchange_has_less_time_for_his_own_and_giving_up_leaves_it_to_the_others(
+    settings: Settings,
+) -> None:
+    async def ask() -> None:
+        async with connected(settings) as link:
+            (connection,) = await link.exchange(("CLIENT", "ID"), seconds=_PATIENT)
+            before = asyncio.create_task(link.exchange(("BLPOP", "no list", "0.3"), seconds=_PATIENT))
+            await asyncio.sleep(0)  # the others wait behind it, and are sent together
+            hasty = [
+                asyncio.create_task(link.exchange(("BLPOP", "no list", f"0.{n}"), seconds=0.4 + n / 100))
+                for n in (5, 6)
+            ]
+            patient = asyncio.create_task(link.exchange(("CLIENT", "ID"), seconds=_PATIENT))
+            first, second = await asyncio.gather(*hasty, return_exceptions=True)
+            assert isinstance(first, CacheUnavailableError)
+            assert first is second  # the breaker counts it as one failure
+            assert not patient.done()
+            assert await before == [None]
+            assert await patient == [connection]
+
+    asyncio.run(ask())
+
+
 def test_a_connection_that_is_cut_fails_who_waits_and_the_next_one_gets_another(
     settings: Settings, valkey: str
 ) -> None:
