@@ -37,6 +37,6 @@ COPY shared shared
 # The app's bytecode, for the first start.
 RUN python -m compileall -q --invalidation-mode unchecked-hash function_app.py shared
 
-# For whoever runs the image elsewhere; App Service asks the same path by itself (infra/app.bicep).
+# For whoever runs the image elsewhere; App Service asks the same path by itself (infra/modules/app.bicep).
 HEALTHCHECK --interval=30s --timeout=5s --start-period=90s --retries=3 \
     CMD ["curl", "--fail", "--silent", "--show-error", "--output", "/dev/null", "http://127.0.0.1/api/health/live"]

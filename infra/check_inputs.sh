@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Before anything is made: says in a sentence what a deployment will lack. azure.yaml runs it as a hook.
+# Before anything is made: says in a sentence what a deployment by azd will lack.
 set -euo pipefail
 
 missing=()
@@ -7,6 +7,10 @@ command -v az >/dev/null || missing+=("az, the Azure CLI, isn't installed.")
 command -v curl >/dev/null || missing+=("curl isn't installed.")
 if command -v az >/dev/null && ! az account show --output none 2>/dev/null; then
     missing+=("az isn't logged in: az login")
+elif [ -n "${AZURE_SUBSCRIPTION_ID:-}" ] &&
+    [ "$(az account show --query id --output tsv 2>/dev/null)" != "$AZURE_SUBSCRIPTION_ID" ]; then
+    # azd makes the resources, az looks for them.
+    missing+=("az works on another subscription than azd: az account set --subscription $AZURE_SUBSCRIPTION_ID")
 fi
 [ -n "${FIREBASE_PROJECT_ID:-}" ] || missing+=("FIREBASE_PROJECT_ID isn't set: azd env set FIREBASE_PROJECT_ID your-project")
 # The secrets are needed once; afterwards they are in the vault.

@@ -16,7 +16,7 @@ param location string
 @maxLength(30)
 param firebaseProjectId string
 
-@description('Image that the app runs. Until the first one is published it is Microsoft\'s own, which has no functions; infra/publish.sh keeps this at what it has published.')
+@description('Image that the app runs. Until the first one is published it is Microsoft\'s own, which has no functions; afterwards infra/deployed.sh keeps this at what runs.')
 param appImage string = 'mcr.microsoft.com/azure-functions/python:4-python3.13'
 
 // Sizes: small ones by default; production.parameters.json has the others, docs/deploy.md says what each is for.
@@ -76,8 +76,8 @@ param alertEmail string = ''
 @minValue(0)
 param monthlyBudget int = 0
 
-@description('First day of the month in which the budget begins: this one.')
-param budgetStart string = '${utcNow('yyyy-MM')}-01'
+@description('First day of the month in which the budget was made, such as 2026-12-01. Azure takes only the current month for a new budget, and refuses another one from then on: so write it down once. Empty: no budget.')
+param budgetStart string = ''
 
 var suffix = uniqueString(subscription().id, environmentName, location)
 var tags = {

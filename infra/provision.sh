@@ -13,15 +13,11 @@ parameters=(environmentName="$AZURE_ENV_NAME" location="$AZURE_LOCATION" firebas
     alertEmail="${ALERT_EMAIL:-}")
 if [ -n "${1:-}" ]; then parameters=("@$1" "${parameters[@]}"); fi
 
-# What runs goes on running: an image is changed by infra/publish.sh alone.
-app=$(az deployment sub show --name "$name" --query properties.outputs.FUNCTION_APP_NAME.value --output tsv 2>/dev/null || true)
-if [ -n "$app" ]; then
-    image=$(az functionapp config show --resource-group "rg-$AZURE_ENV_NAME" --name "$app" \
-        --query linuxFxVersion --output tsv)
-    parameters+=(appImage="${image#DOCKER|}")
-fi
+# What runs goes on running: infra/publish.sh alone changes the image.
+image=$(infra/deployed.sh image)
+if [ -n "$image" ]; then parameters+=(appImage="$image"); fi
 
 action=create
-if [ -n "${PREVIEW:-}" ]; then action=what-if; fi
+if [ -n "${PREVIEW:-}" ]; then action=what-if; else infra/deployed.sh vault; fi
 az deployment sub "$action" --name "$name" --location "$AZURE_LOCATION" --template-file infra/main.bicep \
     --parameters "${parameters[@]}"

@@ -16,6 +16,9 @@ outputs=(AZURE_RESOURCE_GROUP CONTAINER_REGISTRY_NAME CONTAINER_REGISTRY_SERVER 
     KEY_VAULT_URI APP_IDENTITY_NAME APP_IDENTITY_CLIENT_ID OPERATOR_IDENTITY_ID OPERATOR_IDENTITY_CLIENT_ID FACTORY_NAME
     FACTORY_CLIENT_ID DATABASE_SERVER DATABASE_NAME IMPORTS_ACCOUNT_NAME EVENT_TOPIC_NAME FIREBASE_PROJECT_ID)
 
+# Seconds that a job may take to start.
+START_SECONDS=${START_SECONDS:-600}
+
 main() {
     read_outputs
     case ${1:-} in
@@ -27,10 +30,13 @@ main() {
 }
 
 publish() {
+    local account commit image
+    account=$(cat "${FIREBASE_SERVICE_ACCOUNT_FILE:-/dev/null}")
     put_secret FIREBASE-WEB-API-KEY "${FIREBASE_WEB_API_KEY:-}"
-    put_secret FIREBASE-SERVICE-ACCOUNT "$(cat "${FIREBASE_SERVICE_ACCOUNT_FILE:-/dev/null}")"
-    local image
-    image=$CONTAINER_REGISTRY_SERVER/$(build_image)
+    put_secret FIREBASE-SERVICE-ACCOUNT "$account"
+    commit=$(git rev-parse HEAD)
+    image=$CONTAINER_REGISTRY_SERVER/product-catalogue:${commit:0:12}
+    build_image "$commit"
     # The version that runs still goes on with what a migration adds: docs/operations.md, "Updates".
     run_job migrate "$image" python -m shared.database.migrate
     run_job access "$image" python -m shared.database.access \
@@ -49,7 +55,7 @@ persistently() {
     local tries=0
     until "$@"; do
         tries=$((tries + 1))
-        [ "$tries" -lt 10 ] || fail "Given up after $tries tries: $1 ${2:-}"
+        [ "$tries" -lt 20 ] || fail "Given up after $tries tries: $1 ${2:-}"
         sleep 30
     done
 }
@@ -72,19 +78,29 @@ put_secret() {
     if [ -n "$value" ]; then
         say "Secret $name into $KEY_VAULT_NAME"
         persistently set_secret "$name" "$value"
-    elif ! az keyvault secret show --vault-name "$KEY_VAULT_NAME" --name "$name" --query id --output tsv >/dev/null; then
-        fail "$KEY_VAULT_NAME has no secret $name: set FIREBASE_WEB_API_KEY and FIREBASE_SERVICE_ACCOUNT_FILE."
+    else
+        local there
+        there=$(persistently find_secret "$name")
+        [ -n "$there" ] ||
+            fail "$KEY_VAULT_NAME has no secret $name: set FIREBASE_WEB_API_KEY and FIREBASE_SERVICE_ACCOUNT_FILE."
     fi
+}
+
+# The secret's id; nothing where it isn't there. Fails where that can't be told: the role to ask may be on its way.
+find_secret() {
+    local secrets
+    secrets=$(az keyvault secret list --vault-name "$KEY_VAULT_NAME" --query "[?name=='$1' && attributes.enabled].id" \
+        --output tsv) || return
+    echo "$secrets"
 }
 
 set_secret() {
     az keyvault secret set --vault-name "$KEY_VAULT_NAME" --name "$1" --file <(printf '%s' "$2") --output none
 }
 
-# Builds the commit that is checked out, in the registry, so that no Docker is needed here. Prints name and tag.
+# Builds a commit, under its first twelve digits, in the registry: so no Docker is needed here.
 build_image() {
-    local commit tag context
-    commit=$(git rev-parse HEAD)
+    local commit=$1 tag context
     tag=product-catalogue:${commit:0:12}
     say "Image $tag, built in $CONTAINER_REGISTRY_NAME"
     if [ -n "$(git status --porcelain)" ]; then say "(without what isn't committed)"; fi
@@ -93,7 +109,6 @@ build_image() {
     (cd "$context" && az acr build --registry "$CONTAINER_REGISTRY_NAME" --image "$tag" --build-arg COMMIT="$commit" \
         --file Dockerfile . >&2)
     rm -r "$context"
-    echo "$tag"
 }
 
 # Runs a command in the image as the operator's identity, shows what it printed, and fails where it failed.
@@ -102,8 +117,14 @@ run_job() {
     shift 2
     say "$*"
     persistently start_job "$name" "$image" "$@"
-    local state=''
+    local state='' deadline=$((SECONDS + START_SECONDS))
     until [ "$state" = Terminated ]; do
+        # A migration may take its time, but an image that can't be pulled waits for ever.
+        if [ "$state" != Running ] && [ "$SECONDS" -ge "$deadline" ]; then
+            az container show --resource-group "$AZURE_RESOURCE_GROUP" --name "$name" \
+                --query 'containers[0].instanceView.events[].message' --output tsv >&2
+            fail "$name hasn't started after $START_SECONDS s."
+        fi
         sleep 5
         state=$(job_state "$name" state)
     done
@@ -136,8 +157,6 @@ run_image() {
     say "$FUNCTION_APP_NAME runs $1"
     az functionapp config set --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" \
         --linux-fx-version "DOCKER|$1" --output none
-    # So that the next provisioning leaves it at that.
-    if [ -n "${AZURE_ENV_NAME:-}" ] && command -v azd >/dev/null; then azd env set APP_IMAGE "$1"; fi
     persistently curl --silent --show-error --fail --max-time 60 --output /dev/null "$API_URL/api/health/ready"
 }
 

@@ -9,7 +9,7 @@ param appUrl string
 param email string
 @description('In the currency of the subscription\'s bill; 0 for none.')
 param monthlyBudget int
-@description('First day of the month in which the budget begins.')
+@description('First day of the month in which the budget was made; empty for none.')
 param budgetStart string
 
 resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
@@ -112,6 +112,8 @@ resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for 
       ]
     }
     autoMitigate: true
+    // A workspace has a table only once something was written into it: the first deployment would be refused for that.
+    skipQueryValidation: true
     actions: {
       actionGroups: [
         people.id
@@ -191,7 +193,7 @@ resource unavailable 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   }
 }
 
-resource budget 'Microsoft.Consumption/budgets@2023-11-01' = if (monthlyBudget > 0 && !empty(email)) {
+resource budget 'Microsoft.Consumption/budgets@2023-11-01' = if (monthlyBudget > 0 && !empty(email) && !empty(budgetStart)) {
   name: 'budget-${suffix}'
   properties: {
     category: 'Cost'

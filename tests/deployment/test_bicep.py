@@ -113,6 +113,31 @@ def test_no_role_is_given_beyond_one_resource() -> None:
     assert all(assignment.scope not in {"resourceGroup()", "subscription()"} for assignment in bicep.role_assignments())
 
 
+@pytest.mark.parametrize("path", bicep.files(), ids=lambda path: path.name)
+def test_a_second_deployment_says_the_same_as_the_first(path: Path) -> None:
+    # A budget's first day, for one, can't be changed: Azure would refuse the whole deployment of the next month.
+    assert not re.search(r"\b(utcNow|newGuid)\(", path.read_text())
+
+
+def test_an_alert_can_be_made_before_its_table_is_there() -> None:
+    (rule,) = bicep.resources("Microsoft.Insights/scheduledQueryRules")
+    assert rule.config["properties"]["skipQueryValidation"] is True
+
+
+def test_an_id_is_the_one_it_is_called() -> None:
+    # Roles, Redis and the SQL administrator go by the principal id, tokens and the database's users by the client id.
+    outputs = bicep.parsed(bicep.INFRA / "modules" / "identities.bicep")["outputs"]
+    text = (bicep.INFRA / "modules" / "identities.bicep").read_text()
+    assert len(outputs) == 8
+    for who in ("app", "operator"):
+        assert f"output {who}PrincipalId string = {who}.properties.principalId\n" in text
+        assert f"output {who}ClientId string = {who}.properties.clientId\n" in text
+    main = (bicep.INFRA / "main.bicep").read_text()
+    for name, output in re.findall(r"(\w+): identities\.outputs\.(\w+)", main):
+        assert name.endswith("PrincipalId") == output.endswith("PrincipalId"), name
+        assert name.endswith("ClientId") == output.endswith("ClientId"), name
+
+
 def _names() -> Iterator[tuple[str, str]]:
     for kind in _NAME_RULES:
         for resource in bicep.resources(kind):

@@ -1,89 +1,29 @@
-"""infra/publish.sh with stand-ins for az, azd and curl that write down how they were called."""
+"""infra/publish.sh: its steps, their order, and what it keeps to itself."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
-from local.processes import PROJECT
-from tests.deployment import bicep
+from tests.deployment import azure_cli, bicep
+from tests.deployment.azure_cli import OUTPUTS, Call, commands, position
 
 _WEB_API_KEY = "a-web-api-key"
 _SERVICE_ACCOUNT = '{"private_key": "a-private-key"}'
-_MAIN = bicep.parsed(bicep.INFRA / "main.bicep")
-_OUTPUTS = {name: f"the-{name.lower().replace('_', '-')}" for name in _MAIN["outputs"]}
 
-# Answers what the script reads; keeps the arguments, and what a --file holds.
-_AZ = """
-import json, os, sys
-arguments = sys.argv[1:]
-call = {"arguments": arguments}
-if "--file" in arguments and arguments[:3] == ["keyvault", "secret", "set"]:
-    call["secret"] = open(arguments[arguments.index("--file") + 1]).read()
-with open(os.environ["CALLS"], "a") as calls:
-    calls.write(json.dumps(call) + "\\n")
-command = " ".join(arguments[:3])
-if command == "deployment sub show":
-    name = arguments[arguments.index("--query") + 1].split(".")[2]
-    print(json.loads(os.environ["OUTPUTS"])[name])
-elif command.startswith("container show"):
-    print("Terminated" if arguments[arguments.index("--query") + 1].endswith("state") else os.environ["JOB_STATUS"])
-elif command == "functionapp config show":
-    print("DOCKER|registry/product-catalogue:running")
-elif command == "keyvault secret show":
-    sys.exit(int(os.environ["SECRETS_MISSING"]))
-"""
-_CURL = """
-import json, os, sys
-body = sys.stdin.read() if "@-" in sys.argv else ""
-with open(os.environ["CALLS"], "a") as calls:
-    calls.write(json.dumps({"arguments": ["curl", *sys.argv[1:]], "body": body}) + "\\n")
-if sys.argv[-1].endswith("signup"):
-    print("201", end="")
-if sys.argv[-1].endswith("password-reset"):
-    print("202", end="")
-"""
-
-type Call = dict[str, object]
 type Publish = Callable[..., tuple[subprocess.CompletedProcess[str], list[Call]]]
 
 
 @pytest.fixture(scope="module")
 def publish(tmp_path_factory: pytest.TempPathFactory) -> Publish:
-    """Runs the script; gives what came of it and the calls that it made."""
+    """Runs the script as azd does; gives what came of it and the calls that it made."""
 
     def run(*arguments: str, **environment: str) -> tuple[subprocess.CompletedProcess[str], list[Call]]:
-        folder = tmp_path_factory.mktemp("publish")
-        interpreter = f"#!{sys.executable} -SE"
-        for name, text in {"az": interpreter + _AZ, "curl": interpreter + _CURL, "sleep": "#!/bin/sh\n"}.items():
-            (folder / name).write_text(text)
-            (folder / name).chmod(0o755)
-        calls = folder / "calls"
-        calls.touch()
-        defaults = {
-            "PATH": f"{folder}:{os.environ['PATH']}",
-            "HOME": str(folder),
-            "CALLS": str(calls),
-            "OUTPUTS": json.dumps(_OUTPUTS),
-            "JOB_STATUS": "0",
-            "SECRETS_MISSING": "0",
-        }
-        done = subprocess.run(
-            [PROJECT / "infra" / "publish.sh", *arguments],
-            env=defaults | _OUTPUTS | environment,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        return done, [json.loads(line) for line in calls.read_text().splitlines()]
+        return azure_cli.run(tmp_path_factory.mktemp("publish"), "publish.sh", *arguments, **OUTPUTS | environment)
 
     return run
 
@@ -98,25 +38,16 @@ def published(publish: Publish, tmp_path_factory: pytest.TempPathFactory) -> tup
     return done.stdout + done.stderr, calls
 
 
-def _commands(calls: list[Call]) -> list[str]:
-    return [" ".join(map(str, call["arguments"])) for call in calls if isinstance(call["arguments"], list)]
-
-
-def _position(commands: list[str], *words: str) -> int:
-    (found,) = (number for number, command in enumerate(commands) if all(word in command for word in words))
-    return found
-
-
 def test_each_step_comes_after_what_it_needs(published: tuple[str, list[Call]]) -> None:
-    commands = _commands(published[1])
+    called = commands(published[1])
     steps = [
-        _position(commands, "keyvault secret set", "FIREBASE-WEB-API-KEY"),
-        _position(commands, "acr build"),
-        _position(commands, "deployment group create", "shared.database.migrate"),
-        _position(commands, "deployment group create", "shared.database.access"),
-        _position(commands, "functionapp config set"),
-        _position(commands, "curl", "/api/health/ready"),
-        _position(commands, "event-subscription.bicep"),
+        position(called, "keyvault secret set", "FIREBASE-WEB-API-KEY"),
+        position(called, "acr build"),
+        position(called, "deployment group create", "shared.database.migrate"),
+        position(called, "deployment group create", "shared.database.access"),
+        position(called, "functionapp config set"),
+        position(called, "curl", "/api/health/ready"),
+        position(called, "event-subscription.bicep"),
     ]
     assert steps == sorted(steps)
 
@@ -124,7 +55,7 @@ def test_each_step_comes_after_what_it_needs(published: tuple[str, list[Call]]) 
 def test_secrets_reach_the_vault_and_no_command_line(published: tuple[str, list[Call]]) -> None:
     said, calls = published
     assert [call["secret"] for call in calls if "secret" in call] == [_WEB_API_KEY, _SERVICE_ACCOUNT]
-    said += "".join(_commands(calls))
+    said += "".join(commands(calls))
     assert _WEB_API_KEY not in said
     assert "a-private-key" not in said
 
@@ -132,35 +63,62 @@ def test_secrets_reach_the_vault_and_no_command_line(published: tuple[str, list[
 def test_a_secret_that_is_there_is_left_alone(publish: Publish) -> None:
     done, calls = publish()
     assert done.returncode == 0, done.stderr
-    assert not any("keyvault secret set" in command for command in _commands(calls))
+    assert not any("keyvault secret set" in command for command in commands(calls))
 
 
 def test_a_secret_that_is_nowhere_stops_it_before_anything_is_built(publish: Publish) -> None:
-    done, calls = publish(SECRETS_MISSING="1")
+    done, calls = publish(SECRETS="")
     assert done.returncode == 1
     assert "has no secret FIREBASE-WEB-API-KEY" in done.stderr
-    assert not any("acr build" in command for command in _commands(calls))
+    assert not any("acr build" in command for command in commands(calls))
+
+
+def test_a_role_that_is_on_its_way_is_waited_for(publish: Publish) -> None:
+    done, calls = publish(FAILING="keyvault secret list|3")
+    assert done.returncode == 0, done.stderr
+    assert sum("keyvault secret list" in command for command in commands(calls)) == 3 + 2
+
+
+def test_a_service_account_that_cannot_be_read_is_not_taken_for_none(publish: Publish) -> None:
+    done, calls = publish(FIREBASE_SERVICE_ACCOUNT_FILE="not-there.json")
+    assert done.returncode != 0
+    assert "not-there.json" in done.stderr
+    assert not calls
+
+
+def test_an_image_that_cannot_be_built_ends_it(publish: Publish) -> None:
+    done, calls = publish(FAILING="acr build")
+    assert done.returncode != 0
+    assert not any("job.bicep" in command or "config set" in command for command in commands(calls))
+
+
+def test_a_job_that_never_starts_ends_it_and_says_why(publish: Publish) -> None:
+    done, calls = publish(JOB_STATE="Waiting", START_SECONDS="0")
+    assert done.returncode == 1
+    assert "the image can't be pulled" in done.stderr
+    assert "job-migrate hasn't started" in done.stderr
+    assert not any("config set" in command for command in commands(calls))
 
 
 def test_a_migration_that_fails_leaves_the_running_version_alone(publish: Publish) -> None:
     done, calls = publish(JOB_STATUS="1")
     assert done.returncode == 1
     assert "job-migrate ended with 1" in done.stderr
-    assert not any("functionapp config set" in command for command in _commands(calls))
+    assert not any("functionapp config set" in command for command in commands(calls))
 
 
 def test_the_image_is_the_commits_and_the_app_runs_it(published: tuple[str, list[Call]]) -> None:
-    commands = _commands(published[1])
-    build = commands[_position(commands, "acr build")]
+    called = commands(published[1])
+    build = called[position(called, "acr build")]
     built = re.search(r"--image (product-catalogue:([0-9a-f]{12})) --build-arg COMMIT=\2[0-9a-f]{28} ", build)
     assert built
-    run = commands[_position(commands, "functionapp config set")]
-    assert f"--linux-fx-version DOCKER|{_OUTPUTS['CONTAINER_REGISTRY_SERVER']}/{built[1]}" in run
+    run = called[position(called, "functionapp config set")]
+    assert f"--linux-fx-version DOCKER|{OUTPUTS['CONTAINER_REGISTRY_SERVER']}/{built[1]}" in run
 
 
 def test_a_job_gets_every_parameter_that_it_needs(published: tuple[str, list[Call]]) -> None:
-    commands = _commands(published[1])
-    given = set(commands[_position(commands, "shared.database.migrate")].partition("--parameters ")[2].split())
+    called = commands(published[1])
+    given = set(called[position(called, "shared.database.migrate")].partition("--parameters ")[2].split())
     names = {parameter.partition("=")[0] for parameter in given}
     parameters = bicep.parsed(bicep.INFRA / "job.bicep")["parameters"]
     assert names == {name for name, described in parameters.items() if described["default"] is None}
@@ -168,8 +126,8 @@ def test_a_job_gets_every_parameter_that_it_needs(published: tuple[str, list[Cal
 
 
 def test_the_event_subscription_gets_every_parameter_that_it_needs(published: tuple[str, list[Call]]) -> None:
-    commands = _commands(published[1])
-    given = commands[_position(commands, "event-subscription.bicep")].partition("--parameters ")[2].split()
+    called = commands(published[1])
+    given = called[position(called, "event-subscription.bicep")].partition("--parameters ")[2].split()
     names = {parameter.partition("=")[0] for parameter in given}
     assert names == bicep.parsed(bicep.INFRA / "event-subscription.bicep")["parameters"].keys()
 
@@ -177,27 +135,27 @@ def test_the_event_subscription_gets_every_parameter_that_it_needs(published: tu
 def test_the_first_admin_is_made_with_a_password_that_nobody_sees(publish: Publish) -> None:
     done, calls = publish("admin", "ada@example.org")
     assert done.returncode == 0, done.stderr
-    commands = _commands(calls)
-    _position(commands, "deployment group create", '"shared.identity.admin","--email","ada@example.org"')
-    _position(commands, "image=registry/product-catalogue:running")
+    called = commands(calls)
+    position(called, "deployment group create", '"shared.identity.admin","--email","ada@example.org"')
+    position(called, "image=registry/product-catalogue:running")
     (signup,) = (str(call["body"]) for call in calls if "signup" in str(call["arguments"]))
     password = json.loads(signup)["password"]
     assert 8 <= len(password) <= 64
-    assert password not in "".join(commands) + done.stdout + done.stderr
-    _position(commands, "curl", "auth/password-reset")
+    assert password not in "".join(called) + done.stdout + done.stderr
+    position(called, "curl", "auth/password-reset")
 
 
 def test_an_older_image_is_one_command_away(publish: Publish) -> None:
     done, calls = publish("run", "registry/product-catalogue:older")
     assert done.returncode == 0, done.stderr
-    commands = _commands(calls)
-    assert "DOCKER|registry/product-catalogue:older" in commands[_position(commands, "functionapp config set")]
-    assert not any("acr build" in command or "job.bicep" in command for command in commands)
+    called = commands(calls)
+    assert "DOCKER|registry/product-catalogue:older" in called[position(called, "functionapp config set")]
+    assert not any("acr build" in command or "job.bicep" in command for command in called)
 
 
 def test_with_plain_az_the_deployment_is_asked(publish: Publish) -> None:
     _, calls = publish("run", "registry/product-catalogue:older", DEPLOYMENT="catalogue", API_URL="")
-    asked = _commands(calls)[0]
+    asked = commands(calls)[0]
     assert asked.startswith("deployment sub show --name catalogue --query properties.outputs.API_URL.value")
 
 

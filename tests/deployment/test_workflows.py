@@ -57,3 +57,24 @@ def test_the_deployment_is_an_environment_that_somebody_approves() -> None:
     job = _read(PROJECT / ".github" / "workflows" / "deploy.yml")["jobs"]["deploy"]
     assert job["environment"]["name"] == "${{ inputs.environment }}"
     assert job["permissions"] == {"contents": "read", "id-token": "write"}
+
+
+def test_the_deployment_is_told_all_that_provisioning_takes_from_its_environment() -> None:
+    taken = set(re.findall(r"\$\{?([A-Z][A-Z_]+)", (PROJECT / "infra" / "provision.sh").read_text())) - {"PREVIEW"}
+    assert taken >= {"AZURE_ENV_NAME", "AZURE_LOCATION", "FIREBASE_PROJECT_ID"}
+    assert taken <= _read(PROJECT / ".github" / "workflows" / "deploy.yml")["jobs"]["deploy"]["env"].keys()
+
+
+def test_a_step_that_may_come_late_has_a_log_in_of_its_own() -> None:
+    # GitHub's token ends after minutes, and az needs it again for each new kind of token (azure-cli issue 28708).
+    steps = _read(PROJECT / ".github" / "workflows" / "deploy.yml")["jobs"]["deploy"]["steps"]
+    (publish,) = (number for number, step in enumerate(steps) if step.get("id") == "publish")
+    assert steps[publish - 1]["uses"].startswith("azure/login@")
+
+
+@pytest.mark.parametrize("path", _WORKFLOWS, ids=lambda path: path.stem)
+def test_a_pipe_fails_with_its_first_part(path: Path) -> None:
+    for job in _read(path)["jobs"].values():
+        pipes = [step["run"] for step in job.get("steps", []) if re.search(r"[^|]\|[^|]", step.get("run", ""))]
+        # Named, bash is run with -o pipefail; the default isn't.
+        assert not pipes or job["defaults"]["run"]["shell"] == "bash", pipes
