@@ -151,7 +151,10 @@ class ErrorBoundary:
         except Exception:
             if scope["type"] != "http" or started:
                 raise
-            log.exception("Unexpected error in %s %s", scope["method"], scope["path"])
+            from shared.telemetry.routes import route_of
+
+            # By its route: a path may hold a user's id, or whatever somebody has made up.
+            log.exception("Unexpected error in %s", route_of(scope["method"], scope["path"]).span_name)
             await send_problem(scope, send, 500, "An unexpected error; it has been logged.")
 
 

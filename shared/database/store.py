@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from shared.database.quoted_values import hide_values
 from shared.database.transient import ChangedMeanwhileError, Failure, Waits, failure_of
 from shared.errors import ProblemError, UnavailableError
 from shared.telemetry import metrics
@@ -167,6 +168,8 @@ class Store:
                 wait = waits.before(failure, sum(_failure(before) is failure for before in met))
                 if wait is None or time.monotonic() + wait > deadline:
                     if (told := self._told(unknown[-1] if unknown else error)) is None:
+                        if isinstance(error, DBAPIError):
+                            hide_values(error)
                         raise
                     raise told from error
                 metrics.SQL_RETRIES.add(failure.name.lower())
@@ -227,13 +230,15 @@ class Store:
         if failure is Failure.OTHER and not isinstance(error, OperationalError | InterfaceError):
             return None
         if isinstance(error, CommitUnknownError):
-            log.error("no word of a commit: %s", _cause(error))
+            log.warning("no word of a commit: %s", _cause(error))
             return UnavailableError("Whether the change was saved isn't known; look before you try again.")
         if failure is Failure.TOO_LONG:
             return UnavailableError(f"The query ran beyond its limit of {self._statement_seconds:g} s and was ended.")
         if failure in _BUSY:
             return UnavailableError(_BUSY[failure], retry_after=2)
-        log.error("SQL failed: %s", _cause(error))
+        # A database that is moved, woken up or cut off comes back by itself; anything else somebody has to mend.
+        level = logging.WARNING if failure in {Failure.AWAY, Failure.LOST} else logging.ERROR
+        log.log(level, "SQL failed: %s", _cause(error))
         return UnavailableError("The database can't be reached; try again in a moment.", retry_after=5)
 
 

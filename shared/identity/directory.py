@@ -192,12 +192,22 @@ def _account(record: auth.UserRecord) -> Account:
 @contextlib.contextmanager
 def _errors_told() -> Iterator[None]:
     """The boundary to firebase-admin: its errors in our words, since its text may hold what was sent."""
-    from firebase_admin import auth
+    from firebase_admin import auth, exceptions
+    from google.auth.exceptions import TransportError
 
+    # Google's own trouble, which passes; anything else somebody has to mend: a key, a role, a setting.
+    passes = (
+        exceptions.UnavailableError,
+        exceptions.DeadlineExceededError,
+        exceptions.InternalError,
+        exceptions.ResourceExhaustedError,
+        TransportError,
+    )
     try:
         yield
     except auth.UserNotFoundError:
         raise NotFoundError("There is no such user.") from None
     except Exception as error:  # noqa: BLE001  # a boundary: whatever it is, it is told of
-        log.error("Firebase failed: %s", type(error).__name__)  # noqa: TRY400  # the traceback would show it
+        level = logging.WARNING if isinstance(error, passes) else logging.ERROR
+        log.log(level, "Firebase failed: %s", type(error).__name__)
         raise UnavailableError("Firebase can't be asked about users; try again in a moment.") from None

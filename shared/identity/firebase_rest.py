@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 IDENTITY_URL = "https://identitytoolkit.googleapis.com/v1"
 TOKEN_URL = "https://securetoken.googleapis.com/v1/token"  # noqa: S105  # an address
+_GOOGLES_OWN = 500
 
 
 class RefusedByFirebaseError(Exception):
@@ -129,7 +130,9 @@ def _refusal(status: int, answer: object) -> RefusedByFirebaseError | Unavailabl
         case {"error": {"message": str(message)}} if status == http.HTTPStatus.BAD_REQUEST:
             return RefusedByFirebaseError(message.partition(" ")[0])
         case _:
-            log.error("Firebase answered with status %d", status)
+            # Google's own trouble passes; what it refuses, somebody has to mend.
+            passes = status >= _GOOGLES_OWN or status == http.HTTPStatus.TOO_MANY_REQUESTS
+            log.log(logging.WARNING if passes else logging.ERROR, "Firebase answered with status %d", status)
             return UnavailableError("Firebase answers with an error of its own; try again in a moment.")
 
 

@@ -7,7 +7,7 @@ import logging
 import uuid
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.database.store import Store
 from shared.imports import repository
@@ -34,6 +34,8 @@ _POISONED = (
 
 class _PoisonMessage(BaseModel):
     """A message of `webjobs-blobtrigger-poison` (azure-sdk-for-net: BlobTriggerMessage.cs)."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # a blob's name is its owner's words
 
     blob_name: str = Field(alias="BlobName")
     etag: str = Field(alias="ETag")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -80,6 +81,42 @@ def test_a_row_that_was_changed_meanwhile_is_looked_at_anew(driver: ScriptedDriv
 
     assert asyncio.run(store.write(look)) == 3
     assert driver.count("commit") == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("would be truncated in table 'dbo.products', column 'title'. Truncated value: 'S3CRET ''12'' lamp'.", "title"),
+        ("with unique index 'ix_asin'. The duplicate key value is (S3CRET, (2) lamps).", "ix_asin"),
+        ("Conversion failed when converting the nvarchar value 'S3CRET' to data type int.", "data type int"),
+        ("Syntax error near 'S3CRET' in the full-text search condition '\"S3CRET\" AND'.", "Syntax error"),
+    ],
+)
+def test_an_error_of_the_programs_own_quotes_no_value_in_the_log(
+    said: str, left: str, driver: ScriptedDriver, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = f"[22001] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server]{said} (2628) (SQLExecDirectW)"
+    driver.fails["execute"] = [scripted_driver.ProgrammingError("22001", text)]
+    try:
+        asyncio.run(store.write(statement))
+    except sa.exc.ProgrammingError:
+        logging.getLogger("shared").exception("what the last boundary says")
+    assert left in caplog.text
+    assert "(2628)" in caplog.text
+    assert "S3CRET" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [(waking_up(), logging.WARNING), (server_error(18456, "28000", scripted_driver.InterfaceError), logging.ERROR)],
+)
+def test_only_what_does_not_pass_by_itself_is_for_somebody_to_look_at(
+    error: scripted_driver.Error, level: int, driver: ScriptedDriver, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver.fails["connect"] = [error]
+    store._waits = Waits(total=0)
+    refused(store, 5, "can't be reached")
+    assert [entry.levelno for entry in caplog.records if entry.name == "shared.database.store"] == [level]
 
 
 def test_victims_give_up_in_the_end(driver: ScriptedDriver, store: Store) -> None:
