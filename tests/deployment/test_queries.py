@@ -40,7 +40,7 @@ _FACTORY = {
 _OPERATORS = (
     "let|union|where|extend|project|summarize|by|order|desc|asc|top|join|kind|leftouter|on|distinct|render|timechart"
 )
-_CONDITIONS = "and|or|not|in|has|matches|regex|iff|isempty|isnotempty|ago"
+_CONDITIONS = "and|or|not|in|has|matches|regex|iff|isempty|isnotempty|isnull|ago"
 _VALUES = "arg_max|bin|count|sum|sumif|max|min|percentile|make_list|strcat|tostring|toint|round"
 _LANGUAGE = set(f"{_OPERATORS}|{_CONDITIONS}|{_VALUES}".split("|"))
 
