@@ -90,6 +90,12 @@ class Addresses:
         return url.port if url.hostname == HOST and url.scheme == "redis" and "REDIS_URL" not in os.environ else None
 
 
+def port_of_local_settings() -> int:
+    """The port on which `func start` serves the app: the file's, or Core Tools' own."""
+    host = json.loads(LOCAL_SETTINGS.read_text()).get("Host", {})
+    return int(host.get("LocalHttpPort", 7071))
+
+
 def app_environment(addresses: Addresses) -> dict[str, str]:
     """What the app and the factory get in their environment beside what stands there already."""
     example: dict[str, str] = json.loads(EXAMPLE.read_text())["Values"]

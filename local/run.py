@@ -21,7 +21,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from local import services
-from local.environment import Addresses, app_environment
+from local.environment import Addresses, app_environment, port_of_local_settings
 from local.errors import LocalCloudError
 from local.parent import Make
 from local.processes import PROJECT
@@ -38,12 +38,16 @@ _OLDEST_NODE = 20
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be started, and where it will be; `name_other` says how to choose other ports."""
+    """What is to be started, and where it will be; `name_other` says how to choose other ports.
+
+    Without `starts_app` somebody else serves it, on its one port (`func start`).
+    """
 
     addresses: Addresses
     state: Path
     app_ports: tuple[int, ...]
     name_other: str
+    starts_app: bool = True
 
     @property
     def storage_and_auth(self) -> list[Service]:
@@ -64,7 +68,9 @@ class Plan:
 
     @property
     def hosts(self) -> list[Service]:
-        """The instances of the app."""
+        """The instances of the app, where we start it."""
+        if not self.starts_app:
+            return []
         environment = app_environment(self.addresses)
         names = ["host"] if len(self.app_ports) == 1 else [f"host-{number}" for number in range(len(self.app_ports))]
         return [
@@ -102,7 +108,8 @@ def main() -> None:
         check_node()
         with hold(state):
             if options.services_only:
-                plan = Plan(Addresses.of_local_settings(), state, (), "in local.settings.json")
+                addresses, port = Addresses.of_local_settings(), port_of_local_settings()
+                plan = Plan(addresses, state, (port,), "in local.settings.json", starts_app=False)
             else:
                 ports = tuple(range(options.port, options.port + options.instances))
                 plan = Plan(Addresses.free(state), state, ports, "with PORT=…")
@@ -177,8 +184,7 @@ async def _serve(plan: Plan, supervisor: Supervisor, terminal: Terminal) -> None
     hosts = supervisor.start(plan.hosts)
     await asyncio.gather(*storage.values(), *factory.values(), *hosts.values())
     seconds = time.monotonic() - began
-    if plan.app_ports:
-        plan.run_file.write(plan.state)
+    plan.run_file.write(plan.state)
     terminal.say(f"ready after {seconds:.1f} s; Ctrl-C ends it")
     terminal.table(_where_things_are(plan))
     await asyncio.Event().wait()
@@ -186,7 +192,7 @@ async def _serve(plan: Plan, supervisor: Supervisor, terminal: Terminal) -> None
 
 def _where_things_are(plan: Plan) -> dict[str, str]:
     parts = {"Blob Storage": plan.addresses.storage, "Database": plan.addresses.database_url}
-    if not plan.app_ports:
+    if not plan.starts_app:
         return {**parts, "Now": "func start"}
     api = plan.run_file.api
     return {
