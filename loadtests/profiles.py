@@ -19,6 +19,8 @@ class Profile:
     think_seconds: float = 0.0
     # The spike's shape says by itself how many users there are when.
     shaped: bool = False
+    # It goes on for so long that memory and open files have to settle.
+    settles: bool = False
 
     @property
     def writes(self) -> bool:
@@ -41,5 +43,6 @@ PROFILES: dict[str, Profile] = {
         users=10,
         seconds=1800,
         think_seconds=0.1,
+        settles=True,
     ),
 }

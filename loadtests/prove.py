@@ -12,7 +12,7 @@ from pathlib import Path
 from loadtests.contents import filled
 from loadtests.profiles import PROFILES
 from loadtests.run import RESULTS, new_folder, put_load
-from loadtests.servers import Usage, Watch
+from loadtests.servers import Watch
 from loadtests.target import running_here
 from local.api_client import ApiClient
 from local.cloud import local_cloud
@@ -20,8 +20,6 @@ from local.errors import LocalCloudError
 from local.state import STATE
 
 _ROWS = 100_000  # products, where there are none
-_GROWTH = 1.05  # of memory, from the second to the last third of the time
-_MORE_FILES = 8  # connections that clients opened just then
 
 
 def main() -> None:
@@ -42,20 +40,9 @@ def main() -> None:
                 code = put_load(profile, target, folder)
     except LocalCloudError as error:
         sys.exit(f"{error}")
-    grown = [sentence for usage in watch.usages for sentence in growth(usage)]
+    grown = [sentence for usage in watch.usages for sentence in usage.growth()]
     print(*watch.usages, *grown, sep="\n")
     sys.exit(1 if code or grown else 0)
-
-
-def growth(usage: Usage) -> list[str]:
-    """A sentence for each thing that still grew when it should have settled."""
-    (middle, last), (middle_files, last_files) = usage.settled_mib, usage.settled_files
-    grown = []
-    if last > middle * _GROWTH:
-        grown.append(f"Memory grew from {middle:.0f} to {last:.0f} MiB.")
-    if last_files > middle_files + _MORE_FILES:
-        grown.append(f"Open files grew from {middle_files:.0f} to {last_files:.0f}.")
-    return grown
 
 
 if __name__ == "__main__":

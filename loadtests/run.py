@@ -1,7 +1,7 @@
 """`make load PROFILE=…`: a load profile on any deployment, by default on what `make run` runs here.
 
 Locust's report, and every request on a line, stand in a folder of their own under `.local/load`. Status 1 where a
-request failed.
+request failed, or where memory or open files still grow in the end of a load that is to settle (the soak).
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def main() -> None:
         cloud, target = running_here(options.state.resolve(), profile)
         with Watch(cloud.instances) as watch:
             code = put_load(profile, target, folder)
-        for usage in watch.usages:
-            print(usage)
-        sys.exit(code)
+        grown = [sentence for usage in watch.usages for sentence in usage.growth()] if profile.settles else []
+        print(*watch.usages, *grown, sep="\n")
+        sys.exit(1 if code or grown else 0)
     except LocalCloudError as error:
         sys.exit(f"{error}")
 

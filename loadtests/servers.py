@@ -12,14 +12,20 @@ from urllib.parse import urlsplit
 import numpy as np
 import psutil
 
+from local.errors import LocalCloudError
+
 _PAUSE_SECONDS = 1.0
+_FEWEST_SAMPLES = 9
+_GROWTH = 1.05  # of memory, from the second to the last third of the time
+_MORE_FILES = 8  # connections that clients opened just then
 
 
 @dataclass(slots=True)
 class Usage:
-    """One process: samples a second apart, `mib` its resident memory, `files` its open descriptors."""
+    """One process: samples so many seconds apart, `mib` its resident memory, `files` its open descriptors."""
 
     pid: int
+    pause_seconds: float = _PAUSE_SECONDS
     mib: list[float] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
 
@@ -33,7 +39,7 @@ class Usage:
     def mib_per_hour(self) -> float:
         """Slope of the memory over the last two thirds, by least squares."""
         settled = np.array(self.mib[len(self.mib) // 3 :])
-        return float(np.polyfit(np.arange(len(settled)) * _PAUSE_SECONDS / 3600, settled, 1)[0])
+        return float(np.polyfit(np.arange(len(settled)) * self.pause_seconds / 3600, settled, 1)[0])
 
     @property
     def settled_files(self) -> tuple[float, float]:
@@ -41,7 +47,21 @@ class Usage:
         _, middle, last = np.array_split(np.array(self.files), 3)
         return float(np.median(middle)), float(np.median(last))
 
+    def growth(self) -> list[str]:
+        """A sentence for each thing that still grew when it should have settled; one where that can't be said."""
+        if len(self.mib) < _FEWEST_SAMPLES:
+            return [f"{len(self.mib)} s are too few to say whether memory and open files settle."]
+        (middle, last), (middle_files, last_files) = self.settled_mib, self.settled_files
+        grown = []
+        if last > middle * _GROWTH:
+            grown.append(f"Memory grew from {middle:.0f} to {last:.0f} MiB.")
+        if last_files > middle_files + _MORE_FILES:
+            grown.append(f"Open files grew from {middle_files:.0f} to {last_files:.0f}.")
+        return grown
+
     def __str__(self) -> str:
+        if len(self.mib) < _FEWEST_SAMPLES:
+            return f"app (process {self.pid}): seen for too short a time to say what it uses"
         (middle, last), (middle_files, last_files) = self.settled_mib, self.settled_files
         return (
             f"app (process {self.pid}): {middle:.0f} MiB in the second third, {last:.0f} in the last "
@@ -50,18 +70,25 @@ class Usage:
 
 
 class Watch:
-    """Samples the processes that listen on these URLs' ports, as a context."""
+    """Samples the processes that listen on these URLs' ports, as a context.
 
-    def __init__(self, urls: Sequence[str]) -> None:
-        ports = {urlsplit(url).port for url in urls}
+    Raises LocalCloudError where nobody listens, and in the end where one of the processes has ended meanwhile.
+    """
+
+    def __init__(self, urls: Sequence[str], pause_seconds: float = _PAUSE_SECONDS) -> None:
         listening = {
-            connection.pid
+            connection.laddr.port: connection.pid
             for connection in psutil.net_connections("tcp4")
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port in ports
+            if connection.status == psutil.CONN_LISTEN and connection.pid
         }
-        self.usages = [Usage(pid) for pid in sorted(filter(None, listening))]
+        ports = {urlsplit(url).port for url in urls}
+        if unheard := ports - listening.keys():
+            raise LocalCloudError(f"Nobody listens on {', '.join(map(str, unheard))}: there is nothing to watch.")
+        self._processes = [psutil.Process(pid) for pid in sorted({listening[port] for port in ports if port})]
+        self.usages = [Usage(process.pid, pause_seconds) for process in self._processes]
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._sample)
+        self._died: int | None = None
+        self._thread = threading.Thread(target=self._sample, args=(pause_seconds,))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -72,10 +99,15 @@ class Watch:
     ) -> None:
         self._ended.set()
         self._thread.join()
+        if self._died is not None and error is None:
+            raise LocalCloudError(f"The app's process {self._died} ended under the load.")
 
-    def _sample(self) -> None:
-        processes = [psutil.Process(usage.pid) for usage in self.usages]
-        while not self._ended.wait(_PAUSE_SECONDS):
-            for process, usage in zip(processes, self.usages, strict=True):
-                usage.mib.append(process.memory_info().rss / 2**20)
-                usage.files.append(process.num_fds())
+    def _sample(self, pause_seconds: float) -> None:
+        while not self._ended.wait(pause_seconds):
+            for process, usage in zip(self._processes, self.usages, strict=True):
+                try:
+                    usage.mib.append(process.memory_info().rss / 2**20)
+                    usage.files.append(process.num_fds())
+                except psutil.NoSuchProcess:
+                    self._died = process.pid
+                    return

@@ -9,11 +9,13 @@ import shutil
 import statistics
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loadtests.figures import Requests
 from local.processes import PROJECT
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -57,6 +59,40 @@ def test_the_pages_figures_are_those_of_the_raw_file(compared: Path, run: str) -
     assert figures["per_second"] == pytest.approx(len(rows) / (ended - min(began)))
     assert [figures[name] for name in ("p50", "p95", "p99")] == pytest.approx([hundredths[p] for p in (49, 94, 98)])
     assert figures["hit_share"] == pytest.approx(asked.count("HIT") / len(asked))
+
+
+def shown_rows(folder: Path) -> dict[tuple[str, str], list[str]]:
+    """The cells of the page's rows, by operation and run."""
+    page = (folder / "index.html").read_text()
+    cells = (re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr[^>]*><td>.*?</tr>", page, re.DOTALL))
+    return {(name, run): figures for name, run, *figures in cells}
+
+
+@pytest.mark.parametrize("run", ["off", "on"])
+def test_what_people_read_on_the_page_is_what_the_raw_file_says(compared: Path, run: str) -> None:
+    rows, shown = rows_of(compared, run), shown_rows(compared)
+    seconds = max(float(row["began"]) + float(row["milliseconds"]) / 1000 for row in rows) - min(
+        float(row["began"]) for row in rows
+    )
+    for name in {row["operation"] for row in rows} | {"all"}:
+        of_name = [row for row in rows if name in {row["operation"], "all"}]
+        hundredths = statistics.quantiles((float(row["milliseconds"]) for row in of_name), n=100, method="inclusive")
+        asked = [row["cache"] for row in of_name if row["cache"]]
+        hits = f"{asked.count('HIT') / len(asked) * 100:.1f} %" if asked else "\u2013"
+        assert shown[name, run] == [
+            f"{len(of_name):,}",
+            f"{len(of_name) / seconds:,.1f}",
+            *(f"{hundredths[percent]:.1f}" for percent in (49, 94, 98)),
+            hits,
+            "0",
+        ]
+
+
+def test_the_charts_seconds_are_all_of_the_run(compared: Path) -> None:
+    rows = rows_of(compared, "on")
+    seconds = list(Requests(rows).over_time())
+    began = Counter(int(float(row["began"]) - min(float(row["began"]) for row in rows)) for row in rows)
+    assert {second.at: second.requests for second in seconds} == began
 
 
 def test_one_run_had_no_cache_and_the_other_had(compared: Path) -> None:

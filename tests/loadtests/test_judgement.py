@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import subprocess
 import sys
+import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +18,6 @@ from loadtests.catalogue import Catalogue
 from loadtests.contents import check_filled
 from loadtests.figures import Requests
 from loadtests.profiles import PROFILES
-from loadtests.prove import growth
 from loadtests.recording import Recording
 from loadtests.servers import Usage, Watch
 from loadtests.target import deployment
@@ -29,13 +31,75 @@ def test_memory_that_settles_is_no_growth_and_a_leak_is() -> None:
     settled = [100.0 + min(second, 100) for second in range(300)]
     leaking = [100.0 + second for second in range(300)]
     files = [20] * 300
-    assert growth(Usage(1, settled, files)) == []
-    assert growth(Usage(1, leaking, files)) == ["Memory grew from 250 to 350 MiB."]
-    assert Usage(1, leaking, files).mib_per_hour == pytest.approx(3600)
+    assert Usage(1, 1.0, settled, files).growth() == []
+    assert Usage(1, 1.0, leaking, files).growth() == ["Memory grew from 250 to 350 MiB."]
+    assert Usage(1, 1.0, leaking, files).mib_per_hour == pytest.approx(3600)
+    assert "(+3600.0 MiB an hour)" in str(Usage(1, 1.0, leaking, files))
 
 
 def test_files_that_are_never_closed_are_growth() -> None:
-    assert growth(Usage(1, [100.0] * 300, list(range(300)))) == ["Open files grew from 150 to 250."]
+    assert Usage(1, 1.0, [100.0] * 300, list(range(300))).growth() == ["Open files grew from 150 to 250."]
+
+
+def test_what_was_hardly_seen_is_not_called_settled() -> None:
+    assert Usage(1).growth() == ["0 s are too few to say whether memory and open files settle."]
+    assert "too short a time" in str(Usage(1))
+
+
+# A process that listens, and each 5 ms keeps what it is told to keep.
+_KEEPS = """
+import itertools, socket, sys, time
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+kept = []
+for number in itertools.count():
+    time.sleep(0.005)
+    {keep}
+"""
+_LEAKS = {
+    "nothing": ("pass", ""),
+    "memory": ("kept.append(bytearray(b'x') * 200_000)", "Memory grew"),
+    "descriptors": ("kept.append(open('/dev/null')) if number % 5 == 0 else None", "Open files grew"),
+}
+
+
+@contextlib.contextmanager
+def keeping(keep: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and its URL."""
+    command = [sys.executable, "-c", _KEEPS.format(keep=keep)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield process, f"http://127.0.0.1:{process.stdout.readline().strip()}/"
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("leak", _LEAKS)
+def test_a_real_process_that_leaks_is_found_and_no_other(leak: str) -> None:
+    keep, sentence = _LEAKS[leak]
+    with keeping(keep) as (_, url), Watch([url], pause_seconds=0.02) as watch:
+        (usage,) = watch.usages
+        deadline = time.monotonic() + 60
+        while len(usage.files) < 150 and time.monotonic() < deadline:
+            time.sleep(0.05)  # between two looks, until the deadline
+    assert [found.partition(" from ")[0] for found in usage.growth()] == ([sentence] if sentence else [])
+
+
+def test_a_process_that_ends_under_the_load_fails_the_run() -> None:
+    with keeping("pass") as (process, url):
+        watch = Watch([url], pause_seconds=0.02)
+        watch.__enter__()
+        process.kill()
+        process.wait()
+        watch._thread.join(60)
+        with pytest.raises(LocalCloudError, match=f"process {process.pid} ended under the load"):
+            watch.__exit__(None, None, None)
+
+
+def test_where_nobody_listens_there_is_nothing_to_watch() -> None:
+    with pytest.raises(LocalCloudError, match="Nobody listens on 1"):
+        Watch(["http://127.0.0.1:1/api"])
 
 
 def test_the_process_that_listens_is_watched(auth_emulator: str) -> None:
