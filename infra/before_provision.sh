@@ -7,4 +7,4 @@ infra/check_inputs.sh
 infra/deployed.sh vault
 # What runs goes on running: infra/publish.sh alone changes the image.
 image=$(infra/deployed.sh image)
-if [ -n "$image" ]; then azd env set APP_IMAGE "$image"; fi
+if [ -n "$image" ]; then azd env set APP_IMAGE "$image" --environment "$AZURE_ENV_NAME"; fi

@@ -102,7 +102,7 @@ def test_before_azd_provisions_it_learns_what_runs(tmp_path: Path) -> None:
     done, calls = _before(tmp_path, GROUP_EXISTS="true", DELETED_VAULT="kv-x")
     assert done.returncode == 0, done.stderr
     called = commands(calls)
-    position(called, "azd env set APP_IMAGE registry/product-catalogue:running")
+    position(called, "azd env set APP_IMAGE registry/product-catalogue:running --environment catalogue")
     position(called, *_VAULT)
     assert "${APP_IMAGE=" in (bicep.INFRA / "main.parameters.json").read_text()
 
