@@ -44,6 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "sqlite_only": "what SQLite has of its own" if databases.SERVER else None,
         "server": None if databases.SERVER else "needs a server: make test-sqlserver",
         "sql_server": None if databases.is_sql_server() else NEEDS_SQL_SERVER,
+        "not_babelfish": NEEDS_SQL_SERVER if databases.SERVER and not databases.is_sql_server() else None,
     }
     for item in items:
         for marker, reason in reasons.items():

@@ -48,6 +48,14 @@ def server_engine(url: sa.URL, **options: Any) -> sa.Engine:
     return azure_sql.create_engine(url, poolclass=sa.NullPool, **options)
 
 
+def autocommit_engine(url: sa.URL) -> sa.Engine:
+    """For tests that begin and end transactions by statements, on SQLite or on the server."""
+    if url.get_backend_name() == "sqlite":
+        return sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    # The engine's level, not the connection's: Babelfish doesn't say which one to go back to.
+    return server_engine(url, isolation_level="AUTOCOMMIT")
+
+
 @functools.cache
 def is_sql_server() -> bool:
     """Whether the server is SQL Server itself, and not Babelfish, which speaks its language."""
@@ -76,8 +84,7 @@ def _migrated_on_server() -> sa.URL:
 def _made(name: str) -> sa.URL:
     assert SERVER
     server = sa.make_url(SERVER)
-    # The engine's level, not the connection's: Babelfish doesn't say which one to go back to.
-    with server_engine(server, isolation_level="AUTOCOMMIT").connect() as connection:
+    with autocommit_engine(server).connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE IF EXISTS [{name}]")
         connection.exec_driver_sql(f"CREATE DATABASE [{name}]")
     return server.set(database=name)

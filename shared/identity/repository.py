@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from shared.database import transaction_lock
 from shared.errors import UnavailableError
 
-_LOCK = sa.text(
-    "DECLARE @result int; "
-    "EXEC @result = sp_getapplock @Resource = 'identity:admins', @LockMode = 'Exclusive', "
-    "@LockOwner = 'Transaction', @LockTimeout = 4000; "
-    "SELECT @result"
-)
+_WAIT_MILLISECONDS = 4_000
 
 
 def hold_admins(connection: sa.Connection) -> None:
@@ -21,5 +17,5 @@ def hold_admins(connection: sa.Connection) -> None:
     """
     if connection.dialect.name == "sqlite":
         return
-    if connection.execute(_LOCK).scalar_one() < 0:
+    if not transaction_lock.take(connection, "identity:admins", _WAIT_MILLISECONDS):
         raise UnavailableError("Another admin's role is being changed; try again in a moment.")

@@ -132,6 +132,16 @@ class Factory:
             raise FactoryAwayError(error.message) from error
         return Run(str(run.status), str(run.message or ""), activities)
 
+    def has_ended(self, run_id: str) -> bool | None:
+        """Whether nothing more comes of a run; None where the factory knows none of this id."""
+        try:
+            run = self._client.pipeline_runs.get(*self._names, run_id)
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            raise FactoryAwayError(error.message) from error
+        return run.status in _ENDED
+
     def cancel(self, run_id: str) -> None:
         """Asks for the run's end; one that has ended, or that the factory doesn't know, is left alone."""
         try:

@@ -12,8 +12,10 @@ from azure.core.exceptions import AzureError
 from shared.database.store import Store
 from shared.errors import UnavailableError
 from shared.imports import repository
+from shared.imports.factory import FactoryAwayError
 from shared.imports.receipt import import_id_of, is_csv
 from shared.imports.service import ImportService
+from shared.imports.staging import KINDS
 from shared.settings import Settings
 from shared.telemetry import spans, work
 
@@ -52,6 +54,7 @@ class Reconciliation:
                 self.bring_on_unfinished,
                 self.receive_unannounced,
                 self.drop_leftover_copies,
+                self.drop_leftover_rows,
                 self.drop_old_rejects,
                 self.drop_old_logs,
             ):
@@ -92,6 +95,11 @@ class Reconciliation:
         for import_id in finished:
             await threads.run(copies.drop, import_id, page[import_id])
 
+    async def drop_leftover_rows(self) -> None:
+        """Staging rows of runs that have ended without their merge, on Azure SQL."""
+        for kind in KINDS:
+            await self._service.staging.drop_leftovers(kind)
+
     async def drop_old_rejects(self) -> None:
         """The rejected rows of imports that ended long ago; begins anew when it has been through."""
         before = dt.datetime.now(dt.UTC) - _REJECTS_KEPT
@@ -115,7 +123,7 @@ class Reconciliation:
 async def _reporting(part: Callable[[], Awaitable[None]]) -> None:
     try:
         await part()
-    except (AzureError, UnavailableError) as error:
+    except (AzureError, FactoryAwayError, UnavailableError) as error:
         log.warning("reconcile, %s: %s", part.__name__, error)
     except Exception:
         # The boundary of a part: told in the log, while the others go on.

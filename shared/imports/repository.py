@@ -10,14 +10,23 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from shared.database.tables import import_outcomes, import_records, import_rejects, import_uploads
+from shared.database import transaction_lock
+from shared.database.tables import (
+    categories_staging,
+    import_outcomes,
+    import_records,
+    import_rejects,
+    import_uploads,
+    products_staging,
+)
 from shared.imports.records import Change, NewRecord, Outcome, Record
-from shared.imports.schemas import UNFINISHED
+from shared.imports.schemas import UNFINISHED, Kind
 
 _record = import_records.c
 _outcome = import_outcomes.c
 _reject = import_rejects.c
 
+_STAGING = {"products": products_staging, "categories": categories_staging}
 type Condition = sa.ColumnElement[bool]
 
 # Conditions of change_record.
@@ -32,6 +41,14 @@ class Reject:
     row_no: int
     reason: str
     fields: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRow:
+    """Where a row of a staging table stands, and the run that wrote it."""
+
+    row_no: int
+    run_id: str
 
 
 def insert_record(connection: sa.Connection, new: NewRecord) -> bool:
@@ -180,6 +197,37 @@ def with_rejects(connection: sa.Connection, import_ids: Iterable[str]) -> set[st
     has_some = sa.exists().where(_reject.import_id == _record.import_id)
     rows = sa.select(_record.import_id).where(_record.import_id.in_(list(import_ids)), has_some)
     return set(connection.execute(rows).scalars())
+
+
+def first_staged(connection: sa.Connection, kind: Kind) -> StagedRow | None:
+    """The first row of a staging table, on Azure SQL."""
+    row = _STAGING[kind].c
+    first = connection.execute(sa.select(row.row_no, row.run_id).order_by(row.row_no).limit(1)).one_or_none()
+    return StagedRow(**first._asdict()) if first else None
+
+
+def may_be_under_way(connection: sa.Connection, run_id: str) -> bool:
+    """Whether an import waits for this run, or for one whose id isn't noted yet."""
+    rows = (
+        sa.select(_record.import_id)
+        .where(_record.status == "running", sa.or_(_record.run_id == run_id, _record.run_id.is_(None)))
+        .limit(1)
+    )
+    return connection.execute(rows).one_or_none() is not None
+
+
+def drop_staged(connection: sa.Connection, kind: Kind, first: StagedRow, rows: int) -> bool:
+    """Deletes a run's rows among so many from its first one on, on Azure SQL; False while a merge reads them."""
+    # A merge holds this lock, shared, for as long as it reads its run's rows (import.run_merge).
+    if not transaction_lock.take(connection, f"import.run.{first.run_id}", 0):
+        return False
+    table = _STAGING[kind]
+    connection.execute(
+        sa.delete(table).where(
+            table.c.row_no.between(first.row_no, first.row_no + rows - 1), table.c.run_id == first.run_id
+        )
+    )
+    return True
 
 
 def _inserted(connection: sa.Connection, statement: sa.Insert) -> bool:

@@ -25,6 +25,7 @@ from shared.imports.records import Change, Record
 from shared.imports.rejects import Rejects
 from shared.imports.schemas import ImportPage, ImportQuery, ImportRecord, Step, Upload
 from shared.imports.session_logs import SessionLogs
+from shared.imports.staging import Staging
 from shared.imports.steps import ImportSteps
 from shared.imports.storage import ImportStorage
 from shared.imports.threads import Threads
@@ -57,6 +58,7 @@ class ImportService:
         self.logs = SessionLogs(storage)
         self.threads = Threads(_THREADS)
         self.factory = Factory(settings)
+        self.staging = Staging(database.imports, self.factory, self.threads)
         self.steps = ImportSteps(database, invalidations, self.copies, self.factory, self.threads)
         share = settings.import_max_reject_share
         self.receipt = Receipt(database.imports, self.uploads, self.steps, self.threads, share)

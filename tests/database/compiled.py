@@ -161,5 +161,8 @@ def _imports(values: Values) -> dict[str, Call]:
         "insert_upload": lambda c: imports.insert_upload(c, values.text, values.id, NOW),
         "read_rejects": lambda c: imports.read_rejects(c, values.id, -1, 500),
         "drop_rejects": lambda c: imports.drop_rejects(c, [values.id]),
+        "first_staged": lambda c: imports.first_staged(c, "products"),
+        "may_be_under_way": lambda c: imports.may_be_under_way(c, values.id),
+        "drop_staged": lambda c: imports.drop_staged(c, "products", imports.StagedRow(7, values.id), 2_000),
         "with_rejects": lambda c: imports.with_rejects(c, [values.id]),
     }

@@ -27,6 +27,7 @@ _LIKELY: dict[str, Any] = {
     "category_id": 1,
     "invalidation_id": 1,
     "schema_name": "dbo",
+    "lock_mode": "Exclusive",
 }
 
 
@@ -106,7 +107,7 @@ def _output(statement: str) -> list[str]:
     if statement.startswith(("SAVE TRANSACTION", "SET ")):  # sqlglot doesn't know savepoints, nor all options
         return []
     if "sp_getapplock" in statement:
-        return ["result"]
+        return []
     parsed = sqlglot.parse_one(statement, read="tsql")
     if isinstance(parsed, exp.Select):
         return parsed.named_selects

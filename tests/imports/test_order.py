@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
+from shared.database.tables import categories as categories_table
+from shared.database.tables import products as products_table
 from shared.imports.records import Record
 from shared.settings import Settings
 from tests.imports.cloud import App, Blob, Cloud, categories, products
@@ -11,12 +14,14 @@ from tests.imports.test_cancel import catalogue_held, wait_for_merge
 
 
 def _categories(cloud: Cloud) -> list[tuple[int, str, int]]:
-    rows = cloud.catalog_rows("SELECT category_id, name, product_count FROM categories ORDER BY category_id")
+    rows = cloud.rows.read(sa.select(categories_table).order_by(categories_table.c.category_id))
     return [(row["category_id"], row["name"], row["product_count"]) for row in rows]
 
 
 def _prices(cloud: Cloud) -> list[int]:
-    return [row["price"] for row in cloud.catalog_rows("SELECT price FROM products ORDER BY asin")]
+    """In hundredths."""
+    rows = cloud.rows.read(sa.select(products_table).order_by(products_table.c.asin))
+    return [int(row["price"] * 100) for row in rows]
 
 
 def _imported(app: App, cloud: Cloud, name: str, content: bytes) -> None:
@@ -56,7 +61,7 @@ def test_two_files_of_overlapping_asins_at_once_are_merged_one_after_the_other(a
     app.receive(cloud, *files)
     records = app.end(cloud, *blobs)
     assert [record["status"] for record in records] == ["succeeded", "succeeded"]
-    order = [row["blob_name"] for row in cloud.catalog_rows("SELECT blob_name FROM import_outcomes ORDER BY merged_at")]
+    order = [outcome["blob_name"] for outcome in cloud.outcomes()]
     counts = {record["blob_name"]: (record["rows_inserted"], record["rows_updated"]) for record in records}
     assert [counts[name] for name in order] == [(100, 0), (50, 50)]
     assert _prices(cloud) == [100] * 50 + [files[order[-1]][1]] * 50 + [200] * 50
@@ -96,7 +101,7 @@ def test_an_older_upload_that_would_be_merged_after_a_newer_one_ends_cancelled(
     assert (record["status"], record["rows_inserted"]) == ("cancelled", None)
     assert record["message"] == "A newer upload of lamps.csv was loaded before this one; nothing was loaded."
     assert _prices(cloud) == [200] * 3
-    assert cloud.leftovers() == {}
+    assert app.leftovers(cloud) == {}
 
 
 @pytest.mark.parametrize("becomes", ["overwritten", "deleted"])
@@ -117,4 +122,4 @@ def test_a_blob_that_moves_on_while_its_run_waits_in_the_queue_is_imported_as_it
     records = app.end(cloud, first, waiting)
     assert [(record["status"], record["rows_inserted"]) for record in records] == [("succeeded", 2), ("succeeded", 3)]
     assert [record["status"] for record in app.end_after(cloud, *newer)] == ["rejected"] * len(newer)
-    assert cloud.leftovers() == {}
+    assert app.leftovers(cloud) == {}

@@ -78,7 +78,7 @@ def test_a_wrong_file_is_rejected_with_a_sentence_and_the_next_one_works(app: Ap
     for record in records[:2]:
         assert (record["kind"], record["run_id"], record["rows_read"]) == (None, None, None)
         assert record["finished_at"]
-    assert cloud.leftovers() == {}
+    assert app.leftovers(cloud) == {}
 
 
 def test_a_blob_deleted_before_its_event_arrives_is_no_import(app: App, cloud: Cloud) -> None:
@@ -127,7 +127,7 @@ def test_a_blob_that_moves_on_between_its_record_and_its_copy_ends_cancelled(
     record = cloud.record(blob.import_id)
     assert (record["status"], record["run_id"]) == ("cancelled", None)
     assert f"The blob was {became} before its import began" in record["message"]
-    assert cloud.leftovers() == {}
+    assert app.leftovers(cloud) == {}
     if newer:
         app.receive(cloud, "lamps.csv")
         (record,) = app.end(cloud, newer[0])

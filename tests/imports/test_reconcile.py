@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from azure.core.exceptions import ServiceRequestError
 
 import local.datafactory.factory
+from shared.database.tables import cache_invalidations
 from shared.imports import reconcile, working_copies
 from shared.imports.factory import ActivityRun, Factory, FactoryRefusedError, Run
 from shared.imports.uploads import UploadedBlob, Uploads
@@ -20,6 +22,8 @@ from shared.settings import Settings
 from tests.imports.cloud import App, Cloud, categories, local_factory, products
 from tests.imports.test_cancel import catalogue_held, wait_for_merge
 from tests.shared_services import wait_until
+
+UNTOLD = sa.select(cache_invalidations).where(cache_invalidations.c.applied_at.is_(None))
 
 
 def test_a_blob_whose_event_was_lost_is_imported(app: App, cloud: Cloud) -> None:
@@ -81,7 +85,7 @@ def test_an_import_whose_copy_the_service_could_not_make_fails_and_can_be_tried_
     record = cloud.record(blob.import_id)
     assert record["status"] == "failed"
     assert "copy of the blob could not be made" in record["message"]
-    assert cloud.leftovers() == {}
+    assert app.leftovers(cloud) == {}
     app.run(app.services.imports.retry(blob.import_id))
     (record,) = app.end(cloud, blob)
     assert record["status"] == "succeeded"
@@ -153,7 +157,7 @@ def test_150_small_files_at_once_are_150_imports(app: App, cloud: Cloud) -> None
     records = app.end(cloud, *blobs)
     assert {(record["status"], record["rows_inserted"]) for record in records} == {("succeeded", 2)}
     assert (len(cloud.records()), len(cloud.outcomes()), cloud.products()) == (150, 150, 300)
-    assert cloud.leftovers() == {}
+    assert app.leftovers(cloud) == {}
 
 
 def test_two_processes_that_reconcile_at_once_make_one_run_and_one_outcome_of_each_import(
@@ -177,7 +181,7 @@ def test_two_processes_that_reconcile_at_once_make_one_run_and_one_outcome_of_ea
     assert sorted(started) == sorted(blob.import_id for blob in blobs)
     assert {record["status"] for record in cloud.records()} == {"succeeded"}
     assert (len(cloud.records()), len(cloud.outcomes()), cloud.products()) == (12, 12, 24)
-    assert cloud.leftovers() == {}
+    assert apps[0].leftovers(cloud) == {}
 
 
 def test_an_import_that_cannot_go_on_keeps_no_other_from_its_end(
@@ -284,7 +288,7 @@ def test_an_import_says_succeeded_only_when_redis_was_told(
     waiting: list[Any] = []
 
     async def too_much_to_do() -> None:
-        waiting.append(cloud.catalog_rows("SELECT * FROM cache_invalidations WHERE applied_at IS NULL"))
+        waiting.append(cloud.rows.read(UNTOLD))
 
     monkeypatch.setattr(app.services.invalidations, "catch_up", too_much_to_do)
     blob = cloud.put("lamps.csv", products(2))
@@ -296,7 +300,7 @@ def test_an_import_says_succeeded_only_when_redis_was_told(
     assert cloud.record(blob.import_id)["status"] == "running"
     monkeypatch.undo()
     app.end(cloud, blob)
-    assert cloud.catalog_rows("SELECT * FROM cache_invalidations WHERE applied_at IS NULL") == []
+    assert cloud.rows.read(UNTOLD) == []
 
 
 def test_an_import_ends_though_redis_is_away(

@@ -9,7 +9,9 @@ import json
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
+from shared.database.tables import import_records, import_rejects
 from shared.imports.session_logs import SessionLogs
 from shared.imports.storage import ImportStorage
 from tests.imports.cloud import CATEGORIES, PRODUCTS, App, Blob, Cloud, products
@@ -80,9 +82,10 @@ def test_an_import_without_rejects_and_one_that_was_not_recognised_give_the_head
 def test_the_first_10_000_are_given(app: App, api: httpx.Client, cloud: Cloud, merged: int, skipped: int) -> None:
     blob = cloud.put("wrong.csv", b"a,b\n")
     app.receive(cloud, blob.name)
-    values = ", ".join(f"('{blob.import_id}', {n}, 'id: empty', '[\"\", \"n{n}\"]')" for n in range(merged))
+    reject = {"import_id": blob.import_id, "reason": "id: empty"}
     if merged:
-        cloud.imports_rows(f"INSERT INTO import_rejects (import_id, row_no, reason, fields) VALUES {values}")
+        rows = [reject | {"row_no": n, "fields": f'["", "n{n}"]'} for n in range(merged)]
+        cloud.rows.change(sa.insert(import_rejects), *rows)
     put_log(cloud, blob.import_id, "a", LOG_HEADER + "".join(log_line([str(n), "x", "y"], 2) for n in range(skipped)))
     given = rejects(api, blob)[1:]
     assert len(given) == 10_000
@@ -115,9 +118,10 @@ def test_rejects_are_kept_for_90_days_and_those_of_younger_imports_longer(
     old, young = cloud.put("old.csv", content), cloud.put("young.csv", content)
     app.receive(cloud, old.name, young.name)
     app.end(cloud, old, young)
-    days = dt.timedelta(days=91) // dt.timedelta(microseconds=1)
-    cloud.imports_rows("UPDATE import_records SET received_at = received_at - ?", days)
-    cloud.imports_rows("UPDATE import_records SET finished_at = finished_at - ? WHERE blob_name = 'old.csv'", days)
+    then = dt.datetime.now(dt.UTC) - dt.timedelta(days=91)
+    cloud.rows.change(sa.update(import_records).values(received_at=then))
+    of_old = import_records.c.blob_name == "old.csv"
+    cloud.rows.change(sa.update(import_records).where(of_old).values(finished_at=then))
     app.reconcile()
     assert rejects(api, old) == [["reason", "id", "category_name"]]
     assert len(rejects(api, young)) == 2
@@ -139,5 +143,5 @@ def test_fields_of_the_table_are_a_json_list(app: App, cloud: Cloud) -> None:
     blob = cloud.put("kinds.csv", f"{CATEGORIES}\n,x\n1,Toys\n2,y\n".encode())
     app.receive(cloud, blob.name)
     app.end(cloud, blob)
-    (row,) = cloud.imports_rows("SELECT fields FROM import_rejects")
+    (row,) = cloud.rows.read(sa.select(import_rejects.c.fields))
     assert json.loads(row["fields"]) == ["", "x"]

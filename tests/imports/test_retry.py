@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
+from shared.database.tables import import_records, import_rejects
 from shared.imports.working_copies import WorkingCopies
 from shared.settings import Settings
 from tests.imports.cloud import PRODUCTS, App, Blob, Cloud, problem_of, products
@@ -43,7 +45,7 @@ def test_a_cancelled_import_succeeds_when_it_is_tried_again(app: App, api: httpx
     (record,) = app.end(cloud, blob)
     assert (record["status"], record["rows_inserted"], record["cancel_requested"]) == ("succeeded", 4, 0)
     assert len(cloud.records()) == 1
-    assert cloud.leftovers() == {}
+    assert app.leftovers(cloud) == {}
 
 
 def test_an_import_that_failed_for_its_bad_rows_has_one_outcome_after_each_try(
@@ -58,12 +60,12 @@ def test_an_import_that_failed_for_its_bad_rows_has_one_outcome_after_each_try(
     assert (second["status"], second["rows_rejected"]) == ("failed", 3)
     assert first["run_id"] != second["run_id"]
     # More bad rows are allowed now: it is the record that says how many.
-    cloud.imports_rows("UPDATE import_records SET max_reject_share = 0.9")
+    cloud.rows.change(sa.update(import_records).values(max_reject_share=0.9))
     retry(api, blob)
     (third,) = app.end(cloud, blob)
     assert (third["status"], third["rows_inserted"], third["rows_rejected"]) == ("succeeded", 1, 3)
     assert [outcome["status"] for outcome in cloud.outcomes()] == ["succeeded"]
-    assert len(cloud.imports_rows("SELECT * FROM import_rejects")) == 3
+    assert len(cloud.rows.read(sa.select(import_rejects))) == 3
 
 
 def test_a_file_that_cannot_be_read_to_its_end_fails_each_time(app: App, api: httpx.Client, cloud: Cloud) -> None:
@@ -74,7 +76,7 @@ def test_a_file_that_cannot_be_read_to_its_end_fails_each_time(app: App, api: ht
         assert (record["status"], record["rows_read"]) == ("failed", None)
         assert "can't be read to its end" in record["message"]
         assert cloud.products() == 0
-        assert cloud.leftovers() == {}
+        assert app.leftovers(cloud) == {}
         retry(api, blob)
     app.end(cloud, blob)
 
@@ -117,7 +119,7 @@ def test_an_import_that_neither_failed_nor_was_cancelled_is_not_tried_again(
     app: App, api: httpx.Client, cloud: Cloud, status: str
 ) -> None:
     blob = cancelled(app, cloud, products(2))
-    cloud.imports_rows("UPDATE import_records SET status = ?", status)
+    cloud.rows.change(sa.update(import_records).values(status=status))
     detail = problem_of(api.post(f"/api/imports/{blob.import_id}/retry"), 409)
     assert detail == f"Expected a failed or cancelled import, got one that is {status}."
     assert cloud.record(blob.import_id)["status"] == status
@@ -142,7 +144,7 @@ def test_of_two_who_try_again_at_once_one_does(
     (record,) = app.end(cloud, blob)
     assert (record["status"], record["rows_rejected"]) == ("failed", 3)
     assert [outcome["status"] for outcome in cloud.outcomes()] == ["failed"]
-    assert cloud.leftovers() == {}
+    assert app.leftovers(cloud) == {}
 
 
 def test_a_merge_that_has_committed_meanwhile_is_found_instead_of_done_again(
@@ -152,10 +154,11 @@ def test_a_merge_that_has_committed_meanwhile_is_found_instead_of_done_again(
     app.receive(cloud, blob.name)
     app.end(cloud, blob)
     # As if its record had ended before the outcome was known.
-    cloud.imports_rows("UPDATE import_records SET status = 'failed', rows_read = NULL, rows_inserted = NULL")
+    forgotten = {"status": "failed", "rows_read": None, "rows_inserted": None}
+    cloud.rows.change(sa.update(import_records).values(forgotten))
     record = retry(api, blob)
     assert (record["status"], record["rows_inserted"]) == ("succeeded", 2)
-    assert cloud.leftovers() == {}
+    assert app.leftovers(cloud) == {}
 
 
 def test_who_ends_an_import_late_does_not_take_the_copy_of_its_next_try(

@@ -9,8 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from azure.storage.blob import BlobClient, BlobServiceClient, UserDelegationKey
 
+from shared.database.tables import import_uploads
 from shared.imports.storage import ImportStorage
 from shared.imports.uploads import Uploads
 from shared.settings import Settings
@@ -158,4 +160,4 @@ def test_a_storage_that_is_away_is_503(
         reply = api.post("/api/imports/upload", json={"file_name": "a.csv"})
         assert "Storage can't be reached" in problem_of(reply, 503)
         assert reply.headers["Retry-After"]
-    assert cloud.imports_rows("SELECT * FROM import_uploads") == []
+    assert cloud.rows.read(sa.select(import_uploads)) == []

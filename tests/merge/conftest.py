@@ -58,11 +58,6 @@ class Catalogue:
         """Whether its text may hold a NUL: PostgreSQL's, which is Babelfish's, may not."""
         return self.is_sqlite or databases.is_sql_server()
 
-    @property
-    def escapes_json(self) -> bool:
-        """Whether a rejected row's fields keep what isn't ASCII: Babelfish's STRING_ESCAPE takes each byte for one."""
-        return self.is_sqlite or databases.is_sql_server()
-
     def close(self) -> None:
         self._catalog.dispose()
         self._imports.dispose()
@@ -182,11 +177,7 @@ class Catalogue:
     @contextlib.contextmanager
     def another_write(self) -> Iterator[None]:
         """While in here, another connection has a write on the categories under way; then it is rolled back."""
-        if self.is_sqlite:
-            engine: sa.Engine = self._catalog.execution_options(isolation_level="AUTOCOMMIT")
-        else:
-            engine = databases.server_engine(self.url, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
+        with databases.autocommit_engine(self.url).connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN TRANSACTION")
             connection.execute(sa.insert(categories).values(category_id=104, name="Another's", product_count=0))
             yield

@@ -59,12 +59,7 @@ def test_case(case: Case, catalogue: Catalogue) -> None:
 
 
 def test_each_bad_product_value_is_rejected_with_its_reason(catalogue: Catalogue) -> None:
-    values = [
-        item
-        for item in BAD_PRODUCT_VALUES
-        if (catalogue.keeps_nul or "\0" not in (item[1] or ""))
-        and (catalogue.escapes_json or (item[1] or "").isascii())
-    ]
+    values = [item for item in BAD_PRODUCT_VALUES if catalogue.keeps_nul or "\0" not in (item[1] or "")]
     rows = [product(**{field: value}) for field, value, _ in values]
     result = catalogue.merge("products", rows, max_reject_share=1.0)
     assert catalogue.products() == []
@@ -231,6 +226,7 @@ def test_the_imports_file_stays_writable_while_a_merge_holds_the_catalogue(
     assert catalogue.merge("products", [product()])["status"] == "succeeded"
 
 
+@pytest.mark.not_babelfish  # it doesn't hear a cancel while it waits for a lock
 def test_a_merge_waits_for_a_writer_and_can_be_stopped_while_it_waits(catalogue: Catalogue) -> None:
     import_id, stop = catalogue.register(), Stop()
     run_id = catalogue.stage("products", [product()])

@@ -1,3 +1,5 @@
 -- hold_admins
-DECLARE @result int; EXEC @result = sp_getapplock @Resource = 'identity:admins', @LockMode = 'Exclusive', @LockOwner =
-    'Transaction', @LockTimeout = 4000; SELECT @result;
+EXEC sp_getapplock @Resource = ?, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = ?;
+--   'identity:admins'; 4000
+SELECT APPLOCK_MODE(N'public', ?, N'Transaction') AS lock_mode;
+--   'identity:admins'

@@ -152,6 +152,25 @@ WHERE import.import_rejects.import_id = ? AND import.import_rejects.row_no > ? O
 DELETE FROM import.import_rejects WHERE import.import_rejects.import_id IN (?);
 --   '6a1f0a52-0f8c-5d3c-9b0e-0a3f5a6f9d11' VARCHAR
 
+-- first_staged
+SELECT TOP 1 import.products_staging.row_no, import.products_staging.run_id
+FROM import.products_staging ORDER BY import.products_staging.row_no;
+
+-- may_be_under_way
+SELECT TOP 1 import.import_records.import_id
+FROM import.import_records
+WHERE import.import_records.status = ? AND (import.import_records.run_id = ? OR import.import_records.run_id IS NULL);
+--   'running' VARCHAR; '6a1f0a52-0f8c-5d3c-9b0e-0a3f5a6f9d11' VARCHAR
+
+-- drop_staged
+EXEC sp_getapplock @Resource = ?, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = ?;
+--   'import.run.6a1f0a52-0f8c-5d3c-9b0e-0a3f5a6f9d11'; 0
+SELECT APPLOCK_MODE(N'public', ?, N'Transaction') AS lock_mode;
+--   'import.run.6a1f0a52-0f8c-5d3c-9b0e-0a3f5a6f9d11'
+DELETE FROM import.products_staging WHERE import.products_staging.row_no BETWEEN ? AND ? AND
+    import.products_staging.run_id = ?;
+--   7; 2006; '6a1f0a52-0f8c-5d3c-9b0e-0a3f5a6f9d11' VARCHAR
+
 -- with_rejects
 SELECT import.import_records.import_id
 FROM import.import_records

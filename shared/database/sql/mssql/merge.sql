@@ -145,6 +145,19 @@ BEGIN
     DECLARE @superseded BIGINT;
     DECLARE @rejected BIGINT;
     DECLARE @now DATETIME2(6);
+    DECLARE @granted INT;
+    DECLARE @reading NVARCHAR(128);
+
+    -- To the end, also of a call that Data Factory has given up: meanwhile the app's timer, which takes away what ended
+    -- runs have left, leaves the rows of this run.
+    SET @reading = N'import.run.' + @run_id;
+    EXEC @granted = sp_getapplock
+        @Resource = @reading, @LockMode = N'Shared', @LockOwner = N'Session', @LockTimeout = 60000;
+    IF @granted < 0
+    BEGIN
+        SET @message = N'The rows of run ' + @run_id + N' are being taken away.';
+        THROW 50004, @message, 1;
+    END;
 
     SELECT @blob_name = blob_name, @sequence = sequence, @max_reject_share = max_reject_share
     FROM [import].[import_records]
@@ -236,6 +249,7 @@ BEGIN
         ROLLBACK TRANSACTION;
 
     EXEC [import].[drop_staging_rows] @kind, @run_id;
+    EXEC sp_releaseapplock @Resource = @reading, @LockOwner = N'Session';
 
     SELECT
         import_id, status, message, rows_read, rows_inserted, rows_updated, rows_unchanged, rows_superseded, rows_rejected
