@@ -11,7 +11,7 @@ from sqlalchemy.dialects.mssql import pyodbc as mssql_pyodbc
 
 from local.processes import PROJECT
 from shared.redis_credentials import redis_credentials
-from shared.settings import Settings
+from shared.settings import Settings, read_settings
 from tests.deployment import bicep
 from tests.deployment.functions import Trigger, triggers
 
@@ -145,6 +145,18 @@ def test_jobs_reach_the_database_as_the_app_does() -> None:
     variables = {each["name"]: each["value"] for each in container["properties"]["environmentVariables"]}
     url = variables["DATABASE_URL"].replace("operatorIdentityClientId", "identityClientId")
     assert url == bicep.app_settings()["DATABASE_URL"]
+
+
+def test_a_job_has_what_making_an_administrator_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _known_to_the_code():
+        monkeypatch.delenv(name, raising=False)
+    (container,) = bicep.the("Microsoft.ContainerInstance/containerGroups").config["properties"]["containers"]
+    given = {each["name"] for each in container["properties"]["environmentVariables"]}
+    for name in given - {"KEY_VAULT_URL"}:  # nobody answers there
+        monkeypatch.setenv(name, _in_azure()[name])
+    monkeypatch.setenv("FIREBASE_SERVICE_ACCOUNT", _SERVICE_ACCOUNT)  # what the vault would give
+    # As shared/identity/admin.py reads them.
+    assert not read_settings(firebase_web_api_key="not needed here").is_local
 
 
 def test_redis_is_reached_with_tls_and_without_a_key() -> None:
