@@ -16,6 +16,7 @@ from schemathesis.core.result import Ok
 
 from shared.api import operations
 from shared.services import Services
+from tests import databases
 from tests.serving import catalog_settings, served_catalog
 
 
@@ -49,7 +50,9 @@ def test_generated_requests_never_meet_a_server_error(document: schemathesis.Bas
     @given(case=operation.as_strategy(generation_mode=GenerationMode.NEGATIVE) | operation.as_strategy())
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     def send(case: schemathesis.Case[Any]) -> None:
-        case.validate_response(case.call(timeout=20), checks=[schemathesis.checks.not_a_server_error])
+        reply = case.call(timeout=20)
+        if not (databases.SERVER and reply.status_code == httpx.codes.NOT_IMPLEMENTED):  # q, without a text index
+            case.validate_response(reply, checks=[schemathesis.checks.not_a_server_error])
 
     send()
 

@@ -20,6 +20,7 @@ from shared.cache.keys import SCOPES_KEY, View
 from shared.cache.page import Page
 from shared.cache.redis_link import CacheUnavailableError
 from shared.services import Services
+from tests import databases
 from tests.serving import catalog_settings, served_catalog
 
 PRODUCT = {"asin": "B000000001", "title": "Blue toy", "category_id": 1, "price": 10, "stars": 4.5}
@@ -28,7 +29,6 @@ OTHER = {"asin": "B000000002", "title": "Red toy", "category_id": 2, "price": 20
 VIEWS = {
     "all": "/api/products?include_total=true",
     "all by price": "/api/products?sort=-price",
-    "words": "/api/products?q=toy&include_total=true",
     "category 1": "/api/products?category_id=1&include_total=true",
     "category 2": "/api/products?category_id=2&include_total=true",
     "category 3": "/api/products?category_id=3",
@@ -36,6 +36,8 @@ VIEWS = {
     "product 2": "/api/products/B000000002",
     "categories": "/api/categories",
 }
+if not databases.SERVER:  # Azure SQL fills its text index behind the commit: pages with words aren't cached there
+    VIEWS["words"] = "/api/products?q=toy&include_total=true"
 
 
 @pytest.fixture
@@ -134,7 +136,7 @@ def test_after_a_write_every_view_it_changed_is_fresh_and_every_other_is_still_a
     after = read_all(api)
     for name, url in VIEWS.items():
         assert (after[name].status_code, after[name].content) == made_fresh(services, url), name
-    assert {name for name in VIEWS if after[name].headers.get("X-Cache") != "HIT"} == changed
+    assert {name for name in VIEWS if after[name].headers.get("X-Cache") != "HIT"} == changed & VIEWS.keys()
 
 
 @pytest.mark.sqlite_only
