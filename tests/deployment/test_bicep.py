@@ -38,12 +38,18 @@ _NAME_RULES = {
     "Microsoft.Consumption/budgets": (1, 63, r"[a-zA-Z0-9_-]+"),
     "Microsoft.Insights/actionGroups": (1, 260, r"[^:<>+/&%\\?|]+"),
     "Microsoft.Insights/components": (1, 260, r"[^%&\\?/]+"),
+    "Microsoft.Insights/metricAlerts": (1, 260, r"[^*#&+:<>?@%{}\\/]+"),
+    "Microsoft.Insights/scheduledQueryRules": (1, 260, r"[^*<>%{}&:\\?/#|]+"),
+    "Microsoft.Insights/webtests": (1, 260, r"[^%&\\?/]+"),
     "Microsoft.KeyVault/vaults": (3, 24, r"[a-zA-Z][a-zA-Z0-9-]*[a-zA-Z0-9]"),
     "Microsoft.ManagedIdentity/userAssignedIdentities": (3, 128, r"[a-zA-Z0-9][a-zA-Z0-9_-]*"),
     "Microsoft.OperationalInsights/workspaces": (4, 63, r"[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]"),
     "Microsoft.Resources/resourceGroups": (1, 90, r"[\w().-]*[\w()-]"),
     "Microsoft.Sql/servers": (1, 63, r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"),
+    "Microsoft.Sql/servers/databases": (1, 128, r"[^<>*%&:\\/?]+"),
     "Microsoft.Storage/storageAccounts": (3, 24, r"[a-z0-9]+"),
+    "Microsoft.Storage/storageAccounts/blobServices/containers": (3, 63, r"[a-z0-9][a-z0-9-]*[a-z0-9]"),
+    "Microsoft.Storage/storageAccounts/queueServices/queues": (3, 63, r"[a-z0-9][a-z0-9-]*[a-z0-9]"),
     "Microsoft.Web/serverfarms": (1, 60, r"[a-zA-Z0-9-]+"),
     # The Functions host makes its id of the first 32 characters, which no two apps may share.
     "Microsoft.Web/sites": (2, 32, r"[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]"),
@@ -141,7 +147,7 @@ def test_an_id_is_the_one_it_is_called() -> None:
 def _names() -> Iterator[tuple[str, str]]:
     for kind in _NAME_RULES:
         for resource in bicep.resources(kind):
-            name = resource.config["name"].replace("${suffix}", _UNIQUE_STRING)
+            name = resource.config["name"].replace("${suffix}", _UNIQUE_STRING).replace("${rule.name}", "an-alert")
             yield kind, name.replace("${environmentName}", "e" * 40)  # the longest that main.bicep takes
 
 

@@ -125,6 +125,14 @@ def test_a_job_gets_every_parameter_that_it_needs(published: tuple[str, list[Cal
     assert 'command=["python","-m","shared.database.migrate"]' in given
 
 
+def test_a_jobs_name_fits_a_container_group(published: tuple[str, list[Call]]) -> None:
+    jobs = [command for command in commands(published[1]) if "infra/job.bicep" in command]
+    names = [re.findall(r" name=(\S+)", job)[0] for job in jobs]
+    assert names == ["job-migrate", "job-access"]
+    # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftcontainerinstance
+    assert all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name) for name in names)
+
+
 def test_the_event_subscription_gets_every_parameter_that_it_needs(published: tuple[str, list[Call]]) -> None:
     called = commands(published[1])
     given = called[position(called, "event-subscription.bicep")].partition("--parameters ")[2].split()
