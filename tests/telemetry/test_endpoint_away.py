@@ -67,6 +67,7 @@ def test_a_fault_is_one_exception_with_its_stack_and_a_failed_span(tmp_path: Pat
         assert details["typeName"] == "RuntimeError"
         assert "in stumble" in details["stack"]
         assert dimensions(exception)["catalogue.operation"] == "get_product"
+        assert "B000000001" not in str(exception), "what was asked for isn't told, but its route"
         spans = endpoint.wait_for(
             lambda: [
                 item for item in endpoint.of("dependencies", name="GET /api/products/{asin}") if trace_of(item) == trace

@@ -13,6 +13,19 @@ from tests.telemetry.ingestion import TABLES, dimensions, name_of
 
 _EMAIL, _PASSWORD, _TITLE = "S3CRET.person@example.org", "S3CRET horse", "S3CRET lamp"
 _PRODUCT = {"asin": "B0S3CRET99", "title": _TITLE, "category_id": 1}
+_HEADERS = {
+    "X-Request-ID": "S3CRET-request",
+    "User-Agent": "S3CRET agent",
+    "Cookie": "session=S3CRET",
+    "Referer": "https://S3CRET.example/ada@example.org",
+    "X-Forwarded-For": "S3CRET, 203.0.113.77",
+    "If-None-Match": '"S3CRET"',
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "tracestate": "vendor=S3CRET",
+    "baggage": "user=S3CRET",
+}
+# An e-mail, a password, Firebase's Web API key, a price, Storage's key, an address.
+_WORDS = ("ada@example.org", "correct horse", "any-key-serves-the-emulator", "19.99", "AccountKey", "203.0.113.77")
 # Of the imports' dimensions, what only tells them apart.
 _OURS = ("catalogue.", "http.response.", "faas.", "logger_name")
 
@@ -34,6 +47,14 @@ def _use(watched: Watched) -> None:
     for bad in (f"Bearer {tokens['id_token'][:-4]}", "Bearer S3CRET"):
         assert api.get("/api/auth/me", headers={"Authorization": bad}).status_code == 401
     assert api.get("/api/products", params={"S3CRET": "x"}).status_code == 422
+    batch = [{**_PRODUCT, "asin": "B0S3CRET97", "price": "S3CRET"}, {**_PRODUCT, "image_url": "https://S3CRET.example"}]
+    assert api.post("/api/products/batch", json=batch).status_code in {207, 422}
+    for query in ('"S3CRET" OR', "S3CRET*", "S3CRET:(", "price:S3CRET"):
+        assert api.get("/api/products", params={"q": query}).status_code < 500
+    assert api.get("/api/products", params={"cursor": "S3CRET"}).status_code == 400
+    assert api.request("OPTIONS", "/api/S3CRET").status_code == 404
+    assert api.post("/api/products", content=b'{"title": "S3CRET').status_code in {400, 415, 422}
+    assert api.get("/api/products/B0S3CRET99", headers=_HEADERS).status_code == 200
     assert api.put("/api/users/S3CRET-uid/role", json={"role": "editor"}).status_code == 404
 
 
@@ -66,7 +87,7 @@ def test_nothing_secret_and_nobody_is_posted(watched: Watched) -> None:
         text = body.decode()
         # The path of a product is its asin, which the dependency's name doesn't hold either.
         assert secret_in(text) is None, secret_in(text)
-        for word in ("ada@example.org", "correct horse", "any-key-serves-the-emulator", "19.99", "AccountKey"):
+        for word in _WORDS:
             assert word not in text
 
 

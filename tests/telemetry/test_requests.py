@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Any
 
 import httpx
 import pytest
 
+from shared.operations import OPERATIONS, Operation
 from tests.telemetry.conftest import Watched
 from tests.telemetry.ingestion import Item, dimensions, name_of, parent_of, trace_of
 
@@ -68,6 +70,35 @@ def test_an_operation_is_one_request_with_the_workers_span_below(
     assert work["data"]["baseData"]["type"] == "InProc"
     assert dimensions(work)["catalogue.operation"] == operation
     assert work["data"]["baseData"]["duration"] <= data["duration"]
+
+
+@pytest.mark.parametrize("each", OPERATIONS, ids=lambda each: str(each.name))
+def test_each_operation_is_named_by_its_route(watched: Watched, each: Operation) -> None:
+    trace = secrets.token_hex(16)
+    headers = {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
+    # By nobody, with nothing that is right: whatever it answers is its own.
+    url = watched.cloud.api.base_url.join("/api" + re.sub(r"{\w+}", "7", each.path))
+    reply = httpx.request(each.method, url, headers=headers, timeout=60)
+    (request,), below = posted_of(watched, trace)
+    assert name_of(request) == f"{each.method} api{each.path}"
+    assert request["data"]["baseData"]["responseCode"] == str(reply.status_code)
+    (work,) = [item for item in below if parent_of(item) == request["data"]["baseData"]["id"]]
+    assert name_of(work) == f"{each.method} /api{each.path}"
+    assert dimensions(work)["catalogue.operation"] == each.name
+
+
+def test_a_timers_run_is_one_request_with_its_work_below(watched: Watched) -> None:
+    def look() -> tuple[Item, Item] | None:
+        runs = {
+            item["data"]["baseData"]["id"]: item for item in watched.posted.of("requests", name="reconcile_imports")
+        }
+        works = watched.posted.of("dependencies", name="reconcile_imports")
+        return next(((runs[parent_of(item)], item) for item in works if parent_of(item) in runs), None)
+
+    run, work = watched.posted.wait_for(look)
+    assert trace_of(run) == trace_of(work)
+    assert dimensions(run)["faas.trigger"] == "timer"
+    assert dimensions(work)["catalogue.operation"] == "reconcile_imports"
 
 
 def test_a_miss_has_redis_and_sql_below_it_and_a_hit_is_one_span(watched: Watched) -> None:
