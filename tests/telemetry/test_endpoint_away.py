@@ -9,10 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.telemetry.fields import FIELDS
 from tests.telemetry.ingestion import Ingestion, dimensions, ingestion, trace_of
 from tests.telemetry.serving import instance
 
 _REQUESTS = 60
+_FIELDS = FIELDS["exceptions"]["dimensions"]
 _SLOW_SECONDS = 20.0
 
 
@@ -66,7 +68,9 @@ def test_a_fault_is_one_exception_with_its_stack_and_a_failed_span(tmp_path: Pat
         (details,) = exception["data"]["baseData"]["exceptions"]
         assert details["typeName"] == "RuntimeError"
         assert "in stumble" in details["stack"]
-        assert dimensions(exception)["catalogue.operation"] == "get_product"
+        told = dimensions(exception)
+        assert told["catalogue.operation"] == "get_product"
+        assert sorted(name for name in told if name.startswith(("catalogue.", "logger"))) == _FIELDS
         assert "B000000001" not in str(exception), "what was asked for isn't told, but its route"
         spans = endpoint.wait_for(
             lambda: [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.imports.cloud import categories, products
 from tests.telemetry.conftest import Watched
 from tests.telemetry.ingestion import Item, dimensions, name_of, parent_of, trace_of
@@ -59,3 +61,23 @@ def test_a_failing_import_shows_as_failed(watched: Watched) -> None:
         ]
     )
     assert sum(item["data"]["baseData"]["metrics"][0]["value"] for item in counted) >= 1
+
+
+def test_each_state_that_an_import_comes_to_is_one_line(watched: Watched) -> None:
+    rejected = watched.cloud.drop("no-story.csv", b"one,two\n")
+    assert rejected["status"] == "rejected"
+    first = watched.cloud.drop("told-twice.csv", products(5, price="x"))
+    assert watched.cloud.api.post(f"/api/imports/{first['import_id']}/retry").status_code == 202
+
+    def lines(record: dict[str, Any]) -> list[str]:
+        items = [item for item in watched.posted.of("traces") if "catalogue.import_status" in dimensions(item)]
+        items.sort(key=lambda item: str(item["time"]))
+        return [
+            dimensions(item)["catalogue.import_status"]
+            for item in items
+            if dimensions(item)["catalogue.import_id"] == record["import_id"]
+        ]
+
+    watched.posted.wait_for(lambda: lines(first).count("failed") == 2)
+    assert lines(first) == ["received", "running", "failed"] * 2
+    assert lines(rejected) == ["rejected"]
