@@ -10,6 +10,7 @@ import pytest
 from local import services
 from local.processes import end_with_parent
 from tests import databases
+from tests.databases import NEEDS_SQL_SERVER
 from tests.secrecy import secret_in
 from tests.shared_services import TestRun, number, shared, wait_until_it_answers
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 # Azurite takes its accounts at the start, as one environment variable, which Linux limits to 128 KiB.
 _ACCOUNTS = 2_000
-NEEDS_SQL_SERVER = "needs SQL Server itself"
 _ACCOUNT_KEY = "a2V5"
 
 _RUN = pytest.StashKey[TestRun]()

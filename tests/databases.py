@@ -15,9 +15,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from local.datafactory.stores import SqlStore, sql_store
 from shared.database import migrate
 from shared.database.tables import catalog_metadata, imports_metadata, staging_metadata
 
+NEEDS_SQL_SERVER = "needs SQL Server itself"
 SERVER = os.environ.get("TEST_DATABASE_URL")
 _PREFIX = os.environ.get("TEST_DATABASE_PREFIX", "test_catalogue")
 # Children first.
@@ -48,6 +50,24 @@ def server_engine(url: sa.URL, **options: Any) -> sa.Engine:
     return azure_sql.create_engine(url, poolclass=sa.NullPool, **options)
 
 
+@functools.cache
+def pooled_engine(url: sa.URL) -> sa.Engine:
+    """As `server_engine`, for many small statements: on Babelfish a connection costs a second of the processor."""
+    from shared.database import azure_sql
+
+    return azure_sql.create_engine(url)
+
+
+def factory_store(url: sa.URL) -> SqlStore:
+    """The database as the local Data Factory has it; on the server one for all tests, as `pooled_engine`."""
+    return _server_store(url) if SERVER else sql_store(url)
+
+
+@functools.cache
+def _server_store(url: sa.URL) -> SqlStore:
+    return sql_store(url)
+
+
 def autocommit_engine(url: sa.URL) -> sa.Engine:
     """For tests that begin and end transactions by statements, on SQLite or on the server."""
     if url.get_backend_name() == "sqlite":
@@ -64,6 +84,11 @@ def is_sql_server() -> bool:
     with server_engine(sa.make_url(SERVER)).connect() as connection:
         version = connection.exec_driver_sql("SELECT @@VERSION").scalar_one()
     return "Babelfish" not in version
+
+
+def keeps_nul() -> bool:
+    """Whether text may hold a NUL: PostgreSQL's, which is Babelfish's, may not."""
+    return not SERVER or is_sql_server()
 
 
 @functools.cache
@@ -92,7 +117,7 @@ def _made(name: str) -> sa.URL:
 
 def _emptied() -> sa.URL:
     url = _migrated_on_server()
-    with server_engine(url).begin() as connection:
+    with pooled_engine(url).begin() as connection:
         for table in _TABLES:
             connection.execute(sa.delete(table))
     return url

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from shared.database import azure_sql
 
-_ROOMS = ("database", "catalog", "cache", "identity", "imports", "merge", "app")
+_ROOMS = ("database", "catalog", "cache", "identity", "imports", "merge", "datafactory", "app")
 _NEEDS = """\
 It needs a server that speaks T-SQL, through ODBC Driver 18: a login that may create databases, and Debian's unixodbc.
 

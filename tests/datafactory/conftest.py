@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from local.datafactory.definitions import Definitions
 from local.datafactory.factory import Factory
 from local.datafactory.run_records import PipelineRun, RunRecords
-from local.datafactory.stores import Stores, sql_store
+from local.datafactory.stores import Stores
 from local.datafactory.stores.blobs import BlobStore
 from shared.database import sqlite
 from shared.database.tables import IMPORT_SCHEMA
@@ -56,7 +56,7 @@ class Workshop:
 
     def start(self) -> None:
         """Starts the factory, once more after `stop`."""
-        stores = Stores(sql_store(self.url), BlobStore(self._storage))
+        stores = Stores(databases.factory_store(self.url), BlobStore(self._storage))
         self.records = RunRecords(self.folder / "state" / "runs.db")
         self.factory = Factory(Definitions(self.folder / "json"), self.records, stores, longest_retry_wait=0)
         self.factory.start()

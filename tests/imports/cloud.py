@@ -19,7 +19,7 @@ from local.datafactory.definitions import Definitions
 from local.datafactory.factory import Factory
 from local.datafactory.run_records import RunRecords
 from local.datafactory.server import create_app
-from local.datafactory.stores import Stores, sql_store
+from local.datafactory.stores import Stores
 from local.datafactory.stores.blobs import BlobStore
 from local.processes import PROJECT
 from shared.database import sqlite
@@ -55,7 +55,7 @@ def local_factory(settings: Settings, state: Path) -> Iterator[str]:
     """The local Data Factory over the settings' database and storage, in this process; gives its address."""
     assert settings.import_storage
     stores = Stores(
-        sql_store(sa.make_url(settings.database_url.get_secret_value())),
+        databases.factory_store(sa.make_url(settings.database_url.get_secret_value())),
         BlobStore(settings.import_storage.get_secret_value()),
     )
     factory = Factory(Definitions(PROJECT / "datafactory"), RunRecords(state / "runs.db"), stores, 0.0)

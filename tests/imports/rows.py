@@ -12,12 +12,12 @@ from tests import databases
 
 
 class Rows:
-    """Each statement is a transaction and a connection of its own; values are those of the columns' types."""
+    """Each statement is a transaction of its own; values are those of the columns' types."""
 
     def __init__(self, url: sa.URL) -> None:
         self._on_sqlite = url.get_backend_name() == "sqlite"
         if not self._on_sqlite:
-            self._catalog = self._imports = databases.server_engine(url)
+            self._catalog = self._imports = databases.pooled_engine(url)
             return
         self._catalog = sa.create_engine(url, poolclass=sa.NullPool)
         imports = sa.create_engine(sqlite.imports_url(url), poolclass=sa.NullPool)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import httpx
 
 from shared.catalog import scopes
+from tests import databases
 from tests.imports.cloud import App, Cloud, categories, products
 
 # Asins of products(), category 1 for the first of them; in other buckets than each other.
@@ -18,7 +19,7 @@ PAGES_OF_CHANGED = (
     "/api/products",
     "/api/products?category_id=1",
     "/api/products?category_id=1&sort=-price",
-    "/api/products?q=lamp&limit=1",
+    *(() if databases.SERVER else ("/api/products?q=lamp&limit=1",)),  # never cached on Azure SQL
 )
 PAGES_OF_OTHERS = (
     f"/api/products/{UNTOUCHED}",

@@ -16,7 +16,6 @@ import sqlalchemy as sa
 
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
-from local.datafactory.stores import sql_store
 from shared.database import sqlite
 from shared.database.tables import (
     cache_invalidations,
@@ -42,7 +41,7 @@ class Catalogue:
         # On SQLite each run's rows begin with 1, on a server they go on from those before.
         self._rows_before: dict[str, int] = {}
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self.store = sql_store(url)
+        self.store = databases.factory_store(url)
         self._catalog: sa.Engine
         self._imports: sa.Engine
         if self.is_sqlite:
@@ -51,16 +50,12 @@ class Catalogue:
                 schema_translate_map={"import": None}
             )
         else:
-            self._catalog = self._imports = databases.server_engine(url)
-
-    @property
-    def keeps_nul(self) -> bool:
-        """Whether its text may hold a NUL: PostgreSQL's, which is Babelfish's, may not."""
-        return self.is_sqlite or databases.is_sql_server()
+            self._catalog = self._imports = databases.pooled_engine(url)
 
     def close(self) -> None:
-        self._catalog.dispose()
-        self._imports.dispose()
+        if self.is_sqlite:  # the server's engine serves the next test, too
+            self._catalog.dispose()
+            self._imports.dispose()
 
     def register(self, blob_name: str = "p.csv", **values: Any) -> str:
         """An import's record; each call is a newer upload."""

@@ -18,6 +18,7 @@ from local.datafactory.stop import Stop
 from local.datafactory.stores import sqlite_bulk, sqlite_judge, sqlite_merge
 from shared.database import sqlite
 from shared.database.tables import cache_invalidations
+from tests import databases
 from tests.merge.cases import (
     BAD_CATEGORY_ROWS,
     BAD_PRODUCT_VALUES,
@@ -59,7 +60,7 @@ def test_case(case: Case, catalogue: Catalogue) -> None:
 
 
 def test_each_bad_product_value_is_rejected_with_its_reason(catalogue: Catalogue) -> None:
-    values = [item for item in BAD_PRODUCT_VALUES if catalogue.keeps_nul or "\0" not in (item[1] or "")]
+    values = [item for item in BAD_PRODUCT_VALUES if databases.keeps_nul() or "\0" not in (item[1] or "")]
     rows = [product(**{field: value}) for field, value, _ in values]
     result = catalogue.merge("products", rows, max_reject_share=1.0)
     assert catalogue.products() == []
@@ -73,7 +74,7 @@ def test_each_bad_product_value_is_rejected_with_its_reason(catalogue: Catalogue
 
 
 def test_each_bad_category_row_is_rejected_with_its_reason(catalogue: Catalogue) -> None:
-    bad = [item for item in BAD_CATEGORY_ROWS if catalogue.keeps_nul or "\0" not in (item[0][1] or "")]
+    bad = [item for item in BAD_CATEGORY_ROWS if databases.keeps_nul() or "\0" not in (item[0][1] or "")]
     result = catalogue.merge("categories", [row for row, _ in bad], max_reject_share=1.0)
     assert [reason for _, reason, _ in catalogue.rejects(result["import_id"])] == [reason for _, reason in bad]
     assert catalogue.categories() == {}

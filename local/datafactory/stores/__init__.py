@@ -63,7 +63,7 @@ def sql_store(url: sa.URL) -> SqlStore:
         from local.datafactory.stores.sql_server import SqlServerStore
         from shared.database import azure_sql
 
-        return SqlServerStore(azure_sql.create_engine(url, poolclass=sa.NullPool))
+        return SqlServerStore(azure_sql.create_engine(url))
     raise SystemExit(
         f"DATABASE_URL: expected sqlite:///… or mssql+pyodbc://…, got one of {url.get_backend_name()}, "
         "which Copy can't write to."

@@ -81,9 +81,18 @@ class SqlServerStore:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Any]:
-        """The driver's own connection; what isn't committed at its end is rolled back."""
+        """The driver's own connection; what isn't committed at its end is rolled back.
+
+        After an error it isn't used again: a session may have been left with a lock, or with a call that still runs.
+        """
         with contextlib.closing(self._engine.raw_connection()) as connection:
-            yield connection.driver_connection
+            driver: Any = connection.driver_connection
+            driver.autocommit, driver.timeout = False, 0  # whatever it was used for before
+            try:
+                yield driver
+            except BaseException:
+                connection.invalidate()
+                raise
 
     @contextlib.contextmanager
     def _errors_told(self, timeout: float | None = None) -> Iterator[None]:
