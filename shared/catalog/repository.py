@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from shared.catalog import batches
 from shared.catalog.paging import Order, Position, read_page
 from shared.catalog.schemas import NewCategory, NewProduct, ProductQuery
 from shared.catalog.title_search import among_titles, has_words
@@ -97,8 +98,10 @@ def insert_products(connection: sa.Connection, new: Sequence[NewProduct], now: d
     if len(new) == 1:
         # What is NULL isn't named: for a NULL pyodbc asks the server for the column's type, and all threads wait.
         connection.execute(sa.insert(products).values(**new[0].model_dump(exclude_none=True), **times))
-        return
-    connection.execute(sa.insert(products), [{**item.model_dump(), **times} for item in new])
+    elif connection.dialect.name == "mssql":
+        batches.insert_products(connection, new, now)
+    else:
+        connection.execute(sa.insert(products), [{**item.model_dump(), **times} for item in new])
 
 
 def update_product(connection: sa.Connection, seen: sa.Row[Any], changes: Mapping[str, Any], now: dt.datetime) -> None:
@@ -132,12 +135,13 @@ def _change_one(connection: sa.Connection, statement: sa.Update | sa.Delete) -> 
 
 def add_to_product_counts(connection: sa.Connection, changes: Mapping[int, int]) -> None:
     """Adds to the categories' counts, in the order of their ids so that two writers never wait for each other."""
-    statement = (
-        sa.update(categories)
-        .where(categories.c.category_id == sa.bindparam("id"))
-        .values(product_count=categories.c.product_count + sa.bindparam("change"))
-    )
-    connection.execute(statement, [{"id": key, "change": changes[key]} for key in sorted(changes)])
+    in_order = {key: changes[key] for key in sorted(changes)}
+    if len(changes) > 1 and connection.dialect.name == "mssql":
+        batches.add_to_product_counts(connection, in_order)
+        return
+    statement = sa.update(categories).where(categories.c.category_id == sa.bindparam("id"))
+    statement = statement.values(product_count=categories.c.product_count + sa.bindparam("change"))
+    connection.execute(statement, [{"id": key, "change": change} for key, change in in_order.items()])
 
 
 def read_categories(connection: sa.Connection) -> Sequence[sa.Row[Any]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -67,7 +68,7 @@ def insert_record(connection: sa.Connection, new: NewRecord) -> bool:
         "finished_at": new.finished_at,
         "uploaded_by": connection.execute(uploader).scalar_one_or_none(),
     }
-    return _inserted(connection, sa.insert(import_records).values(values))
+    return _inserted(connection, sa.insert(import_records).values(_written(values)))
 
 
 def read_record(connection: sa.Connection, import_id: str) -> Record | None:
@@ -127,7 +128,7 @@ def change_record(connection: sa.Connection, seen: Record, change: Change, *cond
         _record.run_id == seen.run_id,
         *conditions,
     )
-    return connection.execute(statement.values(dict(change))).rowcount == 1
+    return connection.execute(statement.values(_written(change))).rowcount == 1
 
 
 def begin_again(connection: sa.Connection, seen: Record, change: Change) -> bool:
@@ -156,7 +157,7 @@ def insert_outcome(connection: sa.Connection, outcome: Outcome) -> bool:
         return False
     return _inserted(
         connection,
-        sa.insert(import_outcomes).values(dataclasses.asdict(outcome)),
+        sa.insert(import_outcomes).values(_written(dataclasses.asdict(outcome))),
     )
 
 
@@ -228,6 +229,11 @@ def drop_staged(connection: sa.Connection, kind: Kind, first: StagedRow, rows: i
         )
     )
     return True
+
+
+def _written(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of columns. NULL is written as such: for one as a parameter pyodbc asks the server for its type."""
+    return {name: sa.null() if value is None else value for name, value in values.items()}
 
 
 def _inserted(connection: sa.Connection, statement: sa.Insert) -> bool:

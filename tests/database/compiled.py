@@ -117,7 +117,8 @@ def _categories(values: Values) -> dict[str, Call]:
         "known_categories": lambda c: catalog.known_categories(c, [1, 2]),
         "insert_category": lambda c: catalog.insert_category(c, NewCategory.model_construct(id=104, name=values.text)),
         "rename_category": lambda c: catalog.rename_category(c, 104, values.text),
-        "add_to_product_counts": lambda c: catalog.add_to_product_counts(c, {1: -1, 2: 1}),
+        "add_to_product_counts, one": lambda c: catalog.add_to_product_counts(c, {1: -1}),
+        "add_to_product_counts, several": lambda c: catalog.add_to_product_counts(c, {2: 1, 1: -1}),
     }
 
 
@@ -155,7 +156,7 @@ def _imports(values: Values) -> dict[str, Call]:
         "request_cancel": lambda c: imports.request_cancel(c, values.id),
         "read_outcome": lambda c: imports.read_outcome(c, values.id),
         "insert_outcome": lambda c: imports._inserted(
-            c, sa.insert(import_outcomes).values(dataclasses.asdict(outcome))
+            c, sa.insert(import_outcomes).values(imports._written(dataclasses.asdict(outcome)))
         ),
         "drop_outcome": lambda c: imports.drop_outcome(c, outcome),
         "insert_upload": lambda c: imports.insert_upload(c, values.text, values.id, NOW),

@@ -118,7 +118,16 @@ def test_the_only_numbers_in_a_statement_are_its_own(file: str, name: str) -> No
             continue  # whose lock it is, and of which kind: the program's own
         for literal in sqlglot.parse_one(told.statement, read="tsql").find_all(exp.Literal):
             assert not literal.is_string, told.statement
-            assert literal.this in {"0", "1"} or isinstance(literal.parent, exp.Limit), told.statement
+            of_its_own = isinstance(literal.parent, exp.Limit | exp.DataTypeParam)
+            assert literal.this in {"0", "1"} or of_its_own, told.statement
+
+
+@pytest.mark.parametrize(("file", "name"), EACH)
+def test_pyodbc_need_not_ask_the_server_for_a_parameter_s_type(file: str, name: str) -> None:
+    """It asks for that of each NULL, and of what is bound as an array: a round trip, for which every thread waits."""
+    for told in statements(USUAL[file][name]):
+        assert not told.many, told.statement
+        assert None not in told.parameters, told.statement
 
 
 @pytest.mark.parametrize("name", USUAL["paging"])

@@ -22,7 +22,14 @@ INSERT INTO categories (category_id, name, product_count) VALUES (?, ?, ?);
 UPDATE categories SET name=? WHERE categories.category_id = ?;
 --   'A blue suitcase' NVARCHAR; 104
 
--- add_to_product_counts
+-- add_to_product_counts, one
 UPDATE categories SET product_count=(categories.product_count + ?) WHERE categories.category_id = ?;
 --   -1; 1
---   1; 2
+
+-- add_to_product_counts, several
+UPDATE categories
+SET product_count = categories.product_count + changed.change
+FROM OPENJSON(?) WITH (category_id INT, change INT) AS changed
+INNER JOIN categories ON categories.category_id = changed.category_id
+OPTION (LOOP JOIN, FORCE ORDER);
+--   '[{"category_id": 1, "change": -1}, {"category_id": 2, "change": 1}]'

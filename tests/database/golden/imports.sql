@@ -6,9 +6,9 @@ WHERE import.import_uploads.blob_name = ?;
 IF @@TRANCOUNT = 0 BEGIN TRANSACTION;
 SAVE TRANSACTION sa_savepoint_1;
 INSERT INTO import.import_records (import_id, blob_name, etag, size_bytes, kind, status, message, max_reject_share,
-    uploaded_by, received_at, finished_at) OUTPUT inserted.sequence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    uploaded_by, received_at, finished_at) OUTPUT inserted.sequence VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, NULL);
 --   '6a1f0a52-0f8c-5d3c-9b0e-0a3f5a6f9d11' VARCHAR; 'A blue suitcase' NVARCHAR; '0x8DC' VARCHAR; 348000000;
---     'products' VARCHAR; 'received' VARCHAR; None NVARCHAR; 0.5; 1 VARCHAR; a time; None
+--     'products' VARCHAR; 'received' VARCHAR; 0.5; 1 VARCHAR; a time
 
 -- read_record
 SELECT import.import_records.sequence, import.import_records.import_id, import.import_records.blob_name,
@@ -104,9 +104,9 @@ UPDATE import.import_records SET message=? WHERE import.import_records.import_id
 --   'A blue suitcase' NVARCHAR; '6a1f0a52-0f8c-5d3c-9b0e-0a3f5a6f9d11' VARCHAR; 'received' VARCHAR
 
 -- begin_again
-UPDATE import.import_records SET status=?, started_at=? WHERE import.import_records.import_id = ? AND
+UPDATE import.import_records SET status=?, started_at=NULL WHERE import.import_records.import_id = ? AND
     import.import_records.status = ? AND import.import_records.started_at = ? AND import.import_records.run_id = ?;
---   'received' VARCHAR; None; '6a1f0a52-0f8c-5d3c-9b0e-0a3f5a6f9d11' VARCHAR; 'running' VARCHAR; a time;
+--   'received' VARCHAR; '6a1f0a52-0f8c-5d3c-9b0e-0a3f5a6f9d11' VARCHAR; 'running' VARCHAR; a time;
 --     '6a1f0a52-0f8c-5d3c-9b0e-0a3f5a6f9d11' VARCHAR
 DELETE FROM import.import_rejects WHERE import.import_rejects.import_id IN (?);
 --   '6a1f0a52-0f8c-5d3c-9b0e-0a3f5a6f9d11' VARCHAR
@@ -129,9 +129,10 @@ WHERE import_outcomes.import_id = ?;
 IF @@TRANCOUNT = 0 BEGIN TRANSACTION;
 SAVE TRANSACTION sa_savepoint_1;
 INSERT INTO import_outcomes (import_id, blob_name, sequence, status, message, rows_read, rows_inserted, rows_updated,
-    rows_unchanged, rows_superseded, rows_rejected, merged_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    rows_unchanged, rows_superseded, rows_rejected, merged_at) VALUES (?, ?, ?, ?, ?, NULL, NULL, NULL, NULL, NULL,
+    NULL, ?);
 --   '6a1f0a52-0f8c-5d3c-9b0e-0a3f5a6f9d11' VARCHAR; 'A blue suitcase' NVARCHAR; 7; 'failed' VARCHAR; 'A blue
---     suitcase' NVARCHAR; None; None; None; None; None; None; a time
+--     suitcase' NVARCHAR; a time
 
 -- drop_outcome
 DELETE FROM import_outcomes WHERE import_outcomes.import_id = ? AND import_outcomes.merged_at = ? AND

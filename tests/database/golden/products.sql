@@ -19,11 +19,31 @@ INSERT INTO products (asin, title, image_url, reviews, price, category_id, is_be
 --     NUMERIC(10, 2); 1; 0; 0; a time; a time
 
 -- insert_products, a batch
-INSERT INTO products (asin, title, image_url, product_url, stars, reviews, price, list_price, category_id,
-    is_best_seller, bought_in_last_month, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
---   'B014TMV5YE'; 'A blue suitcase'; 'https://example.org/a.jpg'; None; None; 0; Decimal('9.99'); None; 1; 0; 0; a
---     time; a time
---   'B000000002'; 'x'; None; None; None; 0; Decimal('9.99'); None; 1; 0; 0; a time; a time
+INSERT INTO products (
+asin, title, image_url, product_url, stars, reviews, price, list_price, category_id, is_best_seller,
+bought_in_last_month, created_at, updated_at
+)
+SELECT
+asin, title, image_url, product_url, stars, reviews, price, list_price, category_id, is_best_seller,
+bought_in_last_month, ?, ?
+FROM OPENJSON(?) WITH (
+asin CHAR(10),
+title NVARCHAR(2000),
+image_url NVARCHAR(4000),
+product_url NVARCHAR(4000),
+stars DECIMAL(3, 2),
+reviews INT,
+price DECIMAL(10, 2),
+list_price DECIMAL(10, 2),
+category_id INT,
+is_best_seller BIT,
+bought_in_last_month INT
+);
+--   a time; a time; '[{"asin": "B014TMV5YE", "title": "A blue suitcase", "image_url": "https://example.org/a.jpg",
+--     "product_url": null, "stars": null, "reviews": 0, "price": "9.99", "list_price": null, "category_id": 1,
+--     "is_best_seller": false, "bought_in_last_month": 0}, {"asin": "B000000002", "title": "x", "image_url": null,
+--     "product_url": null, "stars": null, "reviews": 0, "price": "9.99", "list_price": null, "category_id": 1,
+--     "is_best_seller": false, "bought_in_last_month": 0}]'
 
 -- update_product
 UPDATE products SET title=?, stars=?, price=NULL, category_id=?, updated_at=? WHERE products.asin = ? AND
