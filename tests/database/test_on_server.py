@@ -85,6 +85,21 @@ def test_a_write_that_waits_for_a_lock_beyond_the_limit_is_told_so_and_reads_nev
         asyncio.run(ask())
 
 
+@pytest.mark.sql_server  # Babelfish takes no lock on a table
+def test_a_write_that_comes_while_a_merge_holds_the_tables_is_told_so_and_reads_never_wait(database: Database) -> None:
+    async def ask() -> None:
+        with pytest.raises(UnavailableError, match="Another write holds the catalogue") as refused:
+            await database.catalog.write(lambda connection: raise_count(connection, 1))
+        assert refused.value.headers["Retry-After"]
+        assert await database.catalog.read(counts) == [0, 0]
+
+    with server_engine(database.url).begin() as merge:
+        merge.exec_driver_sql("EXEC [import].[lock_tables] 'products'")
+        asyncio.run(ask())
+    asyncio.run(database.catalog.write(lambda connection: raise_count(connection, 1)))
+    assert asyncio.run(database.catalog.read(counts)) == [1, 0]
+
+
 @pytest.mark.sql_server  # Babelfish doesn't hear the driver while a query runs, nor that its client is gone
 def test_a_query_beyond_its_limit_is_ended_and_its_connection_serves_the_next(database: Database) -> None:
     def session(connection: sa.Connection) -> int:
