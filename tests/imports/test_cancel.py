@@ -171,6 +171,7 @@ def test_a_run_whose_cancel_was_lost_is_cancelled_by_the_next_reconcile(
     assert cloud.products() == 0
 
 
+@pytest.mark.not_babelfish  # as above
 def test_a_run_that_somebody_cancels_in_the_factory_ends_as_cancelled(
     app: App, cloud: Cloud, settings: Settings
 ) -> None:
