@@ -10,6 +10,7 @@ import pytest
 
 from shared.services import Services
 from tests.catalog.test_title_words import TITLES, found
+from tests.databases import NEEDS_SQL_SERVER
 from tests.serving import catalog_settings, served_catalog
 
 pytestmark = pytest.mark.sql_server
@@ -22,7 +23,7 @@ def api(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[httpx
     """One API with all titles, and its index filled."""
     with served_catalog(Services(catalog_settings(tmp_path_factory.mktemp("titles"), valkey))) as client:
         if client.get("/api/products", params={"q": "blue"}).status_code == 501:
-            pytest.skip("the server has no full-text search")
+            pytest.skip(f"{NEEDS_SQL_SERVER}, with full-text search")
         client.post("/api/categories", json={"id": 1, "name": "Things"})
         items = [{"asin": asin, "title": title, "category_id": 1} for asin, title in TITLES.items()]
         assert client.post("/api/products/batch", json={"items": items}).status_code == 201

@@ -166,7 +166,7 @@ def test_a_file_that_can_not_be_read_fails_after_its_retries_and_leaves_nothing(
     assert run.status == "Failed"
     assert run.message.startswith(f"Operation on target CopyToStaging failed: {message}")
     assert workshop.statuses(run_id) == [("CopyToStaging", "Failed")] * 3
-    # On a server the rows that came before the fault go with the next merge of their kind.
+    # On a server the rows that came before the fault are the app's timer's.
     assert set(left_in_staging(workshop)) <= (set() if workshop.url.get_backend_name() == "sqlite" else {run_id})
 
 

@@ -74,7 +74,7 @@ class SqlServerStore:
                     raise
 
     def end_run(self, run_id: str) -> None:
-        """See SqlStore. In Azure nothing happens here either: the next merge takes away what a run has left."""
+        """See SqlStore. In Azure nothing happens here either: the app's timer takes away what a run has left."""
 
     def sweep(self) -> None:
         """See SqlStore; as `end_run`."""
