@@ -22,7 +22,10 @@ _MORE_FILES = 8  # connections that clients opened just then
 
 @dataclass(slots=True)
 class Usage:
-    """One process: samples so many seconds apart, `mib` its resident memory, `files` its open descriptors."""
+    """One process: samples so many seconds apart, `files` its open descriptors, `mib` its resident memory.
+
+    Without what it shares: pages of a mapped database file come and go as the machine has room.
+    """
 
     pid: int
     pause_seconds: float = _PAUSE_SECONDS
@@ -106,7 +109,8 @@ class Watch:
         while not self._ended.wait(pause_seconds):
             for process, usage in zip(self._processes, self.usages, strict=True):
                 try:
-                    usage.mib.append(process.memory_info().rss / 2**20)
+                    memory = process.memory_info()
+                    usage.mib.append((memory.rss - memory.shared) / 2**20)
                     usage.files.append(process.num_fds())
                 except psutil.NoSuchProcess:
                     self._died = process.pid
