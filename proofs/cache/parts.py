@@ -128,6 +128,8 @@ def instances(count: int, folder: Path, environment: Mapping[str, str]) -> list[
 
 def _instance_on(port: int, folder: Path, environment: Mapping[str, str]) -> Part:
     options = ("--http", "httptools", "--no-access-log", "--log-level", "warning", "--backlog", "4096")
+    # A client that writes to one instance for a while finds its connection to the others as it left it.
+    options += ("--timeout-keep-alive", "600")
     app = "proofs.cache.instance:create"
     service = services.Service(
         name="instance",
