@@ -33,6 +33,8 @@ _RESET = struct.pack("ii", 1, 0)
 # Signing in takes about so many messages of the client's; trouble comes after them.
 _SIGNING_IN = 10
 _SEED = 7
+# What the driver sends where it is asked for a parameter's type; to be read where the connection isn't encrypted.
+_QUESTION = "sp_describe_undeclared_parameters".encode("utf-16-le")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Network:
         self.port = int(self._line())
 
     def order(self, weather: Weather) -> Counter[str]:
-        """Makes this weather from now on; gives how often each trouble has come, and how many connections."""
+        """Makes this weather from now on; gives how often each trouble, connections and the driver's questions came."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps(dataclasses.asdict(weather)) + "\n")
         self._process.stdin.flush()
@@ -136,6 +138,7 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(OSError):  # the other direction has broken it
             while data := await source.read(65_536):
+                self._counts["questions"] += data.count(_QUESTION)
                 calm -= 1
                 trouble = self._trouble() if calm < 0 else None
                 if trouble == "reset":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,8 +15,10 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from shared.database.tables import categories, products
+from shared.database.tables import categories, import_records, products
 from shared.database.transient import Waits
+from shared.imports import repository as imports
+from shared.imports.records import NewRecord
 from shared.services import Services
 from shared.settings import Settings
 from tests.database.network import Network, Weather
@@ -43,12 +46,18 @@ def network(settings: Settings) -> Iterator[Network]:
         yield found
 
 
+def through(network: Network, settings: Settings, **query: str) -> Services:
+    """The application's parts, with their database behind the network; `query` adds to what the driver is told."""
+    url = sa.make_url(settings.database_url.get_secret_value())
+    url = url.set(host="127.0.0.1", port=network.port).update_query_dict(query)
+    changes = {"database_url": url.render_as_string(hide_password=False)}
+    return Services(Settings.model_validate(settings.model_dump() | changes))
+
+
 @pytest.fixture
 def services(settings: Settings, network: Network) -> Services:
-    """The application's parts; its database is behind the network."""
-    url = sa.make_url(settings.database_url.get_secret_value()).set(host="127.0.0.1", port=network.port)
-    through = {"database_url": url.render_as_string(hide_password=False)}
-    found = Services(Settings.model_validate(settings.model_dump() | through))
+    """The application's parts, behind the network."""
+    found = through(network, settings)
     found.database.catalog._waits = SHORT
     return found
 
@@ -172,3 +181,28 @@ def test_a_database_that_is_gone_is_503_and_comes_back_by_itself(
     store._waits = SHORT
     assert api.post("/api/products", json=toy("B000000001"), timeout=300).status_code == 201
     assert api.get("/api/health/ready").status_code == 200
+
+
+def test_the_driver_is_never_made_to_ask_for_a_parameter_s_type(network: Network, settings: Settings) -> None:
+    services = through(network, settings, Encrypt="no")
+    toys = [toy(f"B{number:09}", category_id=1 + number % 2) for number in range(5)]
+    with served_catalog(services) as client:
+        for category_id in (1, 2):
+            client.post("/api/categories", json={"id": category_id, "name": "Toys"})
+        assert client.post("/api/products", json=toys[0]).status_code == 201
+        assert client.post("/api/products/batch", json={"items": toys[1:]}).status_code == 201
+        changes = {"price": None, "category_id": 2}
+        assert client.patch("/api/products/B000000000", json=changes).status_code == 200
+        assert client.get("/api/products", params={"sort": "-price", "min_price": 1}).status_code == 200
+        assert client.delete("/api/products/B000000001").status_code == 204
+        with services.database.imports.engine.begin() as connection:
+            connection.execute(sa.delete(import_records))
+            new = NewRecord("x", "x.csv", "x", 1, None, "received", None, 0.5, dt.datetime.now(dt.UTC), None)
+            assert imports.insert_record(connection, new)
+            record = imports.read_record(connection, "x")
+            assert record
+            assert imports.change_record(connection, record, {"status": "rejected", "message": None})
+        assert network.order(Weather())["questions"] == 0
+        with services.database.imports.engine.begin() as connection:
+            connection.execute(sa.update(import_records).values(message=sa.bindparam("nothing")), {"nothing": None})
+        assert network.order(Weather())["questions"] > 0, "the network doesn't see them"
