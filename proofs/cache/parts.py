@@ -127,9 +127,9 @@ def instances(count: int, folder: Path, environment: Mapping[str, str]) -> list[
 
 
 def _instance_on(port: int, folder: Path, environment: Mapping[str, str]) -> Part:
-    options = ("--http", "httptools", "--no-access-log", "--log-level", "warning", "--backlog", "4096")
-    # A client that writes to one instance for a while finds its connection to the others as it left it.
-    options += ("--timeout-keep-alive", "600")
+    # A client that asks one instance for a while finds its connections to the others as it left them.
+    kept = ("--timeout-keep-alive", "600")
+    options = (*kept, "--http", "httptools", "--no-access-log", "--log-level", "warning", "--backlog", "4096")
     app = "proofs.cache.instance:create"
     service = services.Service(
         name="instance",
