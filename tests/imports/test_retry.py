@@ -134,7 +134,9 @@ def test_of_two_who_try_again_at_once_one_does(
     app.end(cloud, blob)
     replies: list[int] = []
     url = f"{api.base_url}/api/imports/{blob.import_id}/retry"
-    threads = [threading.Thread(target=lambda: replies.append(httpx.post(url, timeout=60).status_code)) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: replies.append(httpx.post(url, timeout=60).status_code)) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
