@@ -62,12 +62,11 @@ def _write_rows(rows: _Rows, properties: CopyProperties, table: TableProperties,
                 None if script is None else context.text(script),
                 reader,
             )
-        except Exception:
-            # Nothing is hidden, all of it is raised: but on its way through the driver's C interface an error of the
-            # source becomes a text of another class, so the source's own goes first.
+        finally:
+            # On its way through the driver's C interface an error of the source becomes a text of another class: so the
+            # source's own is raised in its place.
             if rows.error is not None:
                 raise rows.error from None
-            raise
 
 
 class _Progress:
