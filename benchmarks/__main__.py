@@ -17,6 +17,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
+import psutil
+
 BENCHMARKS = (
     "token_verification",
     "cache.hit",
@@ -74,15 +76,8 @@ def _load() -> str:
 
 
 def _busy_cores() -> float:
-    """How many cores are busy in a second in which this process sleeps (proc_stat(5): idle and iowait are not)."""
-
-    def busy() -> int:
-        user, nice, system, _idle, _iowait, *rest = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:])
-        return user + nice + system + sum(rest[:3])
-
-    before, began = busy(), time.monotonic()
-    time.sleep(1)  # what is measured: the second in which only others work
-    return (busy() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - began)
+    """How many cores are busy in a second in which this process waits."""
+    return float(psutil.cpu_percent(interval=1.0)) / 100 * (os.cpu_count() or 1)
 
 
 def main() -> int:
