@@ -13,7 +13,7 @@ OUT ?= .local/data
 PROFILE ?= browse
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services admin migrate clean data import demo lint test test-sqlserver bench load load-compare prove-load prove-cache prove-imports image-check smoke pin bicep-check
+.PHONY: help setup run services admin migrate clean data import demo lint test test-sqlserver bench load load-compare prove-load prove-cache prove-imports image-check smoke lock pin bicep-check
 
 help: ## Lists what make can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -109,6 +109,11 @@ image-check: setup ## The Dockerfile: linted, and built and tried where buildah 
 
 smoke: .venv/.installed ## Whether a deployment works (URL=…, SMOKE_EMAIL and SMOKE_PASSWORD of an administrator)
 	@$(BIN)/python -m infra.smoke "$(URL)"
+
+lock: .venv/.installed ## Writes requirements*.txt anew from the .in files: the newest versions, with their hashes
+	@for name in requirements requirements-dev; do \
+		$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --python-version 3.13 --universal \
+			$$name.in -o $$name.txt || exit 1; done
 
 pin: .venv/.installed ## Writes digests of images and commits of actions behind their tags (needs a network)
 	@$(BIN)/python -m infra.pin

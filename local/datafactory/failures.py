@@ -16,6 +16,10 @@ class ActivityFailedError(Exception):
         self.message = message
         self.failure_type: FailureType = failure_type
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exception's own would leave the code out: a merge's failure comes from another process.
+        return type(self), (self.code, self.message, self.failure_type)
+
 
 class InvalidDefinitionError(Exception):
     """The factory's JSON says something that this engine doesn't know or that can't be: the run fails, by name."""

@@ -16,6 +16,9 @@ import sqlalchemy as sa
 
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
+from local.datafactory.stores import SqlStore
+from local.datafactory.stores.sqlite.process import Merge
+from local.datafactory.stores.sqlite.store import SqliteStore
 from shared.database import sqlite
 from shared.database.tables import (
     cache_invalidations,
@@ -41,7 +44,7 @@ class Catalogue:
         # On SQLite each run's rows begin with 1, on a server they go on from those before.
         self._rows_before: dict[str, int] = {}
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self.store = databases.factory_store(url)
+        self.store: SqlStore = databases.factory_store(url)
         self._catalog: sa.Engine
         self._imports: sa.Engine
         if self.is_sqlite:
@@ -56,6 +59,10 @@ class Catalogue:
         if self.is_sqlite:  # the server's engine serves the next test, too
             self._catalog.dispose()
             self._imports.dispose()
+
+    def merge_by(self, merge: Merge) -> None:
+        """For a test that alters what a merge on SQLite does."""
+        self.store = SqliteStore(self.url, merge)
 
     def register(self, blob_name: str = "p.csv", **values: Any) -> str:
         """An import's record; each call is a newer upload."""

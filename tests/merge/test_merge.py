@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import sqlalchemy as sa
 
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.stop import Stop
-from local.datafactory.stores import sqlite_bulk, sqlite_judge, sqlite_merge
+from local.datafactory.stores.sqlite.process import merge_in_process
 from shared.database import sqlite
 from shared.database.tables import cache_invalidations
 from tests import databases
+from tests.merge.altered import as_many_rows, stopped_when_section_runs, when_section_runs
 from tests.merge.cases import (
     BAD_CATEGORY_ROWS,
     BAD_PRODUCT_VALUES,
@@ -33,11 +35,10 @@ from tests.merge.conftest import Catalogue, counts_of
 
 
 @pytest.fixture(params=["as few rows", pytest.param("as many rows", marks=pytest.mark.sqlite_only)])
-def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def size(request: pytest.FixtureRequest, catalogue: Catalogue) -> None:
     """Many rows are compared in threads and inserted without indexes; what comes of them is the same."""
     if request.param == "as many rows":
-        monkeypatch.setattr(sqlite_bulk, "_FEWEST_ROWS", 1)
-        monkeypatch.setattr(sqlite_judge, "_FEWEST_ROWS", 1)
+        catalogue.merge_by(functools.partial(merge_in_process, work=as_many_rows))
 
 
 @pytest.mark.usefixtures("size")
@@ -108,6 +109,39 @@ def test_times_are_set_by_insert_and_update_alone(catalogue: Catalogue) -> None:
     assert changed.updated_at > first.updated_at
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "column", "stored"),
+    [
+        ("title", "Another suitcase", "title", "Another suitcase"),
+        ("imgUrl", None, "image_url", None),
+        ("productURL", "https://example.org/2", "product_url", "https://example.org/2"),
+        ("stars", "0.0", "stars", None),
+        ("reviews", "13", "reviews", 13),
+        ("price", None, "price", None),
+        ("listPrice", "150", "list_price", Decimal(150)),
+        ("category_id", "105", "category_id", 105),
+        ("isBestSeller", "True", "is_best_seller", True),
+        ("boughtInLastMonth", "0", "bought_in_last_month", 0),
+    ],
+)
+def test_a_change_of_one_field_alone_is_written_into_the_row_and_its_indexes(
+    field: str, value: str | None, column: str, stored: object, catalogue: Catalogue
+) -> None:
+    catalogue.merge("products", [product(), product(asin="B000000002")])
+    before, other = catalogue.products()
+    assert counts_of(catalogue.merge("products", [product(**{field: value})])) == (1, 0, 1, 0, 0, 0)
+    changed, unchanged = catalogue.products()
+    assert unchanged == other
+    assert changed.updated_at > before.updated_at
+    expected = before._asdict() | {column: stored}
+    kept = expected.keys() - {"updated_at", "row_version"}
+    assert {name: changed._asdict()[name] for name in kept} == {name: expected[name] for name in kept}
+    if catalogue.is_sqlite:
+        with catalogue.driver() as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert catalogue.title_words(changed.title) == sorted({changed.asin, *([other.asin] * (field != "title"))})
+
+
 def test_a_second_run_of_a_merged_import_changes_nothing_and_returns_the_same(catalogue: Catalogue) -> None:
     import_id = catalogue.register()
     first = catalogue.call("products", import_id, catalogue.stage("products", [product()]))
@@ -166,11 +200,9 @@ def test_a_cancelled_import_is_not_merged(catalogue: Catalogue) -> None:
 
 
 @pytest.mark.sqlite_only
-def test_a_cancel_that_comes_while_rows_are_written_is_seen_before_the_commit(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cancel_that_comes_while_rows_are_written_is_seen_before_the_commit(catalogue: Catalogue) -> None:
     import_id = catalogue.register()
-    _when_section_runs(monkeypatch, "10 count", lambda: catalogue.request_cancel(import_id))
+    catalogue.merge_by(when_section_runs("10 count", lambda: catalogue.request_cancel(import_id)))
     result = catalogue.call("products", import_id, catalogue.stage("products", [product(), product(price="x")]))
     assert result["status"] == "cancelled"
     assert catalogue.products() == []
@@ -180,27 +212,24 @@ def test_a_cancel_that_comes_while_rows_are_written_is_seen_before_the_commit(
 
 
 @pytest.mark.sqlite_only
-def test_a_stop_of_the_factory_in_the_middle_leaves_nothing_and_no_outcome(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stop_of_the_factory_in_the_middle_leaves_nothing_and_no_outcome(catalogue: Catalogue) -> None:
     import_id, stop = catalogue.register(), Stop()
-    _when_section_runs(monkeypatch, "10 count", stop.request)
+    catalogue.merge_by(stopped_when_section_runs("10 count", stop))
     run_id = catalogue.stage("products", [product()])
     with pytest.raises(StoppedError):
         catalogue.call("products", import_id, run_id, stop=stop)
     assert catalogue.products() == []
     assert catalogue.outcome(import_id) is None
+    catalogue.merge_by(merge_in_process)
     assert catalogue.call("products", import_id, run_id)["status"] == "succeeded"
 
 
 @pytest.mark.sqlite_only
-def test_what_a_merge_writes_is_not_dated_before_what_another_wrote_while_it_judged(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_merge_writes_is_not_dated_before_what_another_wrote_while_it_judged(catalogue: Catalogue) -> None:
     catalogue.merge("products", [product()])
     catalogue.forget_scopes()
     judged: list[dt.datetime] = []
-    _when_section_runs(monkeypatch, "4 incoming", lambda: judged.append(dt.datetime.now(dt.UTC)))
+    catalogue.merge_by(when_section_runs("4 incoming", lambda: judged.append(dt.datetime.now(dt.UTC))))
     result = catalogue.merge("products", [product(title="after")])
     (changed,) = catalogue.products()
     recorded = catalogue.rows(sa.select(sa.func.min(cache_invalidations.c.created_at)))
@@ -208,22 +237,18 @@ def test_what_a_merge_writes_is_not_dated_before_what_another_wrote_while_it_jud
 
 
 @pytest.mark.sqlite_only
-def test_readers_see_the_state_before_while_a_merge_holds_the_catalogue(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_readers_see_the_state_before_while_a_merge_holds_the_catalogue(catalogue: Catalogue) -> None:
     catalogue.merge("products", [product()])
     seen: list[str] = []
-    _when_section_runs(monkeypatch, "10 count", lambda: seen.extend(row.title for row in catalogue.products()))
+    catalogue.merge_by(when_section_runs("10 count", lambda: seen.extend(row.title for row in catalogue.products())))
     catalogue.merge("products", [product(title="after")])
     assert seen == ["A suitcase"]
     assert [row.title for row in catalogue.products()] == ["after"]
 
 
 @pytest.mark.sqlite_only
-def test_the_imports_file_stays_writable_while_a_merge_holds_the_catalogue(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _when_section_runs(monkeypatch, "10 count", lambda: catalogue.register("another.csv"))
+def test_the_imports_file_stays_writable_while_a_merge_holds_the_catalogue(catalogue: Catalogue) -> None:
+    catalogue.merge_by(when_section_runs("10 count", lambda: catalogue.register("another.csv")))
     assert catalogue.merge("products", [product()])["status"] == "succeeded"
 
 
@@ -271,18 +296,16 @@ def test_two_runs_of_one_import_at_once_merge_it_once(catalogue: Catalogue) -> N
 
 
 @pytest.mark.server
-def test_staging_rows_go_with_the_merge_and_so_do_those_that_no_merge_came_to(catalogue: Catalogue) -> None:
+def test_the_staging_rows_of_a_run_go_with_its_merge_and_no_other_ones(catalogue: Catalogue) -> None:
     import_id = catalogue.register()
-    left = catalogue.stage("products", [product()])
-    others = catalogue.stage("categories", [("1", "A")])
-    under_way = catalogue.stage("products", [product()])
-    catalogue.register("another.csv", run_id=under_way)
-    run_id = catalogue.stage("products", [product()])
+    other = catalogue.stage("products", [product()])
+    of_categories = catalogue.stage("categories", [("1", "A")])
+    run_id = catalogue.stage("products", [product(), product(asin="B000000002")])
     catalogue.note_run(import_id, run_id)
-    assert catalogue.staged("products") == {left, under_way, run_id}
+    assert catalogue.staged("products") == {other, run_id}
     catalogue.call("products", import_id, run_id)
-    assert catalogue.staged("products") == {under_way}
-    assert catalogue.staged("categories") == {others}
+    assert catalogue.staged("products") == {other}
+    assert catalogue.staged("categories") == {of_categories}
 
 
 @pytest.mark.server
@@ -307,14 +330,13 @@ def test_an_import_without_a_record_fails_the_activity(catalogue: Catalogue) -> 
 @pytest.mark.sqlite_only
 @pytest.mark.parametrize("before", [0, 1], ids=["an empty catalogue", "one that has a product"])
 def test_a_load_in_bulk_gives_back_each_index_and_trigger_and_finds_every_word(
-    before: int, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    before: int, catalogue: Catalogue
 ) -> None:
     def parts() -> list[Any]:
         with catalogue.driver() as connection:
             return connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall()
 
-    monkeypatch.setattr(sqlite_bulk, "_FEWEST_ROWS", 3)
-    monkeypatch.setattr(sqlite_judge, "_FEWEST_ROWS", 3)
+    catalogue.merge_by(functools.partial(merge_in_process, work=as_many_rows))
     empty = parts()
     rows: list[Row] = [product(asin=f"B{n:09}", title=f"word{n} common", category_id=str(1 + n % 3)) for n in range(99)]
     noise: list[Row] = [product(title="bad", price="x"), product(asin="B000000007", title="replaced")]
@@ -335,16 +357,14 @@ def test_a_load_in_bulk_gives_back_each_index_and_trigger_and_finds_every_word(
 
 
 @pytest.mark.sqlite_only
-def test_a_stop_while_the_text_index_is_built_leaves_nothing(
-    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite_bulk, "_FEWEST_ROWS", 1)
+def test_a_stop_while_the_text_index_is_built_leaves_nothing(catalogue: Catalogue) -> None:
     import_id, stop = catalogue.register(), Stop()
-    _when_section_runs(monkeypatch, "8 insert", stop.request)
+    catalogue.merge_by(stopped_when_section_runs("8 insert", stop, as_many_rows))
     with pytest.raises(StoppedError):
         catalogue.call("products", import_id, catalogue.stage("products", [product()]), stop=stop)
     assert catalogue.products() == []
     assert list(sqlite.staging_folder(catalogue.url).glob("*.words.db")) == []
+    catalogue.merge_by(merge_in_process)
     assert catalogue.merge("products", [product()])["status"] == "succeeded"
 
 
@@ -356,15 +376,3 @@ def test_the_list_of_reasons_in_the_script_is_complete() -> None:
         text = reason.split('"')[0].strip().removeprefix(field)
         assert any(entry.endswith(text) for entry in listed if entry.startswith(("FIELD", field))), reason
     assert {field for field, _, _ in BAD_PRODUCT_VALUES} == set(PRODUCT_FIELDS)
-
-
-def _when_section_runs(monkeypatch: pytest.MonkeyPatch, name: str, action: Callable[[], object]) -> None:
-    """Does something once in the middle of a merge: when the section begins."""
-    original = sqlite_merge._Merge._section
-
-    def section(merge: sqlite_merge._Merge, section: str, **parameters: int) -> int:
-        if section == name:
-            action()
-        return original(merge, section, **parameters)
-
-    monkeypatch.setattr(sqlite_merge._Merge, "_section", section)

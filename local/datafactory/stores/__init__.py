@@ -55,7 +55,7 @@ class Stores:
 def sql_store(url: sa.URL) -> SqlStore:
     """The store for a database URL."""
     if url.get_backend_name() == "sqlite":
-        from local.datafactory.stores.sqlite import SqliteStore
+        from local.datafactory.stores.sqlite.store import SqliteStore
 
         return SqliteStore(url)
     if url.get_backend_name() == "mssql":

@@ -4,7 +4,7 @@
 -- attached as [import]. Sections 1 to 4 come before the lock; what they find is in the temporary tables
 -- rejected (row_no, reason), repeated (key) and superseded (row_no). The others are one transaction on the catalogue,
 -- begun IMMEDIATE. What SQL can't say (an import that is merged already, cancelling, the share of rejects,
--- the scopes made stale) stands in local/datafactory/stores/sqlite_merge.py.
+-- the scopes made stale) stands in local/datafactory/stores/sqlite/merge.py.
 --
 -- Parameters: :now (microseconds since 1970), :last_product_id (before the insert), :first and :last (row_no).
 -- quoted(text) gives the text in quotes, cut at 60 characters.
@@ -165,13 +165,16 @@ WHERE incoming.row_no BETWEEN :first AND :last
     );
 
 -- section: 7 update
+-- CROSS JOIN: from the few rows that differ to the file's many, an order that SQLite's planner doesn't choose by itself.
 DROP TABLE IF EXISTS temp.touched;
 CREATE TABLE temp.touched (category_id INTEGER PRIMARY KEY);
 INSERT OR IGNORE INTO temp.touched (category_id)
 SELECT CAST(staging.category_id AS INTEGER)
 FROM temp.pending
-JOIN [import].products_staging AS staging ON staging.row_no = pending.row_no
-UNION
+CROSS JOIN [import].products_staging AS staging ON staging.row_no = pending.row_no;
+
+-- In a statement of its own: a UNION holds in memory what it has found.
+INSERT OR IGNORE INTO temp.touched (category_id)
 SELECT category_before FROM temp.pending WHERE category_before IS NOT NULL;
 
 INSERT INTO categories (category_id, name, product_count)
@@ -179,22 +182,54 @@ SELECT category_id, 'Category ' || category_id, 0
 FROM temp.touched
 WHERE category_id NOT IN (SELECT category_id FROM categories);
 
+-- What no index has first. Then each column that indexes have, where it differs: an UPDATE takes the row's entries out
+-- of the indexes of all columns that it names and puts them in again, changed or not.
 UPDATE products
 SET
-    title = incoming.title,
     image_url = incoming.image_url,
     product_url = incoming.product_url,
-    stars = incoming.stars,
-    reviews = incoming.reviews,
-    price = incoming.price,
     list_price = incoming.list_price,
-    category_id = incoming.category_id,
     is_best_seller = incoming.is_best_seller,
-    bought_in_last_month = incoming.bought_in_last_month,
     updated_at = :now
 FROM temp.pending
-JOIN incoming ON incoming.row_no = pending.row_no
+CROSS JOIN incoming ON incoming.row_no = pending.row_no
 WHERE products.product_id = pending.product_id;
+
+UPDATE products
+SET title = incoming.title
+FROM temp.pending
+CROSS JOIN incoming ON incoming.row_no = pending.row_no
+WHERE products.product_id = pending.product_id AND products.title <> incoming.title;
+
+UPDATE products
+SET stars = incoming.stars
+FROM temp.pending
+CROSS JOIN incoming ON incoming.row_no = pending.row_no
+WHERE products.product_id = pending.product_id AND products.stars IS NOT incoming.stars;
+
+UPDATE products
+SET reviews = incoming.reviews
+FROM temp.pending
+CROSS JOIN incoming ON incoming.row_no = pending.row_no
+WHERE products.product_id = pending.product_id AND products.reviews <> incoming.reviews;
+
+UPDATE products
+SET price = incoming.price
+FROM temp.pending
+CROSS JOIN incoming ON incoming.row_no = pending.row_no
+WHERE products.product_id = pending.product_id AND products.price IS NOT incoming.price;
+
+UPDATE products
+SET category_id = incoming.category_id
+FROM temp.pending
+CROSS JOIN incoming ON incoming.row_no = pending.row_no
+WHERE products.product_id = pending.product_id AND products.category_id <> incoming.category_id;
+
+UPDATE products
+SET bought_in_last_month = incoming.bought_in_last_month
+FROM temp.pending
+CROSS JOIN incoming ON incoming.row_no = pending.row_no
+WHERE products.product_id = pending.product_id AND products.bought_in_last_month <> incoming.bought_in_last_month;
 
 -- section: 8 insert
 -- Numbered by their rows, so that the text index can be built meanwhile.
@@ -207,7 +242,7 @@ SELECT
     incoming.price, incoming.list_price, incoming.category_id, incoming.is_best_seller,
     incoming.bought_in_last_month, :now, :now
 FROM temp.pending
-JOIN incoming ON incoming.row_no = pending.row_no
+CROSS JOIN incoming ON incoming.row_no = pending.row_no
 WHERE pending.product_id IS NULL
 ORDER BY pending.row_no;
 

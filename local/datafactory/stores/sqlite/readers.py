@@ -1,18 +1,20 @@
-"""Reading a run's staging rows in two halves at once: readers of one file don't disturb each other."""
+"""Reading a run's staging rows in several ranges, two at once: readers of one file don't disturb each other."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
+import apsw
+
 from local.datafactory.stop import Stop
 
-type Row = tuple[object, ...]
-type Opener = Callable[[], sqlite3.Connection]
+type Row = tuple[apsw.SQLiteValue, ...]
+type Opener = Callable[[], apsw.Connection]
 
 _ROWS_PER_BATCH = 1_000
 _BATCHES_WAITING = 16
@@ -39,14 +41,13 @@ class Readers:
         """Begins a statement; its rows are taken from the iterator."""
         return iter(self._begin(statement, {}))
 
-    def rows_in_halves(self, statement: str, last: int) -> Iterator[Row]:
-        """Begins a statement with the parameters :first and :last for rows 1 to `last`, in two ranges."""
-        middle = last // 2
-        halves = [
-            self._begin(statement, {"first": 1, "last": middle}),
-            self._begin(statement, {"first": middle + 1, "last": last}),
+    def rows_in_parts(self, statement: str, last: int, parts: int) -> Iterator[Row]:
+        """Begins a statement with the parameters :first and :last for rows 1 to `last`, in so many ranges."""
+        begun = [
+            self._begin(statement, {"first": last * part // parts + 1, "last": last * (part + 1) // parts})
+            for part in range(parts)
         ]
-        return (row for half in halves for row in half)
+        return (row for reading in begun for row in reading)
 
     def _begin(self, statement: str, parameters: Mapping[str, int]) -> _Reading:
         reading = _Reading(self._threads, self._open_connection, statement, parameters, self._stop)
@@ -70,7 +71,7 @@ class _Reading:
         self._parameters = parameters
         self._stop = stop
         self._left = False
-        self._batches: queue.Queue[list[Row] | None] = queue.Queue(_BATCHES_WAITING)
+        self._batches: queue.Queue[Sequence[Row] | None] = queue.Queue(_BATCHES_WAITING)
         self._reading: Future[None] = threads.submit(self._read)
 
     def __iter__(self) -> Iterator[Row]:
@@ -87,12 +88,16 @@ class _Reading:
 
     def _read(self) -> None:
         try:
+            if self._left:
+                return
             with (
                 contextlib.closing(self._open_connection()) as connection,
                 self._stop.on_request(connection.interrupt),
             ):
-                cursor = connection.execute(self._statement, self._parameters)
-                while not self._left and (batch := cursor.fetchmany(_ROWS_PER_BATCH)):
+                rows = connection.execute(self._statement, self._parameters)
+                for batch in itertools.batched(rows, _ROWS_PER_BATCH, strict=False):
                     self._batches.put(batch)
+                    if self._left:
+                        break
         finally:
             self._batches.put(None)

@@ -8,11 +8,12 @@ with the same definition and the same row numbers. (Source: SQLite's "FTS5 Data 
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
+
+import apsw
 
 from local.datafactory.stop import Stop
 from shared.database.tables import IMPORT_SCHEMA
@@ -48,19 +49,19 @@ class TitleWords:
         self._threads.shutdown()
         self._file.unlink(missing_ok=True)
 
-    def move_into(self, connection: sqlite3.Connection) -> None:
+    def move_into(self, connection: apsw.Connection) -> None:
         """Waits for the end of the work and puts it into the catalogue's own, empty index."""
         assert self._built is not None
         self._built.result()
-        with contextlib.closing(sqlite3.connect(self._file, isolation_level=None)) as built:
+        with contextlib.closing(apsw.Connection(str(self._file), apsw.SQLITE_OPEN_READONLY)) as built:
             for part in _PARTS:
                 rows = built.execute(f"SELECT * FROM {_TABLE}_{part}")
-                marks = ", ".join("?" * len(rows.description))
+                marks = ", ".join("?" * len(rows.get_description()))
                 connection.execute(f"DELETE FROM main.{_TABLE}_{part}")
                 connection.executemany(f"INSERT INTO main.{_TABLE}_{part} VALUES ({marks})", rows)
 
     def _build(self) -> None:
-        connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+        connection = apsw.Connection(str(self._file))
         with (
             contextlib.closing(connection),
             self._stop.on_request(connection.interrupt),

@@ -1,31 +1,34 @@
 """The merge on SQLite: the sections of shared/database/sql/sqlite/merge_*.sql, in one transaction on the catalogue.
 
-Judging the rows comes before the lock. The catalogue is then held while
-rows are compared and written; readers go on with the state before. The rejects go to the imports' file in a short
-transaction of its own just before the commit: written again they are the same.
+Judging the rows comes before the lock. The catalogue is then held while rows are compared and written; readers go on
+with the state before. The rejects go to the imports' file in a short transaction of its own just before the commit:
+written again they are the same.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sqlite3
+import logging
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
+import apsw
 import sqlalchemy as sa
 
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
-from local.datafactory.stores.merge_kinds import KINDS, Kind
+from local.datafactory.stores.merge_kinds import KINDS
 from local.datafactory.stores.merge_outcome import Counts, ImportRecord, Outcome
-from local.datafactory.stores.sqlite_bulk import ProductInsert
-from local.datafactory.stores.sqlite_import_store import ImportStore
-from local.datafactory.stores.sqlite_judge import compare, judge
+from local.datafactory.stores.sqlite.bulk import ProductInsert
+from local.datafactory.stores.sqlite.import_store import ImportStore
+from local.datafactory.stores.sqlite.judge import BUSY_MILLISECONDS, compare, judge
 from shared.catalog import scopes
 from shared.database import sqlite
 from shared.database.tables import IMPORT_SCHEMA
+
+log = logging.getLogger(__name__)
 
 _BUCKETS = 1024
 # The lock is asked for in turns of this length, between which a request to stop is seen.
@@ -34,57 +37,59 @@ _PRAGMAS = (
     # Holds the index pages that updates of 1 % of 1.4 million products touch; with 64 MiB they take twice as long.
     "main.cache_size = -114688",
     "synchronous = NORMAL",
-    # Beside the thread that calls: an index is sorted while the next rows are read.
-    "threads = 1",
+    # That help the one that calls: an index is sorted in runs while the next rows are read. With three, two cores are
+    # never without work.
+    "threads = 3",
     # Files: what is sorted, and what is found in the staging rows, may be larger than memory should be.
     "temp_store = FILE",
     "temp.journal_mode = OFF",
     # What is freed need not be overwritten: whoever can read the file can read the catalogue.
     "secure_delete = OFF",
     "foreign_keys = OFF",
+    # The log goes back into the file when the commit is done, see _write_log_back.
+    "wal_autocheckpoint = 0",
 )
 
 
-def merge(  # noqa: PLR0913, PLR0917  # the procedure's parameters, where its database is, and how it is told to stop
-    url: sa.URL, kind: Kind, import_id: str, run_id: str, rows_skipped: int, stop: Stop
-) -> dict[str, Json]:
+@dataclass(frozen=True)
+class MergeCall:
+    """A call of a merge's procedure: the catalogue, the procedure's name and its parameters."""
+
+    url: sa.URL
+    procedure: str
+    import_id: str
+    run_id: str
+    rows_skipped: int
+
+
+def merge(call: MergeCall, stop: Stop) -> dict[str, Json]:
     """Merges a run's staging rows into the catalogue; gives the outcome as the procedure's one row.
 
-    Raises StoppedError when told to stop: nothing is changed then.
+    Raises StoppedError when told to stop: nothing is changed then. Raises ActivityFailedError.
     """
-    file = sqlite.staging_file(url, run_id)
-    if not file.exists():
-        raise ActivityFailedError("SqlOperationFailed", f"The run {run_id} has no staging rows.")
-    catalog = sqlite.catalog_file(url)
-    with contextlib.closing(sqlite3.connect(catalog, isolation_level=None)) as connection:
-        connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(file)])
-        for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-        with ImportStore(url) as imports, stop.on_request(connection.interrupt):
-            return (
-                _Merge(connection, catalog, file, imports, kind, import_id, rows_skipped, stop).run().as_row(import_id)
-            )
+    catalog = sqlite.catalog_file(call.url)
+    try:
+        with contextlib.closing(apsw.Connection(str(catalog), apsw.SQLITE_OPEN_READWRITE)) as connection:
+            connection.set_busy_timeout(BUSY_MILLISECONDS)
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+            with ImportStore(call.url) as imports, stop.on_request(connection.interrupt):
+                return _Merge(connection, imports, call, stop).run().as_row(call.import_id)
+    except apsw.Error as error:
+        raise ActivityFailedError("SqlOperationFailed", f"SQLite: {error}", "SystemError") from error
 
 
 class _Merge:
-    def __init__(  # noqa: PLR0913, PLR0917  # as merge
-        self,
-        connection: sqlite3.Connection,
-        catalog_file: Path,
-        staging_file: Path,
-        imports: ImportStore,
-        kind: Kind,
-        import_id: str,
-        rows_skipped: int,
-        stop: Stop,
-    ) -> None:
+    def __init__(self, connection: apsw.Connection, imports: ImportStore, call: MergeCall, stop: Stop) -> None:
         self._connection = connection
-        self._catalog_file = catalog_file
-        self._staging_file = staging_file
+        self._catalog_file = sqlite.catalog_file(call.url)
+        self._staging_file = sqlite.staging_file(call.url, call.run_id)
         self._imports = imports
-        self._kind = kind
-        self._import_id = import_id
-        self._rows_skipped = rows_skipped
+        self._kind = KINDS[call.procedure]
+        self._of_products = self._kind is KINDS["import.merge_products"]
+        self._import_id = call.import_id
+        self._run_id = call.run_id
+        self._rows_skipped = call.rows_skipped
         self._stop = stop
         self._now = 0  # until the lock is held: what another has written until then isn't dated after this merge
 
@@ -92,6 +97,7 @@ class _Merge:
         record = self._imports.record(self._import_id)
         if early := self._decided_before(record):
             return early
+        self._attach_staging()
         with self._interruptible():
             judge(self._connection, self._staging_file, self._kind, self._stop)
             self._section("4 incoming")
@@ -102,8 +108,27 @@ class _Merge:
                 return early
             outcome = self._merged(record)
             self._write_outcome(record, outcome)
-        self._shorten_log()
+        self._clear_up()
         return outcome
+
+    def _attach_staging(self) -> None:
+        if not self._staging_file.exists():
+            raise ActivityFailedError("SqlOperationFailed", f"The run {self._run_id} has no staging rows.")
+        self._connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(self._staging_file)])
+
+    def _clear_up(self) -> None:
+        """Deletes the run's file and writes the log back, which takes the system's memory that held the file.
+
+        The merge has committed: what fails or is interrupted here doesn't fail it. The run's end deletes the file, too,
+        and a later checkpoint writes back what is left.
+        """
+        try:
+            self._connection.execute("DROP VIEW temp.incoming")
+            self._connection.execute(f"DETACH [{IMPORT_SCHEMA}]")
+            self._staging_file.unlink(missing_ok=True)
+            self._write_log_back()
+        except (apsw.Error, OSError) as error:
+            log.warning("after the merge of %s: %s", self._import_id, error)
 
     def _decided_before(self, record: ImportRecord) -> Outcome | None:
         """The outcome where there is nothing to merge; written under the lock unless it stands there already."""
@@ -156,29 +181,41 @@ class _Merge:
         return outcome
 
     def _write_rows(self, read: int, rejected: int) -> Counts:
-        self._section("5 pending")
-        compare(self._connection, self._staging_file, self._catalog_file, self._kind, self._stop)
-        new, changed = self._connection.execute(self._kind.count_pending).fetchone()
-        if new or changed:
-            self._section("7 update")
-            self._insert(new)
         superseded = self._count("SELECT count(*) FROM temp.superseded")
-        return Counts(read, new, changed, read - rejected - superseded - new - changed, superseded, rejected)
+        good = read - rejected - superseded
+        self._section("5 pending")
+        with self._inserting(good) as insert:
+            compare(self._connection, self._staging_file, self._catalog_file, self._kind, self._stop)
+            new, changed = self._connection.execute(self._kind.count_pending).get
+            if new or changed:
+                self._section("7 update")
+                insert(new)
+                self._write_stale_scopes()
+        return Counts(read, new, changed, good - new - changed, superseded, rejected)
 
-    def _insert(self, new: int) -> None:
-        if self._kind is KINDS["import.merge_products"]:
-            ProductInsert(
-                self._connection,
-                lambda last_id: self._section("8 insert", last_product_id=last_id),
-                lambda last_id: self._section("9 words", last_product_id=last_id),
-            ).run(new, self._staging_file, self._stop)
+    @contextlib.contextmanager
+    def _inserting(self, good: int) -> Iterator[Callable[[int], object]]:
+        """What inserts so many new rows; `good` is how many there are at most."""
+        if not self._of_products:
+            yield lambda _new: self._section("8 insert")
+            return
+        with ProductInsert(
+            self._connection,
+            self._staging_file,
+            good,
+            self._stop,
+            lambda last_id: self._section("8 insert", last_product_id=last_id),
+            lambda last_id: self._section("9 words", last_product_id=last_id),
+        ) as products:
+            yield products.run
+
+    def _write_stale_scopes(self) -> None:
+        stale = {scopes.CATEGORIES}
+        if self._of_products:
             counted = self._section("10 count")
             stale = {scopes.CATALOG, *self._category_scopes(), *self._product_scopes()}
             if counted:
                 stale.add(scopes.CATEGORIES)
-        else:
-            self._section("8 insert")
-            stale = {scopes.CATEGORIES}
         self._connection.executemany(
             "INSERT INTO main.cache_invalidations (scope, created_at) VALUES (?, ?)",
             [(scope, self._now) for scope in sorted(stale)],
@@ -228,27 +265,24 @@ class _Merge:
         )
 
     def _count(self, statement: str) -> int:
-        (count,) = self._connection.execute(statement).fetchone()
-        return int(count)
+        return int(self._connection.execute(statement).get)
 
     def _section(self, name: str, **parameters: int) -> int:
         """Runs a section; gives how many rows its last statement changed."""
-        changes = 0
         for statement in self._kind.sections[name]:
             self._stop.check()
             named: Mapping[str, int] = {"now": self._now, **parameters}
-            changes = self._connection.execute(statement, named).rowcount
-        return changes
+            self._connection.execute(statement, named)
+        return self._connection.changes()
 
     def _begin(self) -> None:
-        self._connection.execute(f"PRAGMA busy_timeout = {round(_LOCK_TURN_SECONDS * 1000)}")
+        self._connection.set_busy_timeout(round(_LOCK_TURN_SECONDS * 1000))
         while True:
             self._stop.check()
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    raise
+            except apsw.BusyError:
+                continue
             else:
                 self._now = time.time_ns() // 1000
                 return
@@ -270,16 +304,16 @@ class _Merge:
     def _interruptible(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-                raise StoppedError from error
-            raise
+        except apsw.InterruptError as error:
+            raise StoppedError from error
 
-    def _shorten_log(self) -> None:
+    def _write_log_back(self) -> None:
         """Brings the write-ahead log back into the file: each page read from a long one costs a search through it.
 
         Readers and writers come first: what they keep from being done is done by a later checkpoint.
         """
-        self._connection.execute("PRAGMA busy_timeout = 0")
+        self._connection.set_busy_timeout(0)
         self._connection.execute("PRAGMA main.wal_checkpoint(PASSIVE)")
-        self._connection.execute("PRAGMA main.wal_checkpoint(TRUNCATE)")
+        busy, pages, _ = self._connection.execute("PRAGMA main.wal_checkpoint(TRUNCATE)").get
+        if busy:
+            log.info("somebody reads: the log of %s keeps its %s pages for now", self._catalog_file, pages)

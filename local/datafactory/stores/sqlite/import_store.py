@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
-import sqlite3
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
+import apsw
 import sqlalchemy as sa
 
 from local.datafactory.failures import ActivityFailedError
@@ -18,16 +17,15 @@ from shared.database import sqlite
 
 # All are counted, the first ones kept.
 REJECTS_KEPT = 10_000
-_LOCK_WAIT_SECONDS = 60.0
+_LOCK_WAIT_MILLISECONDS = 60_000
 
 
 class ImportStore:
     """A connection of its own to the imports' file: it sees what others commit while the catalogue is held."""
 
     def __init__(self, url: sa.URL) -> None:
-        self._connection = sqlite3.connect(
-            sqlite.imports_file(url), isolation_level=None, timeout=_LOCK_WAIT_SECONDS, check_same_thread=False
-        )
+        self._connection = apsw.Connection(str(sqlite.imports_file(url)), apsw.SQLITE_OPEN_READWRITE)
+        self._connection.set_busy_timeout(_LOCK_WAIT_MILLISECONDS)
 
     def __enter__(self) -> Self:
         return self
@@ -61,6 +59,6 @@ class ImportStore:
             )
             self._connection.execute("COMMIT")
         except BaseException:
-            with contextlib.suppress(sqlite3.OperationalError):
+            if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise

@@ -6,13 +6,15 @@ Within the merge's transaction, so that nobody sees the table without them.
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from array import array
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
+
+import apsw
 
 from local.datafactory.stop import Stop
-from local.datafactory.stores.sqlite_words import WORDS_BYTES, TitleWords
+from local.datafactory.stores.sqlite.words import WORDS_BYTES, TitleWords
 
 # Below this many, and below this share of the products, keeping the indexes as rows come is the faster way.
 _FEWEST_ROWS = 20_000
@@ -26,50 +28,65 @@ _SORT_KIB = 2_048
 class ProductInsert:
     """How new products are inserted: `insert` and `index_words` run the merge's sections of these names.
 
-    Both are given the last product_id that there was before.
+    Both are given the last product_id that there was before. `rows` is how many the file has that may be new. Entered
+    with the catalogue's lock held: where it is empty, the text index of many rows is begun at once.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what it works on, and the two sections
         self,
-        connection: sqlite3.Connection,
+        connection: apsw.Connection,
+        staging_file: Path,
+        rows: int,
+        stop: Stop,
         insert: Callable[[int], object],
         index_words: Callable[[int], object],
     ) -> None:
         self._connection = connection
+        self._staging_file = staging_file
+        self._rows = rows
+        self._stop = stop
         self._insert = insert
         self._index_words = index_words
         (self._present, self._last_id) = connection.execute(
             "SELECT count(*), coalesce(max(product_id), 0) FROM main.products"
-        ).fetchone()
+        ).get
+        self._words: TitleWords | None = None
+        self._resources = contextlib.ExitStack()
 
-    def run(self, new: int, staging_file: Path, stop: Stop) -> None:
+    def __enter__(self) -> Self:
+        if not self._present and self._rows >= _FEWEST_ROWS:
+            self._words = self._resources.enter_context(self._title_words())
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._resources.close()
+
+    def run(self, new: int) -> None:
         """Inserts so many new products in the way that suits them."""
         if new < _FEWEST_ROWS or new < self._present * _SMALLEST_SHARE:
             self._insert(self._last_id)
             return
-        with contextlib.ExitStack() as stack:
-            words = None if self._present else stack.enter_context(self._words(staging_file, stop))
-            self._connection.execute(f"PRAGMA main.cache_size = -{_SORT_KIB}")
-            definitions = self._take_away()
-            self._insert(self._last_id)
-            if words is None:
-                self._index_words_with_more_memory()
-            for definition in definitions:
-                stop.check()
-                self._connection.execute(definition)
-            if words is not None:
-                words.move_into(self._connection)
+        self._connection.execute(f"PRAGMA main.cache_size = -{_SORT_KIB}")
+        definitions = self._take_away()
+        self._insert(self._last_id)
+        if self._words is None:
+            self._index_words_with_more_memory()
+        for definition in definitions:
+            self._stop.check()
+            self._connection.execute(definition)
+        if self._words is not None:
+            self._words.move_into(self._connection)
 
-    def _words(self, staging_file: Path, stop: Stop) -> TitleWords:
-        (definition,) = self._connection.execute(
+    def _title_words(self) -> TitleWords:
+        definition = self._connection.execute(
             "SELECT sql FROM main.sqlite_schema WHERE name = 'products_title_words'"
-        ).fetchone()
+        ).get
         left_out = self._connection.execute(
             "SELECT row_no FROM temp.rejected UNION ALL SELECT row_no FROM temp.superseded"
         )
         # Half of a file may be left out: 8 bytes a row, not the 40 of a list's.
         row_nos = array("q", (row_no for (row_no,) in left_out))
-        return TitleWords(staging_file, definition, row_nos, self._last_id, stop)
+        return TitleWords(self._staging_file, definition, row_nos, self._last_id, self._stop)
 
     def _take_away(self) -> list[str]:
         parts = self._connection.execute(
@@ -78,7 +95,7 @@ class ProductInsert:
         ).fetchall()
         for kind, name, _ in parts:
             self._connection.execute(f"DROP {kind} main.[{name}]")
-        return [definition for _, _, definition in parts]
+        return [str(definition) for _, _, definition in parts]
 
     def _index_words_with_more_memory(self) -> None:
         statement = "INSERT INTO products_title_words (products_title_words, rank) VALUES ('hashsize', ?)"

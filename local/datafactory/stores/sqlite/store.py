@@ -1,9 +1,4 @@
-"""SQLite as Copy's sink and as the place of procedures: a staging file per run, beside the catalogue.
-
-Two copies of SQLite's library are in this process: ADBC's, which takes whole columns, and Python's. POSIX locks of
-one would be lost when the other closes the same file, so no file is ever open in both: ADBC has the run's staging
-file during Copy and nothing else, Python's has all the others, and that one before and after.
-"""
+"""SqliteStore: Copy fills a run's staging file by ADBC, a procedure merges it into the catalogue."""
 
 from __future__ import annotations
 
@@ -21,7 +16,8 @@ from local.datafactory.failures import ActivityFailedError, InvalidDefinitionErr
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
 from local.datafactory.stores.merge_kinds import KINDS
-from local.datafactory.stores.sqlite_merge import merge
+from local.datafactory.stores.sqlite.merge import MergeCall
+from local.datafactory.stores.sqlite.process import Merge, merge_in_process
 from shared.database import sqlite
 from shared.database.tables import IMPORT_SCHEMA, staging_metadata
 
@@ -33,8 +29,9 @@ _STAGING_PRAGMAS = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = E
 class SqliteStore:
     """The catalogue of a `sqlite:///` URL."""
 
-    def __init__(self, url: sa.URL) -> None:
+    def __init__(self, url: sa.URL, merge: Merge = merge_in_process) -> None:
         self._url = url
+        self._merge = merge
 
     def copy_into(
         self, run_id: str, schema: str, table: str, pre_copy_script: str | None, rows: pa.RecordBatchReader
@@ -54,8 +51,7 @@ class SqliteStore:
 
     def call(self, procedure: str, parameters: dict[str, Json], timeout: float, stop: Stop) -> dict[str, Json]:
         """See SqlStore."""
-        kind = KINDS.get(procedure)
-        if kind is None:
+        if procedure not in KINDS:
             raise ActivityFailedError("SqlOperationFailed", f"Could not find stored procedure '{procedure}'.")
         match parameters:
             case {"import_id": str(import_id), "run_id": str(run_id), "rows_skipped": int(rows_skipped), **rest} if (
@@ -70,18 +66,18 @@ class SqliteStore:
         timer.start()
         try:
             with stop.on_request(limit.request):
-                return merge(self._url, kind, import_id, run_id, rows_skipped, limit)
+                return self._merge(MergeCall(self._url, procedure, import_id, run_id, rows_skipped), limit)
         except StoppedError:
             stop.check()
             raise ActivityFailedError("SqlTimeout", f"The procedure ran beyond its {timeout:g} s.") from None
-        except sqlite3.Error as error:
-            raise ActivityFailedError("SqlOperationFailed", f"SQLite: {error}", "SystemError") from error
         finally:
             timer.cancel()
 
     def end_run(self, run_id: str) -> None:
         """See SqlStore."""
-        sqlite.staging_file(self._url, run_id).unlink(missing_ok=True)
+        # With what stands beside it while a text index is built.
+        for file in sqlite.staging_folder(self._url).glob(f"{run_id}.*"):
+            file.unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """See SqlStore."""

@@ -1,0 +1,144 @@
+"""Merges that tests have altered, in the process that a merge has: so nothing is patched in the test's own."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+
+from local.datafactory.failures import StoppedError
+from local.datafactory.json_values import Json
+from local.datafactory.stop import Stop
+from local.datafactory.stores.sqlite import bulk, judge
+from local.datafactory.stores.sqlite.merge import MergeCall, _Merge, merge
+from local.datafactory.stores.sqlite.process import Merge, merge_in_process
+
+_HEARD_SECONDS = 10.0
+
+
+def as_many_rows(call: MergeCall, stop: Stop) -> dict[str, Json]:
+    """Takes few rows for many."""
+    bulk._FEWEST_ROWS = judge._FEWEST_ROWS = 1
+    return merge(call, stop)
+
+
+def stopped_when_section_runs(name: str, stop: Stop, work: Merge = merge) -> Merge:
+    """A merge that is told to stop in its middle, and goes on when it has heard it."""
+    return _interrupted(name, stop.request, functools.partial(_pausing, name, work, hears_stop=True))
+
+
+def when_section_runs(name: str, action: Callable[[], object], work: Merge = merge) -> Merge:
+    """A merge that does something in its middle: the test's process acts when the section begins."""
+    return _interrupted(name, action, functools.partial(_pausing, name, work, hears_stop=False))
+
+
+def _interrupted(
+    name: str, action: Callable[[], object], pausing: Callable[[Connection, MergeCall, Stop], dict[str, Json]]
+) -> Merge:
+    def acting(call: MergeCall, stop: Stop) -> dict[str, Json]:
+        ours, theirs = multiprocessing.get_context("forkserver").Pipe()
+
+        def act() -> None:
+            try:
+                ours.recv_bytes()
+            except EOFError:
+                raise AssertionError(f"The section {name} did not run.") from None
+            try:
+                action()
+            finally:
+                ours.send_bytes(b"go on")
+
+        with ours, ThreadPoolExecutor(1) as pool:
+            acted = pool.submit(act)
+            with theirs:
+                try:
+                    return merge_in_process(call, stop, functools.partial(pausing, theirs))
+                finally:
+                    theirs.close()
+                    acted.result()
+
+    return acting
+
+
+def _pausing(  # noqa: PLR0913  # what is given beforehand, and what a merge is called with
+    name: str, work: Merge, pipe: Connection, call: MergeCall, stop: Stop, *, hears_stop: bool
+) -> dict[str, Json]:
+    def pause() -> None:
+        pipe.send_bytes(b"here")
+        pipe.recv_bytes()
+        if hears_stop:
+            with contextlib.suppress(StoppedError):
+                stop.wait(_HEARD_SECONDS)
+
+    _before_section(name, pause)
+    return work(call, stop)
+
+
+def _before_section(name: str, action: Callable[[], object]) -> None:
+    """Alters all merges of this process."""
+    original = _Merge._section
+
+    def section(merging: _Merge, section: str, **parameters: int) -> int:
+        if section == name:
+            action()
+        return original(merging, section, **parameters)
+
+    _Merge._section = section  # type: ignore[method-assign, assignment]  # the process is one merge's alone
+
+
+def failing(_call: MergeCall, _stop: Stop) -> dict[str, Json]:
+    """A merge with a fault of the program's own."""
+    raise ZeroDivisionError("division by zero")
+
+
+def endless_when_section_runs(name: str, pipe: Connection) -> Merge:
+    """A merge that says so when the section begins, and then runs a statement that never ends by itself."""
+    return functools.partial(_endless, name, pipe)
+
+
+def _endless(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[str, Json]:
+    original = _Merge._section
+
+    def section(merging: _Merge, section: str, **parameters: int) -> int:
+        if section == name:
+            # From within the statement: an interrupt before it begins is none.
+            merging._connection.create_scalar_function(
+                "here", lambda *_: pipe.send_bytes(b"here"), 0, deterministic=True
+            )
+            merging._connection.execute(
+                "WITH RECURSIVE n (i) AS (SELECT here() UNION ALL SELECT 1 FROM n) SELECT count(*) FROM n"
+            )
+        return original(merging, section, **parameters)
+
+    _Merge._section = section  # type: ignore[method-assign, assignment]  # the process is one merge's alone
+    return merge(call, stop)
+
+
+def staying_when_section_runs(name: str, pipe: Connection) -> Merge:
+    """A merge that says so when the section begins, and goes no further."""
+    return functools.partial(_staying, name, pipe)
+
+
+def _staying(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[str, Json]:
+    def stay() -> None:
+        pipe.send_bytes(b"here")
+        threading.Event().wait()
+
+    _before_section(name, stay)
+    return merge(call, stop)
+
+
+def killed_when_section_runs(name: str, work: Merge = merge) -> Merge:
+    """A merge whose process is killed in its middle: when the section begins."""
+    return functools.partial(_killed, name, work)
+
+
+def _killed(name: str, work: Merge, call: MergeCall, stop: Stop) -> dict[str, Json]:
+    _before_section(name, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    return work(call, stop)

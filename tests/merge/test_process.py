@@ -1,0 +1,177 @@
+"""A merge on SQLite has a process of its own: what becomes of it when that process ends, or the factory's."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from local.datafactory.failures import ActivityFailedError, StoppedError
+from local.datafactory.json_values import Json
+from local.datafactory.stop import Stop
+from local.datafactory.stores.sqlite.process import Merge, merge_in_process
+from local.datafactory.stores.sqlite.store import SqliteStore
+from shared.database import sqlite
+from tests.merge.altered import (
+    as_many_rows,
+    endless_when_section_runs,
+    failing,
+    killed_when_section_runs,
+    staying_when_section_runs,
+    when_section_runs,
+)
+from tests.merge.cases import product
+from tests.merge.conftest import Catalogue
+
+pytestmark = pytest.mark.sqlite_only
+
+_ENDS_SECONDS = 10.0
+
+type Factory = Callable[[Connection, sa.URL, str, str], None]
+
+
+@pytest.fixture
+def import_id(catalogue: Catalogue) -> str:
+    return catalogue.register()
+
+
+@pytest.fixture
+def run_id(catalogue: Catalogue) -> str:
+    return catalogue.stage("products", [product()])
+
+
+@pytest.mark.parametrize(
+    "work", [killed_when_section_runs("10 count"), killed_when_section_runs("8 insert", as_many_rows)]
+)
+def test_a_merge_whose_process_is_killed_leaves_nothing_and_can_be_done_again(
+    work: Merge, catalogue: Catalogue, import_id: str, run_id: str
+) -> None:
+    catalogue.merge_by(_in_process(work))
+    with pytest.raises(ActivityFailedError, match="ended without an outcome") as failed:
+        catalogue.call("products", import_id, run_id)
+    assert failed.value.failure_type == "SystemError"
+    assert catalogue.products() == []
+    assert catalogue.outcome(import_id) is None
+    catalogue.merge_by(merge_in_process)
+    assert catalogue.call("products", import_id, run_id)["status"] == "succeeded"
+    catalogue.store.end_run(run_id)
+    assert list(sqlite.staging_folder(catalogue.url).iterdir()) == []
+
+
+def test_the_run_of_a_killed_merge_leaves_no_file(catalogue: Catalogue, import_id: str, run_id: str) -> None:
+    work = killed_when_section_runs("8 insert", as_many_rows)
+    catalogue.merge_by(_in_process(work))
+    with pytest.raises(ActivityFailedError):
+        catalogue.call("products", import_id, run_id)
+    catalogue.store.end_run(run_id)
+    assert list(sqlite.staging_folder(catalogue.url).iterdir()) == []
+
+
+def test_a_fault_of_the_merge_itself_is_told(catalogue: Catalogue, import_id: str, run_id: str) -> None:
+    catalogue.merge_by(_in_process(failing))
+    with pytest.raises(ActivityFailedError, match="ZeroDivisionError: division by zero"):
+        catalogue.call("products", import_id, run_id)
+
+
+def test_a_stop_interrupts_a_statement(catalogue: Catalogue, import_id: str, run_id: str) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    stop = Stop()
+    catalogue.merge_by(_in_process(endless_when_section_runs("10 count", theirs)))
+    with ThreadPoolExecutor(1) as pool:
+        merging = pool.submit(catalogue.call, "products", import_id, run_id, stop=stop)
+        ours.recv_bytes()
+        stop.request()
+        with pytest.raises(StoppedError):
+            merging.result(_ENDS_SECONDS)
+    assert catalogue.products() == []
+
+
+def test_a_merge_ends_with_its_factory_and_changes_nothing(catalogue: Catalogue, import_id: str, run_id: str) -> None:
+    with _factory(_merge_and_stay, catalogue.url, import_id, run_id) as (factory, pipe):
+        assert pipe.recv_bytes() == b"here"
+        below = factory.children(recursive=True)
+        assert below
+        factory.kill()
+        _, alive = psutil.wait_procs(below, _ENDS_SECONDS)
+    assert alive == []
+    assert catalogue.products() == []
+    assert catalogue.call("products", import_id, run_id)["status"] == "succeeded"
+
+
+def test_a_merge_whose_whole_group_is_told_to_end_is_stopped_by_the_factory(
+    catalogue: Catalogue, import_id: str, run_id: str
+) -> None:
+    with _factory(_merge_until_told_to_end, catalogue.url, import_id, run_id) as (factory, pipe):
+        assert pipe.recv_bytes() == b"here"
+        os.killpg(factory.pid, signal.SIGTERM)
+        assert pipe.recv_bytes() == b"StoppedError"
+    assert catalogue.products() == []
+
+
+def test_a_merge_that_has_committed_succeeds_though_its_staging_rows_have_gone(
+    catalogue: Catalogue, import_id: str, run_id: str
+) -> None:
+    catalogue.merge_by(when_section_runs("10 count", lambda: catalogue.store.end_run(run_id)))
+    assert catalogue.call("products", import_id, run_id)["status"] == "succeeded"
+
+
+def test_a_merged_import_gives_its_outcome_when_its_staging_rows_have_gone(
+    catalogue: Catalogue, import_id: str, run_id: str
+) -> None:
+    first = catalogue.call("products", import_id, run_id)
+    assert list(sqlite.staging_folder(catalogue.url).iterdir()) == []
+    assert catalogue.call("products", import_id, run_id) == first
+
+
+def test_a_run_without_staging_rows_fails_the_activity(catalogue: Catalogue, import_id: str) -> None:
+    with pytest.raises(ActivityFailedError, match="The run another has no staging rows"):
+        catalogue.call("products", import_id, "another")
+
+
+@contextmanager
+def _factory(work: Factory, url: sa.URL, import_id: str, run_id: str) -> Iterator[tuple[psutil.Process, Connection]]:
+    """A process that calls a merge as the factory does, and the test's end of the pipe that it has."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(theirs, url, import_id, run_id))
+    process.start()
+    theirs.close()
+    try:
+        yield psutil.Process(process.pid), ours
+    finally:
+        process.kill()
+        process.join()
+
+
+def _merge_and_stay(pipe: Connection, url: sa.URL, import_id: str, run_id: str) -> None:
+    """What a factory does that is killed in the middle of a merge."""
+    _call(SqliteStore(url, _in_process(staying_when_section_runs("10 count", pipe))), import_id, run_id, Stop())
+
+
+def _merge_until_told_to_end(pipe: Connection, url: sa.URL, import_id: str, run_id: str) -> None:
+    """A factory with a process group of its own, as the local cloud starts it, that takes a moment to tell its runs."""
+    os.setsid()
+    stop = Stop()
+    signal.signal(signal.SIGTERM, lambda *_: threading.Timer(0.2, stop.request).start())
+    try:
+        _call(SqliteStore(url, _in_process(endless_when_section_runs("10 count", pipe))), import_id, run_id, stop)
+    except (ActivityFailedError, StoppedError) as error:
+        pipe.send_bytes(type(error).__name__.encode())
+
+
+def _in_process(work: Merge) -> Merge:
+    return functools.partial(merge_in_process, work=work)
+
+
+def _call(store: SqliteStore, import_id: str, run_id: str, stop: Stop) -> None:
+    parameters: dict[str, Json] = {"import_id": import_id, "run_id": run_id, "rows_skipped": 0}
+    store.call("import.merge_products", parameters, 300, stop)
