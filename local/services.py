@@ -5,10 +5,12 @@ Each serves on 127.0.0.1 only. Data lives under the folder that the caller names
 
 from __future__ import annotations
 
+import functools
 import http.client
 import os
 import shutil
 import socket
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -36,8 +38,10 @@ HOST_STOP_SECONDS = 6
 NODE_FOLDER = PROJECT / ".local" / "node"
 _NODE_MODULES = NODE_FOLDER / "node_modules"
 _PROBE_SECONDS = 2.0
-# An import takes all cores that it gets, and the storage that it reads with it: whoever asks the API comes first.
-_GIVES_WAY = ("nice", "-n", "19")
+# An import takes all cores that it gets, and the storage that it reads with it: whoever asks the API comes first. Linux
+# has a class for that, before which any other process goes at once (sched(7), SCHED_IDLE); elsewhere the least share.
+_IDLE = ("chrt", "--idle", "0")
+_LEAST_SHARE = ("nice", "-n", "19")
 # Each run has threads of its own, and glibc a heap for each of them, of which little is given back when they end:
 # three imports took a third more memory, and no less time. (Source: mallopt(3), M_ARENA_MAX.)
 _FEW_HEAPS = {"MALLOC_ARENA_MAX": "2"}
@@ -84,7 +88,7 @@ def _azurite(kind: str, port: int, folder: Path, accounts: Mapping[str, str]) ->
     options = ("--skipApiVersionCheck", "--disableTelemetry", "--silent", "--location", str(folder))
     return Service(
         name=kind,
-        command=(*_GIVES_WAY, node(), str(main), *options, f"--{kind}Host", HOST, f"--{kind}Port", str(port)),
+        command=(*_giving_way(), node(), str(main), *options, f"--{kind}Host", HOST, f"--{kind}Port", str(port)),
         port=port,
         # Azurite refuses a request without a signature, with a status: so it is there.
         answers=lambda: http_status(port, "/") is not None,
@@ -123,7 +127,7 @@ def data_factory(port: int, folder: Path, environment: Mapping[str, str]) -> Ser
         name="factory",
         # On one machine nothing recovers by being waited for: the retries are made, their 30 seconds are cut short.
         command=(
-            *(*_GIVES_WAY, sys.executable, "-m", "local.datafactory", "--port", str(port), "--state", str(folder)),
+            *(*_giving_way(), sys.executable, "-m", "local.datafactory", "--port", str(port), "--state", str(folder)),
             *("--longest-retry-wait", "1"),
         ),
         port=port,
@@ -186,3 +190,12 @@ def _answers_ping(port: int) -> bool:
             return link.recv(64).startswith(b"+PONG")
     except OSError:
         return False
+
+
+@functools.cache
+def _giving_way() -> tuple[str, ...]:
+    """What a command is started through that gives way to everybody else."""
+    # Not every chrt knows the class, nor does every container allow it.
+    if shutil.which(_IDLE[0]) and subprocess.run([*_IDLE, "true"], check=False, capture_output=True).returncode == 0:
+        return _IDLE
+    return _LEAST_SHARE
