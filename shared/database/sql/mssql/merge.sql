@@ -1,5 +1,5 @@
 -- What the merges of products and of categories have in common (their twin for SQLite is
--- local/datafactory/stores/sqlite_merge.py). Batches end with GO; `migrate` puts these objects anew at each upgrade.
+-- local/datafactory/stores/sqlite/merge.py). Batches end with GO; `migrate` puts these objects anew at each upgrade.
 --
 -- Only what Azure SQL, SQL Server and Babelfish all know is used: no MERGE, no CREATE OR ALTER, no CTE in front of a
 -- change. $(CODE_POINTS) is a collation with which LEN and LEFT count code points, not UTF-16 units; nothing where the
@@ -75,9 +75,9 @@ BEGIN
 END;
 GO
 
--- Staging rows aren't kept longer than their import: those of the run that has just been merged go, and those of runs
--- that never came to a merge. A run of which the app hasn't noted the id yet may be any: then only the one's own go.
--- In the order of the table and in transactions of their own, so that the log needn't hold them all.
+-- Staging rows aren't kept longer than their import: those of the run that has just been merged go. (Those of runs that
+-- never came to a merge the app takes away.) In the order of the table and in transactions of their own, so that the log
+-- needn't hold them all.
 CREATE PROCEDURE [import].[drop_staging_rows]
     @kind VARCHAR(10),
     @run_id VARCHAR(64)
@@ -88,33 +88,18 @@ BEGIN
     DECLARE @first BIGINT;
     DECLARE @last BIGINT;
 
-    CREATE TABLE #kept (run_id VARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
-    INSERT INTO #kept (run_id)
-    SELECT staged.run_id
-    FROM (
-        SELECT run_id FROM [import].[products_staging] WHERE @kind = 'products'
-        UNION
-        SELECT run_id FROM [import].[categories_staging] WHERE @kind = 'categories'
-    ) AS staged
-    WHERE staged.run_id <> @run_id
-        AND EXISTS (
-            SELECT 1
-            FROM [import].[import_records] AS record
-            WHERE record.status = 'running' AND (record.run_id = staged.run_id OR record.run_id IS NULL)
-        );
-
     IF @kind = 'products'
-        SELECT @first = MIN(row_no), @last = MAX(row_no) FROM [import].[products_staging];
+        SELECT @first = MIN(row_no), @last = MAX(row_no) FROM [import].[products_staging] WHERE run_id = @run_id;
     ELSE
-        SELECT @first = MIN(row_no), @last = MAX(row_no) FROM [import].[categories_staging];
+        SELECT @first = MIN(row_no), @last = MAX(row_no) FROM [import].[categories_staging] WHERE run_id = @run_id;
     WHILE @first <= @last
     BEGIN
         IF @kind = 'products'
             DELETE FROM [import].[products_staging]
-            WHERE row_no BETWEEN @first AND @first + 49999 AND run_id NOT IN (SELECT run_id FROM #kept);
+            WHERE row_no BETWEEN @first AND @first + 49999 AND row_no <= @last AND run_id = @run_id;
         ELSE
             DELETE FROM [import].[categories_staging]
-            WHERE row_no BETWEEN @first AND @first + 49999 AND run_id NOT IN (SELECT run_id FROM #kept);
+            WHERE row_no BETWEEN @first AND @first + 49999 AND row_no <= @last AND run_id = @run_id;
         SET @first = @first + 50000;
     END;
 END;
