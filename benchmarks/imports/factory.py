@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import re
 import sqlite3
 import tempfile
 import time
@@ -25,6 +24,7 @@ from azure.storage.blob import BlobServiceClient
 from benchmarks.cache.catalogue import add_record
 from benchmarks.cache.servers import Server, running, wait_until
 from benchmarks.imports.files import PLACE
+from benchmarks.imports.process_tree import PeakMemory, cpu_seconds
 from benchmarks.imports.spent import Spent
 from local import services
 from shared.database import migrate
@@ -89,7 +89,7 @@ class Factory:
         """Runs an import; the wall time is the run's own. Raises RuntimeError where it doesn't succeed."""
         with httpx.Client(base_url=f"http://{services.HOST}:{self._process.port}{_ADDRESS}", timeout=60) as client:
             version = {"api-version": "2018-06-01"}
-            before = self._process.cpu_seconds()
+            before = cpu_seconds(self._process.pid)
             begun = client.post(
                 f"/pipelines/import_{kind}/createRun", params=version, json={"import_id": import_id}
             ).raise_for_status()
@@ -105,13 +105,11 @@ class Factory:
         seconds = (
             dt.datetime.fromisoformat(run["runEnd"]) - dt.datetime.fromisoformat(run["runStart"])
         ).total_seconds()
-        return Spent(seconds, self._process.cpu_seconds() - before)
+        return Spent(seconds, cpu_seconds(self._process.pid) - before)
 
-    def peak_mib(self) -> float:
-        """The most memory that the process has held so far (proc(5): VmHWM)."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
-        (kib,) = re.findall(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
-        return int(kib) / 1024
+    def peak_memory(self) -> PeakMemory:
+        """Watches, while it is entered, the memory of the factory's process and its merges'."""
+        return PeakMemory(self._process.pid)
 
     def _check_outcome(self, import_id: str) -> None:
         with contextlib.closing(sqlite3.connect(str(self._url.database))) as connection:

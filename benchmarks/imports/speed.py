@@ -47,9 +47,9 @@ def _round(sources: files.Files, storage: Storage, number: int) -> Round:
             running.run("categories", running.received(sources.categories))
             received = [running.received(file) for file in (sources.products, sources.products, sources.changed)]
             baseline = _baseline(sources, catalogue, place) if number % 2 == 0 else None
-            first, unchanged, changed = (running.run("products", import_id) for import_id in received)
-            peak = running.peak_mib()
-        return Round(baseline or _baseline(sources, catalogue, place), first, unchanged, changed, peak)
+            with running.peak_memory() as peak:
+                first, unchanged, changed = (running.run("products", import_id) for import_id in received)
+        return Round(baseline or _baseline(sources, catalogue, place), first, unchanged, changed, peak.mib)
 
 
 def _baseline(sources: files.Files, catalogue: Path, place: Path) -> Spent:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Seconds: by the clock, and of CPU, user and system, of the process that does the work."""
+    """Seconds: by the clock, and of CPU, user and system, of the processes that do the work."""
 
     wall: float
     cpu: float
