@@ -9,7 +9,8 @@ from typing import Self
 
 import psutil
 
-_SAMPLE_SECONDS = 0.2
+# Seldom, where it is done beside a benchmark of speed: a look takes some 4 ms.
+_LOOK_SECONDS = 0.2
 
 
 def cpu_seconds(pid: int) -> float:
@@ -23,13 +24,14 @@ def cpu_seconds(pid: int) -> float:
 
 
 class PeakMemory:
-    """The most memory that a process and those below it held together, looked at five times a second.
+    """The most memory that a process and those below it held together, looked at every so many seconds.
 
     A page that several of them have counts once (proc(5): Pss).
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, look_seconds: float = _LOOK_SECONDS) -> None:
         self._pid = pid
+        self._look_seconds = look_seconds
         self._bytes = 0
         self._failure: Exception | None = None
         self._ended = threading.Event()
@@ -56,7 +58,7 @@ class PeakMemory:
         try:
             while True:
                 self._bytes = max(self._bytes, sum(_proportional_bytes(process) for process in _tree(self._pid)))
-                if self._ended.wait(_SAMPLE_SECONDS):
+                if self._ended.wait(self._look_seconds):
                     return
         except Exception as error:  # noqa: BLE001  # raised in the thread that waits for the figure
             self._failure = error

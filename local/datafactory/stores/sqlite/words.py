@@ -21,7 +21,7 @@ from shared.database.tables import IMPORT_SCHEMA
 _TABLE = "products_title_words"
 _PARTS = ("data", "idx")
 # Memory for words until they are sorted and written: each time that it is full costs a merge later.
-WORDS_BYTES = 32 * 1024 * 1024
+WORDS_BYTES = 16 * 1024 * 1024
 _PRAGMAS = ("journal_mode = OFF", "synchronous = OFF", "cache_size = -4096")
 
 
