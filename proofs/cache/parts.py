@@ -63,7 +63,7 @@ class Part:
         while not self.answers():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self._service.name} doesn't answer; its log is in {self._folder}")
-            time.sleep(0.02)
+            time.sleep(0.02)  # between two looks, until the deadline
 
     def send(self, number: signal.Signals) -> None:
         """Sends a signal to it, if it runs."""

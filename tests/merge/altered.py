@@ -69,7 +69,7 @@ def _interrupted(
 def _pausing(  # noqa: PLR0913  # what is given beforehand, and what a merge is called with
     name: str, work: Merge, pipe: Connection, call: MergeCall, stop: Stop, *, hears_stop: bool
 ) -> dict[str, Json]:
-    def pause() -> None:
+    def pause(_merging: _Merge) -> None:
         pipe.send_bytes(b"here")
         pipe.recv_bytes()
         if hears_stop:
@@ -80,13 +80,13 @@ def _pausing(  # noqa: PLR0913  # what is given beforehand, and what a merge is 
     return work(call, stop)
 
 
-def _before_section(name: str, action: Callable[[], object]) -> None:
+def _before_section(name: str, action: Callable[[_Merge], object]) -> None:
     """Alters all merges of this process."""
     original = _Merge._section
 
     def section(merging: _Merge, section: str, **parameters: int) -> int:
         if section == name:
-            action()
+            action(merging)
         return original(merging, section, **parameters)
 
     _Merge._section = section  # type: ignore[method-assign, assignment]  # the process is one merge's alone
@@ -103,20 +103,14 @@ def endless_when_section_runs(name: str, pipe: Connection) -> Merge:
 
 
 def _endless(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[str, Json]:
-    original = _Merge._section
+    def run(merging: _Merge) -> None:
+        # From within the statement: an interrupt before it begins is none.
+        merging._connection.create_scalar_function("here", lambda *_: pipe.send_bytes(b"here"), 0, deterministic=True)
+        merging._connection.execute(
+            "WITH RECURSIVE n (i) AS (SELECT here() UNION ALL SELECT 1 FROM n) SELECT count(*) FROM n"
+        )
 
-    def section(merging: _Merge, section: str, **parameters: int) -> int:
-        if section == name:
-            # From within the statement: an interrupt before it begins is none.
-            merging._connection.create_scalar_function(
-                "here", lambda *_: pipe.send_bytes(b"here"), 0, deterministic=True
-            )
-            merging._connection.execute(
-                "WITH RECURSIVE n (i) AS (SELECT here() UNION ALL SELECT 1 FROM n) SELECT count(*) FROM n"
-            )
-        return original(merging, section, **parameters)
-
-    _Merge._section = section  # type: ignore[method-assign, assignment]  # the process is one merge's alone
+    _before_section(name, run)
     return merge(call, stop)
 
 
@@ -126,7 +120,7 @@ def staying_when_section_runs(name: str, pipe: Connection) -> Merge:
 
 
 def _staying(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[str, Json]:
-    def stay() -> None:
+    def stay(_merging: _Merge) -> None:
         pipe.send_bytes(b"here")
         threading.Event().wait()
 
@@ -140,5 +134,5 @@ def killed_when_section_runs(name: str, work: Merge = merge) -> Merge:
 
 
 def _killed(name: str, work: Merge, call: MergeCall, stop: Stop) -> dict[str, Json]:
-    _before_section(name, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    _before_section(name, lambda _merging: os.kill(os.getpid(), signal.SIGKILL))
     return work(call, stop)

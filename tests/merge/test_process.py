@@ -68,15 +68,6 @@ def test_a_merge_whose_process_is_killed_leaves_nothing_and_can_be_done_again(
     assert list(sqlite.staging_folder(catalogue.url).iterdir()) == []
 
 
-def test_the_run_of_a_killed_merge_leaves_no_file(catalogue: Catalogue, import_id: str, run_id: str) -> None:
-    work = killed_when_section_runs("8 insert", as_many_rows)
-    catalogue.merge_by(_in_process(work))
-    with pytest.raises(ActivityFailedError):
-        catalogue.call("products", import_id, run_id)
-    catalogue.store.end_run(run_id)
-    assert list(sqlite.staging_folder(catalogue.url).iterdir()) == []
-
-
 def test_a_fault_of_the_merge_itself_is_told(catalogue: Catalogue, import_id: str, run_id: str) -> None:
     catalogue.merge_by(_in_process(failing))
     with pytest.raises(ActivityFailedError, match="ZeroDivisionError: division by zero"):

@@ -34,9 +34,8 @@ CREATE TEMP TABLE superseded (row_no INTEGER PRIMARY KEY);
 _LEFT_OUT = "SELECT row_no FROM temp.rejected UNION ALL SELECT row_no FROM temp.superseded"
 
 
-def quoted(*values: apsw.SQLiteValue) -> str:
+def quoted(text: str) -> str:
     """A value as a reason shows it: in quotes, cut at 60 characters."""
-    (text,) = map(str, values)
     return f'"{text[:60]}…"' if len(text) > 60 else f'"{text}"'  # noqa: PLR2004  # said above
 
 
@@ -84,7 +83,7 @@ def _open_staging(staging_file: Path, main: str = ":memory:") -> apsw.Connection
     connection = apsw.Connection(main)
     connection.set_busy_timeout(BUSY_MILLISECONDS)
     connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(staging_file)])
-    connection.create_scalar_function("quoted", quoted, 1, deterministic=True)
+    connection.create_scalar_function("quoted", lambda *values: quoted(str(values[0])), 1, deterministic=True)
     return connection
 
 
