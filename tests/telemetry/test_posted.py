@@ -25,7 +25,9 @@ _HEADERS = {
     "baggage": "user=S3CRET",
 }
 # An e-mail, a password, Firebase's Web API key, a price, Storage's key, an address.
-_WORDS = ("ada@example.org", "correct horse", "any-key-serves-the-emulator", "19.99", "AccountKey", "203.0.113.77")
+# A price that no duration happens to have within it.
+_PRICE = 48_151_623.42
+_WORDS = ("ada@example.org", "correct horse", "any-key-serves-the-emulator", str(_PRICE), "AccountKey", "203.0.113.77")
 # Of the imports' dimensions, what only tells them apart.
 _OURS = ("catalogue.", "http.response.", "faas.", "logger_name")
 
@@ -36,7 +38,7 @@ def _use(watched: Watched) -> None:
     api.post("/api/categories", json={"id": 1, "name": "S3CRET kinds"})
     assert api.post("/api/products", json=_PRODUCT).status_code in {201, 409}
     assert api.get("/api/products", params={"q": "S3CRET"}).status_code == 200
-    assert api.patch("/api/products/B0S3CRET99", json={"title": f"{_TITLE} 2", "price": 19.99}).status_code == 200
+    assert api.patch("/api/products/B0S3CRET99", json={"title": f"{_TITLE} 2", "price": _PRICE}).status_code == 200
     credentials = {"email": _EMAIL, "password": _PASSWORD}
     assert api.post("/api/auth/signup", json=credentials).status_code == 201
     tokens = api.post("/api/auth/login", json=credentials).json()
