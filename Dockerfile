@@ -18,7 +18,7 @@ RUN PYTHONPATH=/packages python /tmp/odbc_driver.py
 # hadolint ignore=DL3006
 FROM ${BASE_IMAGE}
 ARG COMMIT=unknown
-LABEL org.opencontainers.image.title="product-catalogue" \
+LABEL org.opencontainers.image.title="product-catalog" \
       org.opencontainers.image.revision="${COMMIT}"
 
 # The worker adds the packages' folder to the path in Azure alone; PYTHONPATH does it for any other place that runs the

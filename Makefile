@@ -44,7 +44,7 @@ run: setup ## Everything on this machine, until Ctrl-C (PORT=7071 INSTANCES=1)
 services: setup ## Everything but the app, on the ports of local.settings.json, for `func start`
 	@$(BIN)/python -m local.run --services-only --state $(STATE)
 
-data: .venv/.installed ## A catalogue like Amazon Products 2023 (ROWS=1426337 SEED=1 OUT=.local/data)
+data: .venv/.installed ## A catalog like Amazon Products 2023 (ROWS=1426337 SEED=1 OUT=.local/data)
 	@$(BIN)/python -m local.dataset --rows $(ROWS) --seed $(SEED) --out $(OUT)
 
 import: setup ## Imports a CSV into what `make run` runs (FILE=…)

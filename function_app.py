@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import azure.functions as func
 from azurefunctions.extensions.bindings import blob
 
-from shared.functions_bridge import FunctionsBridge
+from shared.azure.functions_bridge import FunctionsBridge
 from shared.operations import OPERATIONS
 from shared.services import Services
 from shared.settings import load_settings
 from shared.telemetry.start import start_telemetry
 
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
 settings = load_settings()
 start_telemetry(settings)
 services = Services(settings)
-bridge = FunctionsBridge(services)
+
+
+def load_api() -> ASGIApp:
+    """Loads the HTTP framework, which a timer or a blob doesn't need."""
+    from shared.api import create_app
+
+    return create_app(services)
+
+
+bridge = FunctionsBridge(load_api)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
@@ -52,4 +66,4 @@ async def reconcile_imports(timer: func.TimerRequest) -> None:  # noqa: ARG001  
 @app.timer_trigger("timer", "%DRAIN_SCHEDULE%")
 async def drain_invalidations(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the binding's
     """Tells Redis what it wasn't told of."""
-    await services.invalidations.drain()
+    await services.outbox.drain()

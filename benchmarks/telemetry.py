@@ -1,6 +1,6 @@
 """CPU that telemetry adds to a hit, over the CPU of ready bytes from the same Redis without a framework.
 
-Four uvicorn processes over the same Valkey and catalogue: ready bytes, the API without telemetry, with 5 % of the
+Four uvicorn processes over the same Valkey and catalog: ready bytes, the API without telemetry, with 5 % of the
 traces drawn, and with metrics alone (0 % drawn). The exporter's own work, in the same process, is counted too: it
 posts every 5 s to an endpoint in this process. Load and rounds as in `cache.hit`.
 """
@@ -13,7 +13,7 @@ from contextlib import ExitStack
 
 import redis
 
-from benchmarks.cache import catalogue, pages
+from benchmarks.cache import catalog, pages
 from benchmarks.cache.load import Replies, send
 from benchmarks.cache.rounds import measure
 from benchmarks.cache.servers import Server, get, settings_of_instance, uvicorn, valkey
@@ -31,7 +31,7 @@ _SENT_AS_IN_AZURE = {"OTEL_BSP_SCHEDULE_DELAY", "OTEL_BLRP_SCHEDULE_DELAY", "OTE
 
 def figures() -> Iterator[Figure]:
     """Both ratios, and the CPU of a hit of each server for the reader."""
-    file = catalogue.kept(catalogue.SMALL)
+    file = catalog.kept(catalog.SMALL)
     wanted = pages.paths(file)
     requests = pages.requests_for(wanted)
     with ExitStack() as stack:

@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks.figure import Bound, Figure
 from shared.identity.directory import UserDirectory
-from shared.identity.tokens import Tokens
+from shared.identity.token_verifier import TokenVerifier
 from shared.settings import Settings
 from tests.identity.fake_google import PROJECT, FakeGoogle
 
@@ -43,7 +43,7 @@ async def measure(google: FakeGoogle) -> dict[str, float]:
         }
     )
     directory = UserDirectory(settings)
-    tokens = Tokens(settings, directory)
+    tokens = TokenVerifier(settings, directory)
     key = google.key.public_key()
     issuer = f"https://securetoken.google.com/{PROJECT}"
     first = google.token("ada", role="editor")

@@ -22,7 +22,7 @@ image() {
 # A removed vault keeps its name for 7 days (purge protection), and a new one of that name is refused: so it comes back,
 # with its secrets, into a resource group of the name that it had.
 vault() {
-    local query="properties.tags.application=='product-catalogue' && properties.location=='$AZURE_LOCATION'" vault
+    local query="properties.tags.application=='product-catalog' && properties.location=='$AZURE_LOCATION'" vault
     query+=" && properties.tags.\"azd-env-name\"=='$AZURE_ENV_NAME'"
     # Where a subscription has never had a vault nothing can be listed. What is missed here, Azure's refusal will say.
     vault=$(az keyvault list-deleted --resource-type vault --query "[?$query].name" --output tsv 2>/dev/null || true)

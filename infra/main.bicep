@@ -1,4 +1,4 @@
-// Everything that the catalogue needs in one subscription, in one resource group of its own.
+// Everything that the catalog needs in one subscription, in one resource group of its own.
 // What is made and who may do what stands in the modules, one for each service; each role has its reason beside it.
 targetScope = 'subscription'
 
@@ -11,7 +11,7 @@ param environmentName string
 @minLength(1)
 param location string
 
-@description('Firebase project whose users are this catalogue\'s.')
+@description('Firebase project whose users are this catalog\'s.')
 @minLength(4)
 @maxLength(30)
 param firebaseProjectId string
@@ -82,7 +82,7 @@ param budgetStart string = ''
 var suffix = uniqueString(subscription().id, environmentName, location)
 var tags = {
   'azd-env-name': environmentName
-  application: 'product-catalogue'
+  application: 'product-catalog'
 }
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Makes or changes the Azure resources with plain az, as `azd provision` does; infra/publish.sh then brings the app in.
 #
-#   AZURE_ENV_NAME=catalogue AZURE_LOCATION=westeurope FIREBASE_PROJECT_ID=… [ALERT_EMAIL=…] \
+#   AZURE_ENV_NAME=catalog AZURE_LOCATION=westeurope FIREBASE_PROJECT_ID=… [ALERT_EMAIL=…] \
 #       infra/provision.sh [PARAMETER FILE]
 #
-# PREVIEW=1 only shows what would change. Needs az, logged in. The deployment is called product-catalogue-$AZURE_ENV_NAME.
+# PREVIEW=1 only shows what would change. Needs az, logged in. The deployment is called product-catalog-$AZURE_ENV_NAME.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-name=product-catalogue-$AZURE_ENV_NAME
+name=product-catalog-$AZURE_ENV_NAME
 parameters=(environmentName="$AZURE_ENV_NAME" location="$AZURE_LOCATION" firebaseProjectId="$FIREBASE_PROJECT_ID"
     alertEmail="${ALERT_EMAIL:-}")
 if [ -n "${1:-}" ]; then parameters=("@$1" "${parameters[@]}"); fi

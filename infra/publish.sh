@@ -7,7 +7,7 @@
 #   infra/publish.sh admin EMAIL     only makes an administrator
 #
 # azd hands it the deployment's outputs as environment variables (azure.yaml). With plain az name the deployment:
-#   DEPLOYMENT=product-catalogue infra/publish.sh
+#   DEPLOYMENT=product-catalog infra/publish.sh
 # Needs az, logged in, git and curl. Secrets, where they are new: FIREBASE_WEB_API_KEY, FIREBASE_SERVICE_ACCOUNT_FILE.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,11 +35,11 @@ publish() {
     put_secret FIREBASE-WEB-API-KEY "${FIREBASE_WEB_API_KEY:-}"
     put_secret FIREBASE-SERVICE-ACCOUNT "$account"
     commit=$(git rev-parse HEAD)
-    image=$CONTAINER_REGISTRY_SERVER/product-catalogue:${commit:0:12}
+    image=$CONTAINER_REGISTRY_SERVER/product-catalog:${commit:0:12}
     build_image "$commit"
     # The version that runs still goes on with what a migration adds: docs/operations.md, "Updates".
     run_job migrate "$image" python -m shared.database.migrate
-    run_job access "$image" python -m shared.database.access \
+    run_job access "$image" python -m shared.database.mssql.access \
         --app "$APP_IDENTITY_NAME" "$APP_IDENTITY_CLIENT_ID" --factory "$FACTORY_NAME" "$FACTORY_CLIENT_ID"
     run_image "$image"
     subscribe
@@ -101,7 +101,7 @@ set_secret() {
 # Builds a commit, under its first twelve digits, in the registry: so no Docker is needed here.
 build_image() {
     local commit=$1 tag context
-    tag=product-catalogue:${commit:0:12}
+    tag=product-catalog:${commit:0:12}
     say "Image $tag, built in $CONTAINER_REGISTRY_NAME"
     if [ -n "$(git status --porcelain)" ]; then say "(without what isn't committed)"; fi
     context=$(mktemp -d)

@@ -1,7 +1,7 @@
 """`make smoke URL=…`: whether a deployment does what it is for, in a minute, over HTTP alone.
 
 Health, docs, a query twice (MISS, HIT), a log-in, an insert that the next read shows, a small CSV through upload ▸
-import ▸ query, and everything deleted again. SMOKE_EMAIL and SMOKE_PASSWORD are an administrator's. A catalogue without
+import ▸ query, and everything deleted again. SMOKE_EMAIL and SMOKE_PASSWORD are an administrator's. A catalog without
 a category gets one, which stays: the API deletes none.
 """
 

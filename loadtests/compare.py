@@ -1,6 +1,6 @@
 """`make load-compare`: the same load with the cache off and on, side by side on one page.
 
-Each run has a local cloud of its own, on one catalogue that is made and imported at the first use. Under
+Each run has a local cloud of its own, on one catalog that is made and imported at the first use. Under
 `.local/load/compare` stand then `index.html`, and in `off/` and `on/` each run's requests and Locust's report.
 """
 

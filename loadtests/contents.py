@@ -1,4 +1,4 @@
-"""What a catalogue has to hold before a load on it says anything."""
+"""What a catalog has to hold before a load on it says anything."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.console import Console
 
 from local.api_client import ApiClient
 from local.csv_upload import import_csv, outcome
-from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalogue
+from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalog
 from local.errors import LocalCloudError
 
 _SECONDS = 30.0
@@ -29,7 +29,7 @@ def filled(api: ApiClient, data: Path, rows: int) -> int:
     """Makes and imports so many products where there are none; gives how many there are. The files stand in `data`."""
     if _count(api) == 0:
         print(f"Making and importing {rows:,} products, for this and later runs …", flush=True)
-        write_catalogue(data, rows, seed=1)
+        write_catalog(data, rows, seed=1)
         api.log_in_as_operator()
         for name in (CATEGORIES_FILE, PRODUCTS_FILE):
             record = import_csv(api, data / name, Console(stderr=True))

@@ -15,7 +15,7 @@ from typing import Any
 
 from locust import FastHttpUser, between, events, task
 
-from loadtests.catalogue import Catalogue
+from loadtests.catalog import Catalog
 from loadtests.recording import Recording
 
 _THINK = float(os.environ.get("LOAD_THINK_SECONDS", "0"))
@@ -37,7 +37,7 @@ class _Visitor(FastHttpUser):
     def on_start(self) -> None:
         """Learns which categories there are."""
         self.draw = random.Random(f"{_SEED} {next(_numbers)}")  # noqa: S311 - the same load each time, no secret
-        self.catalogue = Catalogue(self.read("list_categories", "/categories", {})["items"], self.draw)
+        self.catalog = Catalog(self.read("list_categories", "/categories", {})["items"], self.draw)
 
     def read(self, name: str, path: str, query: dict[str, object]) -> dict[str, Any]:
         """A GET; its JSON, or an empty page where it failed."""
@@ -55,11 +55,11 @@ class Browsing(_Visitor):
     @task
     def browse(self) -> None:
         """One visit."""
-        query: dict[str, object] = {"category_id": self.catalogue.category_id(), "sort": self.catalogue.sort()}
+        query: dict[str, object] = {"category_id": self.catalog.category_id(), "sort": self.catalog.sort()}
         while True:
             page = self.read("list_products", "/products", query)
             if page["items"] and self.draw.random() < _LOOK_CHANCE:
-                product = self.catalogue.one_of(page["items"])
+                product = self.catalog.one_of(page["items"])
                 self._look_at(product["asin"])
             if page["next_cursor"] is None or self.draw.random() > _GO_ON_CHANCE:
                 return
@@ -80,20 +80,20 @@ class Searching(_Visitor):
     def on_start(self) -> None:
         """Sees some titles."""
         super().on_start()
-        pages = [self.read("list_products", "/products", {"category_id": self.catalogue.category_id()}) for _ in "123"]
+        pages = [self.read("list_products", "/products", {"category_id": self.catalog.category_id()}) for _ in "123"]
         self.titles = [item["title"] for page in pages for item in page["items"]]
 
     @task
     def search(self) -> None:
         """One search."""
-        words = self.catalogue.words(self.draw.choice(self.titles)) if self.titles else None
+        words = self.catalog.words(self.draw.choice(self.titles)) if self.titles else None
         if words is None:
             return
         query: dict[str, object] = {"q": words}
         if self.draw.random() < 0.3:  # noqa: PLR2004
             query["max_price"] = self.draw.choice((20, 50, 100))
         if self.draw.random() < 0.3:  # noqa: PLR2004
-            query["category_id"] = self.catalogue.category_id()
+            query["category_id"] = self.catalog.category_id()
         self.titles.extend(item["title"] for item in self.read("search", "/products", query)["items"][:1])
         del self.titles[:-200]
 
@@ -110,7 +110,7 @@ class Writing(_Visitor):
     def write(self) -> None:
         """One product's life."""
         asin = "L" + "".join(self.draw.choices(_ASIN_LETTERS, k=9))
-        body = {"asin": asin, "title": "Load test", "category_id": self.catalogue.category_id(), "price": 1.0}
+        body = {"asin": asin, "title": "Load test", "category_id": self.catalog.category_id(), "price": 1.0}
         self._send("insert_product", "POST", "/products", 201, body)
         self._expect(asin, 200, 1.0)
         price = self.draw.randrange(200, 10_000) / 100

@@ -1,4 +1,4 @@
-"""A CSV's way into the catalogue as a user's program takes it: upload URL, upload, import followed to its end."""
+"""A CSV's way into the catalog as a user's program takes it: upload URL, upload, import followed to its end."""
 
 from __future__ import annotations
 

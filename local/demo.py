@@ -17,7 +17,7 @@ from rich.console import Console
 from local.api_client import ApiClient
 from local.cloud import local_cloud
 from local.csv_upload import COUNTS, import_csv, outcome
-from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalogue
+from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalog
 from local.demo_file import Search, largest_category_search, write_excerpt
 from local.errors import LocalCloudError
 from local.state import STATE
@@ -168,7 +168,7 @@ class Demo:
         record = self._import(file)
         _check(record["status"] == "rejected", f"A file with another header ended as {outcome(record)}, not rejected")
         _check(bool(record["message"]), "The record of the rejected file has no message")
-        _check(self._total() == total, "The catalogue's size changed with a rejected file")
+        _check(self._total() == total, "The catalog's size changed with a rejected file")
 
     def _import(self, file: Path) -> Json:
         record = import_csv(self._api, file, self._console)
@@ -228,7 +228,7 @@ def main() -> None:
 
 def _generated(folder: Path) -> Path:
     if not (folder / PRODUCTS_FILE).exists():
-        write_catalogue(folder, GENERATED_ROWS, seed=1)
+        write_catalog(folder, GENERATED_ROWS, seed=1)
     return folder
 
 

@@ -30,7 +30,7 @@ STORAGE_ACCOUNT = "devstoreaccount1"
 STORAGE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 ACCOUNTS = {STORAGE_ACCOUNT: STORAGE_KEY}
 
-PROJECT_ID = "demo-product-catalogue"
+PROJECT_ID = "demo-product-catalog"
 
 # What running invocations get at the end; the supervisor kills a host that takes longer.
 HOST_STOP_SECONDS = 6

@@ -16,13 +16,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 import shared.catalog.endpoints
-import shared.docs.endpoints
 import shared.health.endpoints
+import shared.http.docs
 import shared.identity.endpoints
 import shared.imports.endpoints
-from shared.cache.hit_path import HitPath
-from shared.edge import BoundedBody, ErrorBoundary, HeadAsGet, RequestId
-from shared.errors import (
+from shared.cache.middleware import CacheHitMiddleware
+from shared.http.middleware import BodyLimitMiddleware, ErrorBoundaryMiddleware, HeadMiddleware, RequestIdMiddleware
+from shared.http.openapi import with_problems
+from shared.http.problems import (
     PROBLEM_MEDIA_TYPE,
     FieldError,
     ProblemError,
@@ -30,10 +31,9 @@ from shared.errors import (
     ValidationFailedError,
     problem_body,
 )
-from shared.openapi import with_problems
+from shared.http.strict_route import UNREADABLE_BODY
 from shared.operations import PREFIX, Operation
 from shared.services import Services
-from shared.strict_route import UNREADABLE_BODY
 from shared.telemetry.start import seen
 
 _MODULES = (
@@ -44,7 +44,7 @@ _MODULES = (
 )
 
 
-class CatalogueApi(FastAPI):
+class CatalogApi(FastAPI):
     """FastAPI, whose document names the errors too."""
 
     @override
@@ -64,8 +64,8 @@ def create_framework(services: Services) -> FastAPI:
             yield
         await services.close()
 
-    app = CatalogueApi(
-        title="Product catalogue",
+    app = CatalogApi(
+        title="Product catalog",
         version="1.0.0",
         description="Query and insert products; drop CSV files and follow their import. See docs/architecture.md.",
         openapi_url=f"{PREFIX}/openapi.json",
@@ -81,21 +81,21 @@ def create_framework(services: Services) -> FastAPI:
     app.state.services = services
     for module in _MODULES:
         app.include_router(module.router, prefix=PREFIX)
-    app.include_router(shared.docs.endpoints.router, prefix=PREFIX)
+    app.include_router(shared.http.docs.router, prefix=PREFIX)
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
-    app.add_middleware(ErrorBoundary)
+    app.add_middleware(ErrorBoundaryMiddleware)
     return app
 
 
 def in_front_of(framework: FastAPI, services: Services) -> ASGIApp:
     """The whole API: the framework with the layers in front of it, outermost last."""
-    app: ASGIApp = BoundedBody(framework)
-    app = HitPath(app, services)
-    app = HeadAsGet(app)
-    app = RequestId(app)
-    return seen(ErrorBoundary(app))
+    app: ASGIApp = BodyLimitMiddleware(framework)
+    app = CacheHitMiddleware(app, lambda: services.cache)
+    app = HeadMiddleware(app)
+    app = RequestIdMiddleware(app)
+    return seen(ErrorBoundaryMiddleware(app))
 
 
 def create_app(services: Services) -> ASGIApp:
@@ -191,7 +191,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 def _allowed_methods(request: Request) -> Sequence[str]:
     methods: set[str] = set()
     path = request.url.path.removeprefix(PREFIX)
-    for module in (*_MODULES, shared.docs.endpoints):
+    for module in (*_MODULES, shared.http.docs):
         for route in module.router.routes:
             if isinstance(route, APIRoute) and route.path_regex.match(path):
                 methods |= route.methods or set()

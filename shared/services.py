@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from shared.cache.invalidation import Invalidations
+    from shared.cache.outbox import Outbox
     from shared.cache.store import CacheStore
     from shared.cache.views import CachedViews
     from shared.catalog.service import CatalogService
@@ -42,16 +42,16 @@ class Services:
         from shared.cache.store import CacheStore
 
         async def catch_up() -> None:
-            await self.invalidations.catch_up()
+            await self.outbox.catch_up()
 
         return CacheStore(self.settings, catch_up)
 
     @functools.cached_property
-    def invalidations(self) -> Invalidations:
-        """The outbox of stale scopes."""
-        from shared.cache.invalidation import Invalidations
+    def outbox(self) -> Outbox:
+        """The outbox of stale tags."""
+        from shared.cache.outbox import Outbox
 
-        return Invalidations(self.database, self.cache)
+        return Outbox(self.database, self.cache)
 
     @functools.cached_property
     def views(self) -> CachedViews:
@@ -65,14 +65,14 @@ class Services:
         """Products and categories."""
         from shared.catalog.service import CatalogService
 
-        return CatalogService(self.database, self.invalidations)
+        return CatalogService(self.database, self.outbox)
 
     @functools.cached_property
     def imports(self) -> ImportService:
         """A CSV's way from blob to table."""
         from shared.imports.service import ImportService
 
-        return ImportService(self.database, self.invalidations, self.settings)
+        return ImportService(self.database, self.outbox, self.settings)
 
     @functools.cached_property
     def reconciliation(self) -> Reconciliation:

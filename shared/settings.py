@@ -6,24 +6,33 @@ The README's table of settings is made from the descriptions here; a test compar
 from __future__ import annotations
 
 import functools
+import ipaddress
 import json
 import os
 import re
 from typing import Annotated, Any, Literal, Self, override
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
-from shared.database.transport import check_transport
-from shared.required_settings import REQUIRED_ELSEWHERE, SettingsError
+# Settings that have a default on a local machine only.
+REQUIRED_ELSEWHERE = ("firebase_project_id", "firebase_web_api_key", "firebase_service_account")
+
+# Values that keep a connection to SQL Server encrypted and its certificate verified, by keyword of the URL.
+_VERIFIED = {"encrypt": frozenset({"yes", "mandatory", "strict"}), "trustservercertificate": frozenset({"no"})}
 
 _VAULT_PATTERN = r"^https://[^/\s]+/?$"
 _INSTRUMENTATION_KEY = re.compile(
     r"(?:^|;)InstrumentationKey=[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:;|$)", re.IGNORECASE
 )
 _SERVICE_ACCOUNT_FIELDS = frozenset({"type", "project_id", "private_key", "client_email", "token_uri"})
+
+
+class SettingsError(Exception):
+    """The app can't start. The text names each setting at fault and what was expected, never a value."""
 
 
 class Settings(BaseSettings):
@@ -117,7 +126,7 @@ class Settings(BaseSettings):
     ] = None
     firebase_project_id: Annotated[
         str, Field(pattern=r"^[a-z0-9-]{4,30}$", description="Firebase project whose users these are.")
-    ] = "demo-product-catalogue"
+    ] = "demo-product-catalog"
     firebase_web_api_key: Annotated[
         SecretStr, Field(min_length=1, description="Web API key of the Firebase project: sign-up and log-in need it.")
     ] = SecretStr("any-key-serves-the-emulator")
@@ -214,14 +223,40 @@ class Settings(BaseSettings):
         key_vault_url = os.environ.get("KEY_VAULT_URL", "")
         if not re.fullmatch(_VAULT_PATTERN, key_vault_url):  # one that is malformed the field refuses by its name
             return init_settings, env_settings
-        from shared.key_vault import KeyVaultSource
+        from shared.azure.key_vault import KeyVaultSource
 
-        return init_settings, env_settings, KeyVaultSource(settings_cls, key_vault_url)
+        required = [name.upper() for name in REQUIRED_ELSEWHERE]
+        return init_settings, env_settings, KeyVaultSource(settings_cls, key_vault_url, required)
 
     @property
     def is_local(self) -> bool:
         """Whether this runs on somebody's own machine: what is open there is refused anywhere else."""
         return self.azure_functions_environment == "Development" and self.website_instance_id is None
+
+
+def check_transport(url: str) -> None:
+    """Checks that a SQL Server URL asks for encryption and a verified certificate; other databases pass.
+
+    A server on this machine may have both switched off. Raises ValueError; the text doesn't contain the URL.
+    """
+    parts = urlsplit(url)
+    if not parts.scheme.startswith("mssql"):
+        return
+    asked = {keyword.lower(): value.lower() for keyword, value in parse_qsl(parts.query)}
+    if not parts.hostname or "odbc_connect" in asked or "dsn" in asked:
+        raise ValueError("Expected mssql+pyodbc://server:port/database?…, got one without the server's name")
+    for keyword, verified in _VERIFIED.items():
+        if asked.get(keyword, min(verified)) not in verified and not is_loopback(parts.hostname):
+            expected = " or ".join(sorted(verified))
+            raise ValueError(f"Expected {keyword}={expected} for a server that isn't on this machine")
+
+
+def is_loopback(host: str) -> bool:
+    """Tells whether a host name or IP address is this machine's loopback interface."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @functools.cache
@@ -238,9 +273,11 @@ def read_settings(**given: Any) -> Settings:  # noqa: ANN401  # any field's valu
     try:
         return Settings(**given)
     except SourceError as error:
-        # A source's error, which pydantic-settings wraps.
-        if isinstance(error.__cause__, SettingsError):
-            raise error.__cause__ from None
+        from shared.azure.key_vault import KeyVaultError
+
+        # pydantic-settings wraps what a source raises.
+        if isinstance(error.__cause__, KeyVaultError):
+            raise SettingsError(str(error.__cause__)) from None
         raise SettingsError("A setting can't be read from its source.") from None
     except ValidationError as error:
         raise SettingsError("; ".join(map(_fault, error.errors(include_input=False, include_context=False)))) from None

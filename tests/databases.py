@@ -17,11 +17,11 @@ import sqlalchemy as sa
 
 from local.datafactory.stores import SqlStore, sql_store
 from shared.database import migrate
-from shared.database.tables import catalog_metadata, imports_metadata, staging_metadata
+from shared.database.metadata import catalog_metadata, imports_metadata, staging_metadata
 
 NEEDS_SQL_SERVER = "needs SQL Server itself"
 SERVER = os.environ.get("TEST_DATABASE_URL")
-_PREFIX = os.environ.get("TEST_DATABASE_PREFIX", "test_catalogue")
+_PREFIX = os.environ.get("TEST_DATABASE_PREFIX", "test_catalog")
 # Children first.
 _TABLES = [
     table
@@ -45,17 +45,17 @@ def bare_database() -> sa.URL:
 
 def server_engine(url: sa.URL, **options: Any) -> sa.Engine:
     """For what tests do to the server themselves."""
-    from shared.database import azure_sql
+    from shared.database.mssql import engines
 
-    return azure_sql.create_engine(url, poolclass=sa.NullPool, **options)
+    return engines.create_engine(url, poolclass=sa.NullPool, **options)
 
 
 @functools.cache
 def pooled_engine(url: sa.URL) -> sa.Engine:
     """As `server_engine`, for many small statements: on Babelfish a connection costs a second of the processor."""
-    from shared.database import azure_sql
+    from shared.database.mssql import engines
 
-    return azure_sql.create_engine(url)
+    return engines.create_engine(url)
 
 
 def factory_store(url: sa.URL) -> SqlStore:
@@ -93,7 +93,7 @@ def keeps_nul() -> bool:
 
 @functools.cache
 def _migrated_catalog() -> tempfile.TemporaryDirectory[str]:
-    """A folder with an empty, migrated catalogue, to be copied; it goes with the process."""
+    """A folder with an empty, migrated catalog, to be copied; it goes with the process."""
     folder = tempfile.TemporaryDirectory(prefix="migrated-")
     migrate.upgrade(sa.make_url(f"sqlite:///{Path(folder.name) / 'catalog.db'}"))
     return folder

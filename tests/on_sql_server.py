@@ -1,7 +1,7 @@
 """`make test-sqlserver DATABASE_URL=…`: the tests that touch SQL, on a server that speaks T-SQL.
 
 Exits with 2, and says what is missing, where there is no such server. The databases that it makes there are called
-test_catalogue_…; nothing else is touched.
+test_catalog_…; nothing else is touched.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 
 import sqlalchemy as sa
 
-from shared.database import azure_sql
+from shared.database.mssql import engines
 
 _ROOMS = ("database", "catalog", "cache", "identity", "imports", "merge", "datafactory", "app")
 _NEEDS = """\
@@ -49,7 +49,7 @@ def _missing(url: str) -> str:
     if not url.startswith("mssql+pyodbc://"):
         return "expected DATABASE_URL=mssql+pyodbc://…"
     try:
-        engine = azure_sql.create_engine(sa.make_url(url), connect_args={"timeout": 15})
+        engine = engines.create_engine(sa.make_url(url), connect_args={"timeout": 15})
         with engine.connect() as connection:
             connection.exec_driver_sql("SELECT 1")
     except ImportError as error:

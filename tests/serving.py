@@ -43,7 +43,7 @@ def served(app: ASGIApp) -> Iterator[httpx.Client]:
 
 
 def catalog_settings(folder: Path, redis_url: str, **changes: Any) -> Settings:
-    """Settings of an application with an empty catalogue in this folder and an emptied Redis."""
+    """Settings of an application with an empty catalog in this folder and an emptied Redis."""
     database_url = fresh_database(folder)
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()

@@ -1,6 +1,6 @@
 """CPU of a hit: beside ready bytes from the same Redis without a framework, through the worker, and of two peers.
 
-Each server is one uvicorn process (httptools, asyncio's loop) over the same Valkey and catalogue; only one is asked at
+Each server is one uvicorn process (httptools, asyncio's loop) over the same Valkey and catalog; only one is asked at
 a time. Load: this process, over 8 keep-alive connections with one request under way on each; 2,000 pages of some
 10 KB, all warm, the n-th most popular drawn in proportion to 1/n; rounds interleaved, median. The function's figure
 is what the hit costs more in function_app.py under the worker runtime and the local host than under uvicorn.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import redis
 
-from benchmarks.cache import catalogue, pages
+from benchmarks.cache import catalog, pages
 from benchmarks.cache.load import Replies, send
 from benchmarks.cache.rounds import measure
 from benchmarks.cache.servers import (
@@ -37,7 +37,7 @@ _WARMED_BY = 2  # the second time each page is a hit, and its URL is known
 
 def figures() -> Iterator[Figure]:
     """The ratios, and the CPU of one hit of each server for the reader."""
-    file = catalogue.kept(catalogue.SMALL)
+    file = catalog.kept(catalog.SMALL)
     wanted = pages.paths(file)
     requests = pages.requests_for(wanted)
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The time from a write until its first fresh read, with 10 and with a million pages of the changed scope in Redis."""
+"""The time from a write until its first fresh read, with 10 and with a million pages of the changed tag in Redis."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 import redis
 
-from benchmarks.cache import catalogue
+from benchmarks.cache import catalog
 from benchmarks.cache.client import Client
 from benchmarks.cache.servers import Server, settings_of_instance, uvicorn, valkey
 from benchmarks.figure import Bound, Figure
 from local.services import HOST
 from shared.cache.keys import generation_key
 from shared.cache.page import Page, encode
-from shared.catalog import scopes
+from shared.catalog import tags
 
 _FEW, _MANY = 10, 1_000_000
 _PAGE_BYTES = 100
@@ -35,8 +35,8 @@ def figures() -> Iterator[Figure]:
         for count in (_FEW, _MANY):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             redis_port = stack.enter_context(valkey())
-            file = catalogue.copied(catalogue.SMALL, folder)
-            (category_id,) = catalogue.largest_categories(file, 1)
+            file = catalog.copied(catalog.SMALL, folder)
+            (category_id,) = catalog.largest_categories(file, 1)
             environment = settings_of_instance(file, redis_port)
             server = stack.enter_context(uvicorn(f"invalidation_{count}", "tests.cache.instance:create", environment))
             filled[count] = (server, category_id)
@@ -49,13 +49,13 @@ def figures() -> Iterator[Figure]:
 
 def _fill(redis_port: int, category_id: int, count: int) -> None:
     """Pages of the category, as they are stored, under the generation that it has."""
-    scope = scopes.category(category_id)
+    tag = tags.category(category_id)
     generation = b"0123456789abcdef"
     page = encode(Page.of(b"x" * _PAGE_BYTES), generation)
     with redis.Redis(HOST, redis_port, socket_timeout=60) as client:
-        client.set(generation_key(scope), generation, ex=3600)
+        client.set(generation_key(tag), generation, ex=3600)
         for part in range(0, count, _FILL_PART):
-            client.eval(_FILL, 1, f"catalog:p:{{{scope}}}:{part}:", min(_FILL_PART, count - part), page)
+            client.eval(_FILL, 1, f"catalog:p:{{{tag}}}:{part}:", min(_FILL_PART, count - part), page)
         found = client.dbsize()
         assert isinstance(found, int)
         assert found >= count

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import redis
 
-from benchmarks.cache import catalogue, pages
+from benchmarks.cache import catalog, pages
 from benchmarks.cache.load import Replies, send
 from benchmarks.cache.rounds import measure
 from benchmarks.cache.servers import Server, settings_of_instance, uvicorn, valkey
@@ -23,7 +23,7 @@ _ROUNDS, _PAGES_PER_ROUND = 9, 300
 
 def figures() -> Iterator[Figure]:
     """The ratio, and the CPU of each."""
-    file = catalogue.kept(catalogue.SMALL)
+    file = catalog.kept(catalog.SMALL)
     requests = pages.requests_for(pages.paths(file))
     with ExitStack() as stack:
         redis_port = stack.enter_context(valkey())

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cache.catalogue import largest_categories
+from benchmarks.cache.catalog import largest_categories
 from local.services import HOST
 
 _CATEGORIES, _PRICES = 40, 50
 COUNT = _CATEGORIES * _PRICES
 
 
-def paths(catalogue: Path) -> list[str]:
+def paths(catalog: Path) -> list[str]:
     """Lists of 20 products each, some 10 KB of JSON: the largest categories, with fifty lower bounds of the price."""
     return [
         f"/api/products?category_id={category_id}&min_price={cents / 100}"
-        for category_id in largest_categories(catalogue, _CATEGORIES)
+        for category_id in largest_categories(catalog, _CATEGORIES)
         for cents in range(_PRICES)
     ]
 

@@ -1,4 +1,4 @@
-"""CPU of page 1,000 over that of page 1, in a catalogue as large as the real one, for every sort; neither is cached."""
+"""CPU of page 1,000 over that of page 1, in a catalog as large as the real one, for every sort; neither is cached."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from benchmarks.cache import catalogue, pages
+from benchmarks.cache import catalog, pages
 from benchmarks.cache.client import Client
 from benchmarks.cache.load import send
 from benchmarks.cache.servers import Server, settings_of_instance, uvicorn, valkey
@@ -20,7 +20,7 @@ _ROUNDS, _TIMES = 9, 20
 
 def figures() -> Iterator[Figure]:
     """The median over the sorts, and each sort's."""
-    file = catalogue.kept(catalogue.WHOLE)
+    file = catalog.kept(catalog.WHOLE)
     with ExitStack() as stack:
         redis_port = stack.enter_context(valkey())
         # Without the cache each request asks SQL, as a miss does.

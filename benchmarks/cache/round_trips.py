@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from benchmarks.cache import catalogue, pages
+from benchmarks.cache import catalog, pages
 from benchmarks.cache.load import send
 from benchmarks.cache.servers import settings_of_instance, uvicorn, valkey
 from benchmarks.figure import Bound, Figure
@@ -73,7 +73,7 @@ class _Pair:
 
 def figures() -> Iterator[Figure]:
     """Of hits that are asked for one after the other."""
-    file = catalogue.kept(catalogue.SMALL)
+    file = catalog.kept(catalog.SMALL)
     requests = pages.requests_for(pages.paths(file))
     with ExitStack() as stack:
         proxy = stack.enter_context(contextlib.closing(CountingProxy(stack.enter_context(valkey()))))

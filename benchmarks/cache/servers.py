@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cache.catalogue import KEPT
+from benchmarks.cache.catalog import KEPT
 from local import services
 from local.processes import PROJECT, end_with_parent
 
@@ -111,11 +111,11 @@ def wait_until(process: subprocess.Popen[bytes], name: str, answers: Callable[[]
         time.sleep(0.02)  # between two looks, until the deadline
 
 
-def settings_of_instance(catalogue: Path, redis_port: int) -> dict[str, str]:
+def settings_of_instance(catalog: Path, redis_port: int) -> dict[str, str]:
     """The environment of an instance of this application on its own machine."""
     return {
         "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
-        "DATABASE_URL": f"sqlite:///{catalogue}",
+        "DATABASE_URL": f"sqlite:///{catalog}",
         "REDIS_URL": f"redis://{services.HOST}:{redis_port}/0",
         "FIREBASE_AUTH_EMULATOR_HOST": f"{services.HOST}:1",  # nobody signs in
         "BLOB_TRIGGER_SOURCE": "LogsAndContainerScan",

@@ -1,4 +1,4 @@
-"""The application and its two peers, each as two processes over one catalogue and one Redis of their own."""
+"""The application and its two peers, each as two processes over one catalog and one Redis of their own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks.cache import catalogue
+from benchmarks.cache import catalog
 from benchmarks.cache.servers import PEERS_PYTHON, Server, settings_of_instance, uvicorn, valkey
 
 OURS = "ours"
@@ -27,9 +27,9 @@ def two_processes(name: str) -> Iterator[tuple[list[Server], int]]:
     app, python = _APPS[name]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        file = catalogue.copied(catalogue.SMALL, folder)
+        file = catalog.copied(catalog.SMALL, folder)
         environment = settings_of_instance(file, stack.enter_context(valkey()))
         servers = [
             stack.enter_context(uvicorn(f"{name}_{number}", app, environment, python)) for number in range(_PROCESSES)
         ]
-        yield servers, catalogue.largest_categories(file, 1)[0]
+        yield servers, catalog.largest_categories(file, 1)[0]

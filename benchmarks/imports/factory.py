@@ -1,7 +1,7 @@
 """The local Data Factory as a process, over an Azurite: what runs an import, and what it costs.
 
 An import here is what the factory makes of it: from the blob in Azurite, the copy of its own that an import has, to
-`Succeeded`: Copy and Merge, checks, rejects, the outcome and the scopes made stale. The host's part (the event, the
+`Succeeded`: Copy and Merge, checks, rejects, the outcome and the tags made stale. The host's part (the event, the
 record, the server-side copy) isn't in it.
 """
 
@@ -21,7 +21,7 @@ import httpx
 import sqlalchemy as sa
 from azure.storage.blob import BlobServiceClient
 
-from benchmarks.cache.catalogue import add_record
+from benchmarks.cache.catalog import add_record
 from benchmarks.cache.servers import Server, running, wait_until
 from benchmarks.imports.files import PLACE
 from benchmarks.imports.process_tree import PeakMemory, cpu_seconds
@@ -121,13 +121,13 @@ class Factory:
 
 
 @contextlib.contextmanager
-def factory(catalogue: Path, storage: Storage) -> Iterator[Factory]:
-    """A factory over a catalogue, which is made where there is none."""
-    url = sa.make_url(f"sqlite:///{catalogue}")
+def factory(catalog: Path, storage: Storage) -> Iterator[Factory]:
+    """A factory over a catalog, which is made where there is none."""
+    url = sa.make_url(f"sqlite:///{catalog}")
     migrate.upgrade(url)
     (port,) = services.free_ports(1)
     environment = {"DATABASE_URL": str(url), "IMPORT_STORAGE": storage.connection}
-    service = services.data_factory(port, catalogue.parent / "factory", environment)
+    service = services.data_factory(port, catalog.parent / "factory", environment)
     with running("factory", service.command, service.environment) as process:
         wait_until(process, "factory", service.answers)
         yield Factory(Server("factory", process.pid, port), url, storage)

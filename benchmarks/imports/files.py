@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cache.catalogue import KEPT
-from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, Change, write_catalogue
+from benchmarks.cache.catalog import KEPT
+from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, Change, write_catalog
 
 PLACE = KEPT / "imports"
 _SEED = 1
@@ -15,7 +15,7 @@ _CHANGED_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A catalogue's two files, and the products again with one row of a hundred changed."""
+    """A catalog's two files, and the products again with one row of a hundred changed."""
 
     products: Path
     changed: Path
@@ -28,6 +28,6 @@ def kept(rows: int) -> Files:
     for folder, change in ((first, None), (changed, Change(_CHANGED_SHARE, _SEED))):
         complete = folder / "complete"
         if not complete.exists():
-            write_catalogue(folder, rows, _SEED, change)
+            write_catalog(folder, rows, _SEED, change)
             complete.touch()
     return Files(first / PRODUCTS_FILE, changed / PRODUCTS_FILE, first / CATEGORIES_FILE)

@@ -1,4 +1,4 @@
-"""How long readers wait while a whole catalogue is imported: pages that miss the cache, 200 of them a second.
+"""How long readers wait while a whole catalog is imported: pages that miss the cache, 200 of them a second.
 
 An instance of the application reads 1,426,337 products by SQL, each page once, so that none is a hit. The same
 products are imported, 1 % of them changed, from the first byte of Copy to the end of Merge; then the first version
@@ -15,7 +15,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from benchmarks.cache import catalogue
+from benchmarks.cache import catalog
 from benchmarks.cache.pages import requests_for
 from benchmarks.cache.servers import settings_of_instance, uvicorn, valkey
 from benchmarks.figure import Bound, Figure
@@ -36,13 +36,13 @@ def measured(rows: int) -> tuple[list[float], list[float]]:
     sources = files.kept(rows)
     with ExitStack() as stack:
         place = stack.enter_context(folder())
-        file = catalogue.copied(rows, place)
+        file = catalog.copied(rows, place)
         storage = stack.enter_context(azurite())
         running = stack.enter_context(factory(file, storage))
         received = [running.received(products) for products in (sources.changed, sources.products)]
         environment = settings_of_instance(file, stack.enter_context(valkey()))
         instance = stack.enter_context(uvicorn("readers", "benchmarks.cache.instance:create", environment))
-        requests = _pages(catalogue.largest_categories(file, _CATEGORIES))
+        requests = _pages(catalog.largest_categories(file, _CATEGORIES))
         with SteadyReads(instance.port, requests, _PER_SECOND):
             time.sleep(_WARM_SECONDS)  # as long as reads are sent, by another thread
         for import_id in received:
@@ -65,7 +65,7 @@ def _pages(categories: list[int]) -> Iterator[bytes]:
 
 def figures() -> Iterator[Figure]:
     """The ratio of the 99th percentiles, and these."""
-    quiet, during = (float(np.percentile(seconds, 99)) for seconds in measured(catalogue.WHOLE))
+    quiet, during = (float(np.percentile(seconds, 99)) for seconds in measured(catalog.WHOLE))
     yield Figure("reads_p99_during_import_vs_quiet", during / quiet, "x", Bound("<=", 3))
     yield Figure("reads_p99_quiet", quiet * 1000, "ms")
     yield Figure("reads_p99_during_import", during * 1000, "ms")

@@ -1,8 +1,8 @@
 """Whole imports of 1,426,337 rows by the local Data Factory, in three cases, beside SQLite's own `.import`.
 
-The first load of an empty catalogue, the same file again, and one with 1 % of the rows changed, against the sqlite3
+The first load of an empty catalog, the same file again, and one with 1 % of the rows changed, against the sqlite3
 shell's `.import` + the same indexes + the same text index, without any check. An import is Copy and Merge as the
-factory runs them, from the blob in Azurite to `Succeeded`. Rounds are interleaved, each with a catalogue and a factory
+factory runs them, from the blob in Azurite to `Succeeded`. Rounds are interleaved, each with a catalog and a factory
 process of its own; the ratios are of wall time, since both cores are used; CPU is stated beside them.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cache.catalogue import WHOLE
+from benchmarks.cache.catalog import WHOLE
 from benchmarks.figure import Bound, Figure
 from benchmarks.imports import files, sqlite_import
 from benchmarks.imports.factory import Storage, azurite, factory, folder
@@ -42,18 +42,18 @@ def measured(rows: int, rounds: int) -> list[Round]:
 
 def _round(sources: files.Files, storage: Storage, number: int) -> Round:
     with folder() as place:
-        catalogue = place / "catalog.db"
-        with factory(catalogue, storage) as running:
+        catalog = place / "catalog.db"
+        with factory(catalog, storage) as running:
             running.run("categories", running.received(sources.categories))
             received = [running.received(file) for file in (sources.products, sources.products, sources.changed)]
-            baseline = _baseline(sources, catalogue, place) if number % 2 == 0 else None
+            baseline = _baseline(sources, catalog, place) if number % 2 == 0 else None
             with running.peak_memory() as peak:
                 first, unchanged, changed = (running.run("products", import_id) for import_id in received)
-        return Round(baseline or _baseline(sources, catalogue, place), first, unchanged, changed, peak.mib)
+        return Round(baseline or _baseline(sources, catalog, place), first, unchanged, changed, peak.mib)
 
 
-def _baseline(sources: files.Files, catalogue: Path, place: Path) -> Spent:
-    return sqlite_import.run(sources.products, catalogue, place)
+def _baseline(sources: files.Files, catalog: Path, place: Path) -> Spent:
+    return sqlite_import.run(sources.products, catalog, place)
 
 
 def figures() -> Iterator[Figure]:

@@ -1,4 +1,4 @@
-"""The baseline: the sqlite3 shell's `.import`, the catalogue's indexes and its text index, without any check.
+"""The baseline: the sqlite3 shell's `.import`, the catalog's indexes and its text index, without any check.
 
 The table has the file's columns with numbers as numbers; the file is read from the disk, not from a blob store.
 """
@@ -25,7 +25,7 @@ CREATE TABLE products (
 )
 """
 _COLUMNS = 11
-# As the catalogue is kept.
+# As the catalog is kept.
 _PRAGMAS = ("page_size = 8192", "journal_mode = WAL", "synchronous = NORMAL")
 _WORDS = "INSERT INTO products_title_words (rowid, title) SELECT rowid, title FROM products"
 _END = "PRAGMA wal_checkpoint(TRUNCATE)"
@@ -36,8 +36,8 @@ def shell() -> str | None:
     return shutil.which("sqlite3")
 
 
-def run(products: Path, catalogue: Path, folder: Path) -> Spent:
-    """Loads the file into a new database in the folder; the indexes are those of the catalogue.
+def run(products: Path, catalog: Path, folder: Path) -> Spent:
+    """Loads the file into a new database in the folder; the indexes are those of the catalog.
 
     Without the shell Python's csv and executemany take its place.
     """
@@ -47,12 +47,12 @@ def run(products: Path, catalogue: Path, folder: Path) -> Spent:
     program = shell()
     before, began = _children_cpu(), time.monotonic()
     if program is None:
-        command = [sys.executable, "-m", "benchmarks.imports.sqlite_import", str(products), str(catalogue), str(file)]
+        command = [sys.executable, "-m", "benchmarks.imports.sqlite_import", str(products), str(catalog), str(file)]
         script = ""
     else:
         command = [program, "-bail", str(file)]
         load = f'.import --csv --skip 1 "{products}" products'
-        parts = (*_before(), load, *(f"{sql};" for sql in (*_indexes(catalogue), _WORDS, _END)))
+        parts = (*_before(), load, *(f"{sql};" for sql in (*_indexes(catalog), _WORDS, _END)))
         script = "\n".join(parts)
     subprocess.run(
         command,
@@ -70,8 +70,8 @@ def _before() -> tuple[str, ...]:
     return (*(f"PRAGMA {pragma};" for pragma in _PRAGMAS), f"{_TABLE};")
 
 
-def _indexes(catalogue: Path) -> list[str]:
-    with closing(sqlite3.connect(catalogue)) as connection:
+def _indexes(catalog: Path) -> list[str]:
+    with closing(sqlite3.connect(catalog)) as connection:
         rows = connection.execute(
             "SELECT sql FROM sqlite_schema"
             " WHERE name = 'products_title_words' OR tbl_name = 'products' AND type = 'index' AND sql IS NOT NULL"
@@ -84,7 +84,7 @@ def _children_cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _with_csv(products: Path, catalogue: Path, file: Path) -> None:
+def _with_csv(products: Path, catalog: Path, file: Path) -> None:
     marks = ", ".join("?" * _COLUMNS)
     with closing(sqlite3.connect(file, isolation_level=None)) as connection, products.open(newline="") as text:
         for sql in _before():
@@ -94,7 +94,7 @@ def _with_csv(products: Path, catalogue: Path, file: Path) -> None:
         connection.execute("BEGIN")
         connection.executemany(f"INSERT INTO products VALUES ({marks})", rows)
         connection.execute("COMMIT")
-        for sql in (*_indexes(catalogue), _WORDS, _END):
+        for sql in (*_indexes(catalog), _WORDS, _END):
             connection.execute(sql)
 
 

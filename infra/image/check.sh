@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 bin=.venv/bin
 folder=.local/image-check
 stand_in=localhost/functions-python-stand-in
-image=localhost/product-catalogue:check
+image=localhost/product-catalog:check
 site=/home/site/wwwroot
 
 "$bin/hadolint" Dockerfile

@@ -18,7 +18,7 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
   location: 'global'
   tags: tags
   properties: {
-    groupShortName: 'catalogue'
+    groupShortName: 'catalog'
     enabled: true
     emailReceivers: empty(email) ? [] : [
       {

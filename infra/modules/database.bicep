@@ -18,7 +18,7 @@ resource server 'Microsoft.Sql/servers@2023-08-01' = {
     minimalTlsVersion: '1.2'
     publicNetworkAccess: 'Enabled'
     // The operator's jobs migrate the schema and create the users of the app and of the factory
-    // (shared/database/access.py); nobody else may.
+    // (shared/database/mssql/access.py); nobody else may.
     administrators: {
       administratorType: 'ActiveDirectory'
       principalType: 'Application'

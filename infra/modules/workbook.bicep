@@ -117,12 +117,12 @@ var charts = [for part in parts: {
 
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
   // A workbook's name is a GUID.
-  name: guid('product-catalogue', suffix)
+  name: guid('product-catalog', suffix)
   location: location
   tags: tags
   kind: 'shared'
   properties: {
-    displayName: 'Product catalogue'
+    displayName: 'Product catalog'
     category: 'workbook'
     version: 'Notebook/1.0'
     sourceId: workspaceId

@@ -231,7 +231,7 @@ class WaitProperties(Definition):
 
 
 class WaitActivity(Activity):
-    """Waits."""
+    """RetryPolicy."""
 
     type: Literal["Wait"]
     type_properties: WaitProperties

@@ -1,4 +1,4 @@
-"""Makes catalogues like Amazon Products 2023, of any size: same columns, same form of CSV, same distributions.
+"""Makes catalogs like Amazon Products 2023, of any size: same columns, same form of CSV, same distributions.
 
     python -m local.dataset --rows 1426337 --seed 1 --out .local/data
     python -m local.dataset --rows 1426337 --seed 1 --out .local/changed --change-share 0.01 --change-seed 2

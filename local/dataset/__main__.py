@@ -6,16 +6,16 @@ import argparse
 import time
 from pathlib import Path
 
-from local.dataset.generate import Change, write_catalogue
+from local.dataset.generate import Change, write_catalog
 
 
 def main() -> None:
     """Writes the two files and says how large they are."""
     parser = argparse.ArgumentParser(
-        prog="python -m local.dataset", description="Makes a catalogue like Amazon Products 2023."
+        prog="python -m local.dataset", description="Makes a catalog like Amazon Products 2023."
     )
     parser.add_argument("--rows", type=int, default=1_426_337, help="products (default: as many as the real one has)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed, another catalogue (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="another seed, another catalog (default: 1)")
     parser.add_argument("--out", type=Path, required=True, help="the folder of the two files")
     parser.add_argument(
         "--change-share", type=float, default=0.0, help="write the next version, with this share of the rows changed"
@@ -24,7 +24,7 @@ def main() -> None:
     options = parser.parse_args()
     began = time.monotonic()
     change = Change(options.change_share, options.change_seed) if options.change_share else None
-    written = write_catalogue(options.out, options.rows, options.seed, change)
+    written = write_catalog(options.out, options.rows, options.seed, change)
     seconds = time.monotonic() - began
     print(f"{written.products}: {written.rows:,} rows, {written.size / 1e6:,.1f} MB in {seconds:.1f} s")
     if change is not None:

@@ -30,7 +30,7 @@ _CHUNK = 65_536  # rows; part of what makes the same arguments give the same byt
 
 @dataclass(frozen=True)
 class Change:
-    """Makes the next version of a catalogue: the share of its rows that differ, and which."""
+    """Makes the next version of a catalog: the share of its rows that differ, and which."""
 
     share: float
     seed: int
@@ -47,7 +47,7 @@ class Written:
     size: int
 
 
-def write_catalogue(folder: Path, rows: int, seed: int, change: Change | None = None) -> Written:
+def write_catalog(folder: Path, rows: int, seed: int, change: Change | None = None) -> Written:
     """Writes both files into the folder; with `change` the same rows again, a share of them changed."""
     folder.mkdir(parents=True, exist_ok=True)
     profile = load_profile()

@@ -19,7 +19,7 @@ from local import services
 from proofs.cache.ledger import Shown
 from proofs.cache.load import IMPORTED, Load
 from proofs.cache.parts import Part, started
-from shared.imports.receipt import import_id_of
+from shared.imports.intake import import_id_of
 from shared.services import Services
 from shared.settings import Settings
 from tests.imports.cloud import PRODUCTS
@@ -39,7 +39,7 @@ def storage(folder: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def factory(folder: Path, environment: Mapping[str, str], storage_connection: str) -> Iterator[Mapping[str, str]]:
-    """A Data Factory over the instances' catalogue; gives what the environment of an app lacks for it."""
+    """A Data Factory over the instances' catalog; gives what the environment of an app lacks for it."""
     (port,) = services.free_ports(1)
     own = {"DATABASE_URL": environment["DATABASE_URL"], "IMPORT_STORAGE": storage_connection}
     with started([Part(services.data_factory(port, folder / "factory", {**os.environ, **own}), folder)]):

@@ -23,7 +23,7 @@ from sqlalchemy import event
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.api import create_framework, in_front_of
-from shared.errors import UnavailableError
+from shared.http.problems import UnavailableError
 from shared.services import Services
 from shared.settings import load_settings
 from tests.guarding import let_everybody_in
@@ -98,7 +98,7 @@ class _Proof:
         while True:
             await asyncio.sleep(self._drain_seconds - time.time() % self._drain_seconds)
             try:
-                await self._services.invalidations.drain()
+                await self._services.outbox.drain()
             except UnavailableError as error:
                 log.warning("The drain goes on at its next time: %s", error)
 

@@ -17,7 +17,7 @@ from proofs.cache import parts
 from proofs.cache.ledger import Ledger, Shown, State
 from proofs.cache.load import Load
 from proofs.cache.outcome import Outcome
-from shared.database import sqlite
+from shared.database.sqlite import files
 
 _INSTANCES = 2
 _DRAIN_SECONDS = 1.0
@@ -33,7 +33,7 @@ def kills(folder: Path, times: int) -> Outcome:
     environment = parts.settings(folder, valkey.url, **_PATIENT)
     instances = parts.instances(_INSTANCES, folder, environment)
     with parts.started([valkey]), parts.started(instances):
-        rounds = _Rounds(instances, outcome, sqlite.catalog_file(sa.make_url(environment["DATABASE_URL"])))
+        rounds = _Rounds(instances, outcome, files.catalog_file(sa.make_url(environment["DATABASE_URL"])))
         asyncio.run(rounds.run(times))
     outcome.facts["kills"] = str(times)
     outcome.facts["unanswered_writes"] = f"{rounds.landed} landed, {rounds.came_to_nothing} not"
@@ -42,12 +42,12 @@ def kills(folder: Path, times: int) -> Outcome:
 
 
 class _Rounds:
-    """Load, kill, restart, drain, look; again and again over the same catalogue."""
+    """Load, kill, restart, drain, look; again and again over the same catalog."""
 
-    def __init__(self, instances: list[parts.Part], outcome: Outcome, catalogue: Path) -> None:
+    def __init__(self, instances: list[parts.Part], outcome: Outcome, catalog: Path) -> None:
         self._instances = instances
         self._outcome = outcome
-        self._catalogue = catalogue
+        self._catalog = catalog
         self._draw = random.Random(1)
         self._goes_on = True
         ports = [instance.port for instance in instances]
@@ -72,7 +72,7 @@ class _Rounds:
         await asyncio.sleep(self._draw.uniform(*_ALIVE_SECONDS))
         victim = self._draw.choice(self._instances)
         await asyncio.to_thread(victim.end, signal.SIGKILL)
-        # At once: a later write of the same scopes would invalidate in the victim's place.
+        # At once: a later write of the same tags would invalidate in the victim's place.
         self._goes_on = False
         self.left_in_outbox += self._waiting_in_outbox() > 0
         victim.start()
@@ -125,5 +125,5 @@ class _Rounds:
         return int(count)
 
     def _rows(self, statement: str) -> list[Any]:
-        with contextlib.closing(sqlite3.connect(self._catalogue)) as connection:
+        with contextlib.closing(sqlite3.connect(self._catalog)) as connection:
             return connection.execute(statement).fetchall()

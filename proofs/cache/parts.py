@@ -110,7 +110,7 @@ def started[P: Part](parts: Sequence[P]) -> Iterator[Sequence[P]]:
 
 
 def settings(folder: Path, redis_url: str, **changes: str) -> dict[str, str]:
-    """The environment of instances over a fresh catalogue in the folder."""
+    """The environment of instances over a fresh catalog in the folder."""
     return {
         "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
         "DATABASE_URL": fresh_database(folder),

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from proofs.cache import parts
 from proofs.cache.client import Client, Reply
 from proofs.cache.outcome import Outcome, Read
-from shared.database import sqlite
+from shared.database.sqlite import files
 
 _PAGES = ("/api/products/CACHED0001", "/api/products?category_id=1", "/api/categories")
 _MISSES = ("/api/products/CACHED0002", "/api/products?category_id=1&limit=7", "/api/products?include_total=true")
@@ -34,14 +34,14 @@ def sql_disk_full(folder: Path) -> Outcome:
 
 
 class _Away:
-    """A catalogue whose pages are cached, and whose database goes away."""
+    """A catalog whose pages are cached, and whose database goes away."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._outcome = Outcome(name)
         self._valkey = parts.Valkey(folder)
         environment = parts.settings(folder, self._valkey.url, **_SETTINGS)
         self._first, self._second = parts.instances(2, folder, environment)
-        self._file = sqlite.catalog_file(sa.make_url(environment["DATABASE_URL"]))
+        self._file = files.catalog_file(sa.make_url(environment["DATABASE_URL"]))
 
     async def from_the_start(self) -> Outcome:
         with parts.started([self._valkey]):

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
-from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, Change, write_catalogue
+from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, Change, write_catalog
 from proofs.imports.promise import hold
 from proofs.imports.site import Site, site
-from shared.database import sqlite
+from shared.database.sqlite import files
 
 ROWS = 1_426_337
 _SEED = 3
@@ -26,9 +26,9 @@ _COLUMNS = (
 
 
 def prove(folder: Path) -> Iterator[str]:
-    """Imports a catalogue, then its next version."""
+    """Imports a catalog, then its next version."""
     with site(folder) as cloud:
-        written = write_catalogue(folder, ROWS, _SEED)
+        written = write_catalog(folder, ROWS, _SEED)
         cloud.import_file("categories.csv", folder / CATEGORIES_FILE)
         record = cloud.import_file("products.csv", folder / PRODUCTS_FILE)
         hold(
@@ -37,7 +37,7 @@ def prove(folder: Path) -> Iterator[str]:
         )
         compare(cloud, folder / PRODUCTS_FILE, folder / CATEGORIES_FILE)
         yield f"{written.rows:,} rows: each field as the file has it; {record['rows_per_second']:,.0f} rows/s"
-        written = write_catalogue(folder, ROWS, _SEED, Change(0.01, 1))
+        written = write_catalog(folder, ROWS, _SEED, Change(0.01, 1))
         record = cloud.import_file("products.csv", folder / PRODUCTS_FILE)
         hold(
             true=(record["rows_updated"], record["rows_unchanged"])
@@ -50,7 +50,7 @@ def prove(folder: Path) -> Iterator[str]:
 
 
 def compare(cloud: Site, products: Path, categories: Path) -> None:
-    """Raises BrokenPromiseError where the catalogue isn't what these files say."""
+    """Raises BrokenPromiseError where the catalog isn't what these files say."""
     with contextlib.closing(sqlite3.connect(products.with_suffix(".db"), isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
@@ -60,7 +60,7 @@ def compare(cloud: Site, products: Path, categories: Path) -> None:
         marks = ", ".join("?" * len(_COLUMNS.split(",")))
         connection.executemany(f"INSERT OR REPLACE INTO expected VALUES ({marks})", _products_of(products))
         connection.execute("COMMIT")
-        file = sqlite.catalog_file(cloud.database_url)
+        file = files.catalog_file(cloud.database_url)
         connection.execute("ATTACH ? AS catalog", [f"{file.as_uri()}?mode=ro"])
         _same(connection, f"SELECT {_COLUMNS} FROM expected", f"SELECT {_COLUMNS} FROM catalog.products")
         counted = "SELECT category_id, count(*) FROM expected GROUP BY category_id"
@@ -74,7 +74,7 @@ def compare(cloud: Site, products: Path, categories: Path) -> None:
 def _same(connection: sqlite3.Connection, expected: str, came: str) -> None:
     missing = connection.execute(f"{expected} EXCEPT {came} LIMIT 3").fetchall()
     surplus = connection.execute(f"{came} EXCEPT {expected} LIMIT 3").fetchall()
-    hold(true=not missing and not surplus, otherwise=f"Of the file alone: {missing}; of the catalogue alone: {surplus}")
+    hold(true=not missing and not surplus, otherwise=f"Of the file alone: {missing}; of the catalog alone: {surplus}")
 
 
 def _products_of(file: Path) -> Iterable[tuple[object, ...]]:

@@ -1,6 +1,6 @@
 """SIGKILL of the app's host, the local factory and Azurite at random moments of imports.
 
-Each import is the next version of one catalogue: every product gets another price, and one product is new; so how many
+Each import is the next version of one catalog: every product gets another price, and one product is new; so how many
 products there are and what they cost says which version somebody sees. Azurite keeps what it has taken in memory for
 some seconds: killed, it may forget an upload. Who had uploaded it then does so once more, as a person would.
 """
@@ -32,7 +32,7 @@ VICTIMS: tuple[Victim, ...] = ("host", "factory", "storage")
 ROUNDS = 50
 _ROWS = 20_000
 _SEED = 1
-_NAME = "catalogue.csv"
+_NAME = "catalog.csv"
 _CATEGORY = 1
 # A part that is started again, and an import whose process died while it asked for a run: two minutes.
 _SECONDS = 300.0
@@ -50,26 +50,26 @@ def prove(folder: Path) -> Iterator[str]:
 
 def kill(cloud: Site, rounds: int, rows: int, moments: random.Random) -> str:
     """That many imports with a kill each, the parts in turn; gives what was seen. Raises BrokenPromiseError."""
-    catalogue = _Catalogue(cloud, rows)
+    catalog = _Catalog(cloud, rows)
     began = time.monotonic()
     for _ in range(_UNDISTURBED):
-        catalogue.import_next(None, 0.0)
+        catalog.import_next(None, 0.0)
     usual = (time.monotonic() - began) / _UNDISTURBED
     killed: Counter[str] = Counter()
     for victim in itertools.islice(itertools.cycle(VICTIMS), rounds):
-        catalogue.import_next(victim, moments.uniform(0.0, _BEYOND * usual))
+        catalog.import_next(victim, moments.uniform(0.0, _BEYOND * usual))
         killed[victim] += 1
     hold(true=cloud.rows("PRAGMA integrity_check") == [("ok",)], otherwise="Expected a sound file, got damage in it.")
     seen = ", ".join(f"{part} {count} times" for part, count in killed.items())
-    ends = ", ".join(f"{count} {end}" for end, count in catalogue.ends.most_common())
+    ends = ", ".join(f"{count} {end}" for end, count in catalog.ends.most_common())
     return (
         f"{rounds} imports of {rows:,} rows, undisturbed {usual:.1f} s each; killed: {seen}; imports then: {ends}; "
-        f"{catalogue.looks:,} looks of readers, each at a whole version"
+        f"{catalog.looks:,} looks of readers, each at a whole version"
     )
 
 
 @dataclass
-class _Catalogue:
+class _Catalog:
     cloud: Site
     rows: int
     version: int = 0
@@ -119,7 +119,7 @@ class _Catalogue:
             if end == "succeeded":
                 return
             came = _state_of(self.cloud)
-            hold(true=came == before, otherwise=f"An import ended {end}, but the catalogue is {came}, not {before}.")
+            hold(true=came == before, otherwise=f"An import ended {end}, but the catalog is {came}, not {before}.")
             import_id = self._drop(content)
         raise BrokenPromiseError(f"After {_TRIES} uploads no import had succeeded.")
 
@@ -169,7 +169,7 @@ def _state_of(cloud: Site) -> tuple[int, int, int]:
 
 
 class _Readers:
-    """Look at the catalogue all the time, by SQL and through the API, and keep what is none of these states."""
+    """Look at the catalog all the time, by SQL and through the API, and keep what is none of these states."""
 
     def __init__(self, cloud: Site, states: set[tuple[int, int, int]]) -> None:
         self._cloud = cloud

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.figure import Bound, Figure
 from benchmarks.imports.process_tree import PeakMemory
-from local.dataset.generate import PRODUCTS_FILE, write_catalogue
+from local.dataset.generate import PRODUCTS_FILE, write_catalog
 from proofs.imports.promise import hold
 from proofs.imports.site import site
 
@@ -19,7 +19,7 @@ _LOOK_SECONDS = 0.03
 
 
 def prove(folder: Path) -> Iterator[str]:
-    """Imports each into an empty catalogue, by a factory of its own."""
+    """Imports each into an empty catalog, by a factory of its own."""
     fewer, of_fewer = _peak_mib(folder / "fewer", _ROWS)
     yield of_fewer
     more, of_more = _peak_mib(folder / "more", _MORE_ROWS)
@@ -31,7 +31,7 @@ def prove(folder: Path) -> Iterator[str]:
 
 def _peak_mib(folder: Path, rows: int) -> tuple[float, str]:
     with site(folder) as cloud:
-        write_catalogue(folder, rows, _SEED)
+        write_catalog(folder, rows, _SEED)
         with PeakMemory(cloud.process_of(cloud.run.datafactory).pid, _LOOK_SECONDS) as peak:
             record = cloud.import_file("products.csv", folder / PRODUCTS_FILE, _SECONDS)
         (folder / PRODUCTS_FILE).unlink()

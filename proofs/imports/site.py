@@ -21,8 +21,8 @@ from local.csv_upload import UNFINISHED
 from local.errors import LocalCloudError
 from local.state import RunFile
 from proofs.imports.promise import BrokenPromiseError
-from shared.database import sqlite
-from shared.imports.receipt import import_id_of
+from shared.database.sqlite import files
+from shared.imports.intake import import_id_of
 
 _PAUSE = 0.1  # seconds between two looks
 _PAGE = 100
@@ -94,19 +94,19 @@ class Site:
             raise BrokenPromiseError(f"{name} ended {record['status']}: {record['message']}")
         return record
 
-    def catalogue(self) -> sqlite3.Connection:
-        """The catalogue's file, to read from; close it."""
-        return sqlite3.connect(f"{sqlite.catalog_file(self.database_url).as_uri()}?mode=ro", uri=True)
+    def catalog(self) -> sqlite3.Connection:
+        """The catalog's file, to read from; close it."""
+        return sqlite3.connect(f"{files.catalog_file(self.database_url).as_uri()}?mode=ro", uri=True)
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Rows of the catalogue."""
-        with contextlib.closing(self.catalogue()) as connection:
+        """Rows of the catalog."""
+        with contextlib.closing(self.catalog()) as connection:
             return connection.execute(statement, values).fetchall()
 
     def leftovers(self) -> list[str]:
         """Working copies and staging files that are there now."""
         copies = [str(blob.name) for blob in self._blobs.get_container_client("imports-work").list_blobs()]
-        staging = sqlite.staging_folder(self.database_url)
+        staging = files.staging_folder(self.database_url)
         return copies + ([file.name for file in staging.iterdir()] if staging.exists() else [])
 
     def nothing_is_left(self, seconds: float = 60.0) -> None:
@@ -155,7 +155,7 @@ class Site:
 
 @contextlib.contextmanager
 def site(folder: Path) -> Iterator[Site]:
-    """A local cloud with an empty catalogue in this folder, until the end."""
+    """A local cloud with an empty catalog in this folder, until the end."""
     state = folder / "state"
     with started_cloud(state, folder / "run.log", _SETTINGS) as run, ApiClient(run, state) as api:
         api.log_in_as_operator()

@@ -88,7 +88,7 @@ class Breaker:
                 self._become(State.OPEN)
                 log.info("Redis is still left alone: %s", error)
                 continue
-            # A write that failed meanwhile opened it again: its scopes came after the outbox was read.
+            # A write that failed meanwhile opened it again: its tags came after the outbox was read.
             if self.state is State.CLOSING:
                 self._become(State.CLOSED)
                 self._failures = 0

@@ -1,4 +1,4 @@
-"""Generations: a random token for each scope, whose change makes every page of the scope unreachable at once."""
+"""Generations: a random token for each tag, whose change makes every page of the tag unreachable at once."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from shared.cache.keys import SCOPES_KEY, SERVER_KEY, generation_key
-from shared.cache.redis_wire import Command
+from shared.cache.keys import SERVER_KEY, TAGS_KEY, generation_key
+from shared.cache.redis_protocol import Command
 
 log = logging.getLogger(__name__)
 
 # Longer than any page lives; one that ends is made anew with another token, so its pages stay unreachable.
 _GENERATION_SECONDS = 24 * 3600
-# The list of scopes outlives each generation that it names.
+# The list of tags outlives each generation that it names.
 _SCOPES_SECONDS = 2 * _GENERATION_SECONDS
 
-# For where something that isn't ours stands in the place of the list of scopes.
-DROP_LIST: Command = ("DEL", SCOPES_KEY)
+# For where something that isn't ours stands in the place of the list of tags.
+DROP_LIST: Command = ("DEL", TAGS_KEY)
 
 _TOKEN_CHARACTERS = 16
 
@@ -35,14 +35,14 @@ def creation(key: str) -> list[Command]:
     return [
         ("SET", key, fresh_token(), "NX", "EX", _GENERATION_SECONDS),
         ("GET", key),
-        ("SADD", SCOPES_KEY, key),
-        ("EXPIRE", SCOPES_KEY, _SCOPES_SECONDS),
+        ("SADD", TAGS_KEY, key),
+        ("EXPIRE", TAGS_KEY, _SCOPES_SECONDS),
     ]
 
 
-def renewal(scopes: Iterable[str]) -> list[Command]:
-    """The commands that make every page of these scopes unreachable: their cost is per scope, not per page."""
-    return _renewal([generation_key(scope) for scope in scopes])
+def renewal(tags: Iterable[str]) -> list[Command]:
+    """The commands that make every page of these tags unreachable: their cost is per tag, not per page."""
+    return _renewal([generation_key(tag) for tag in tags])
 
 
 def repair(key: str) -> list[Command]:
@@ -59,7 +59,7 @@ def _renewal(keys: Sequence[str | bytes]) -> list[Command]:
     if not keys:
         return []
     commands: list[Command] = [("SET", key, fresh_token(), "EX", _GENERATION_SECONDS) for key in keys]
-    return [*commands, ("SADD", SCOPES_KEY, *keys), ("EXPIRE", SCOPES_KEY, _SCOPES_SECONDS)]
+    return [*commands, ("SADD", TAGS_KEY, *keys), ("EXPIRE", TAGS_KEY, _SCOPES_SECONDS)]
 
 
 async def renew_on_another_server(exchange: Callable[[Sequence[Command]], Awaitable[list[Any]]]) -> None:
@@ -83,10 +83,10 @@ async def renew_on_another_server(exchange: Callable[[Sequence[Command]], Awaita
     ((known,),) = await exchange([("MGET", SERVER_KEY)])
     if run_id == known:
         return
-    kind, *_ = await exchange([("TYPE", SCOPES_KEY)])
+    kind, *_ = await exchange([("TYPE", TAGS_KEY)])
     if kind not in {b"set", b"none"}:
         await exchange([DROP_LIST])
-    (keys,) = await exchange([("SMEMBERS", SCOPES_KEY)])
+    (keys,) = await exchange([("SMEMBERS", TAGS_KEY)])
     if known is not None:
         log.warning("Redis is another server than before: %d generations are made anew", len(keys))
     await exchange([*_renewal(sorted(keys)), ("SET", SERVER_KEY, run_id, "EX", _SCOPES_SECONDS)])

@@ -13,8 +13,8 @@ from shared.cache import generations, page
 from shared.cache.breaker import Breaker, State
 from shared.cache.keys import WRITABLE_KEY, View
 from shared.cache.page import Page
-from shared.cache.redis_link import CacheLostError, CacheRefusedError, CacheUnavailableError, RedisLink
-from shared.cache.redis_wire import Command
+from shared.cache.redis_client import CacheLostError, CacheRefusedError, CacheUnavailableError, RedisClient
+from shared.cache.redis_protocol import Command
 from shared.settings import Settings
 from shared.telemetry import metrics, spans
 
@@ -56,9 +56,9 @@ class CacheStore:
         self._read_seconds = settings.cache_timeout
         self._write_seconds = settings.cache_write_timeout
         # Apart, so that neither waits behind the other's longer limit.
-        self._reads = RedisLink(settings, generations.renew_on_another_server)
-        self._writes = RedisLink(settings, generations.renew_on_another_server)
-        self._late_writes = RedisLink(settings, generations.renew_on_another_server)
+        self._reads = RedisClient(settings, generations.renew_on_another_server)
+        self._writes = RedisClient(settings, generations.renew_on_another_server)
+        self._late_writes = RedisClient(settings, generations.renew_on_another_server)
         self._wrote_at = 0.0
         # Slow reads open the breaker too, and say nothing of whether writes get through.
         self._is_told = True
@@ -103,13 +103,13 @@ class CacheStore:
         except CacheUnavailableError:
             return
 
-    async def renew(self, scopes: Iterable[str]) -> None:
-        """Makes the pages of these scopes unreachable. Raises CacheUnavailableError where Redis wasn't told."""
+    async def invalidate(self, tags: Iterable[str]) -> None:
+        """Makes the pages of these tags unreachable. Raises CacheUnavailableError where Redis wasn't told."""
         if self.breaker.state is State.OPEN and not self._is_told:
             raise CacheUnavailableError("left alone after repeated failures")
         try:
             with spans.redis("SET"):
-                await _tell(self._writes, generations.renewal(scopes), self._write_seconds)
+                await _tell(self._writes, generations.renewal(tags), self._write_seconds)
         except CacheUnavailableError as error:
             self._is_told = False
             # Whatever this process would read now may be stale.
@@ -117,9 +117,9 @@ class CacheStore:
             raise
         self._is_told = True
 
-    async def renew_late(self, scopes: Iterable[str]) -> None:
-        """As `renew`, for scopes that wait in the outbox: patient, and whatever the breaker says."""
-        commands = generations.renewal(scopes)
+    async def invalidate_late(self, tags: Iterable[str]) -> None:
+        """As `invalidate`, for tags that wait in the outbox: patient, and whatever the breaker says."""
+        commands = generations.renewal(tags)
         if not commands:
             return
         with spans.redis("SET"):
@@ -170,8 +170,8 @@ class CacheStore:
         return replies
 
 
-async def _tell(link: RedisLink, commands: Sequence[Command], seconds: float) -> None:
-    """Sends a renewal, past whatever another program has put in the place of the list of scopes.
+async def _tell(link: RedisClient, commands: Sequence[Command], seconds: float) -> None:
+    """Sends a renewal, past whatever another program has put in the place of the list of tags.
 
     Once more where the connection ended meanwhile: a server may close it at any time, and renewing twice does no harm.
     """

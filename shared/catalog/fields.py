@@ -8,7 +8,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-MAX_INTEGER = 2_147_483_647
+from shared.catalog.declaration import AsciiCode, HttpUrlText, Hundredths, Text, WholeNumber
+from shared.http.fields import MAX_INTEGER, integer_from_query
+
 MAX_MONEY = Decimal("99999999.99")
 MAX_STARS = Decimal(5)
 ASIN_PATTERN = r"^[0-9A-Z]{10}$"
@@ -16,7 +18,6 @@ ASIN_PATTERN = r"^[0-9A-Z]{10}$"
 _ASIN = re.compile(r"[0-9A-Z]{10}")
 # What the merge takes, too: what came in by a file can be written back through the API.
 _HTTP_URL = re.compile(r"https?://.+", re.IGNORECASE | re.DOTALL)
-_QUERY_INTEGER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _QUERY_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 
 
@@ -58,22 +59,6 @@ def _from_query(pattern: re.Pattern[str], kind: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _integer_from_query(value: object) -> object:
-    if isinstance(value, str):
-        if not _QUERY_INTEGER.fullmatch(value):
-            raise ValueError("Expected an integer")
-        return int(value)
-    return value
-
-
-def _boolean_from_query(value: object) -> object:
-    if isinstance(value, str):
-        if value not in {"true", "false"}:
-            raise ValueError("Expected true or false")
-        return value == "true"
-    return value
-
-
 def _json_number(maximum: Decimal) -> WithJsonSchema:
     return WithJsonSchema({"type": "number", "minimum": 0, "maximum": float(maximum)})
 
@@ -83,18 +68,21 @@ _AS_FLOAT = PlainSerializer(float, return_type=float, when_used="json")
 
 Asin = Annotated[
     str,
+    AsciiCode(10, "0-9A-Z"),
     AfterValidator(_asin),
     Field(json_schema_extra={"pattern": ASIN_PATTERN}, description="10 of A-Z and 0-9.", examples=["B014TMV5YE"]),
 ]
-Title = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_without_nul)]
+Title = Annotated[str, Text(1000), Field(min_length=1, max_length=1000), AfterValidator(_without_nul)]
 HttpUrl = Annotated[
     str,
+    HttpUrlText(2000),
     Field(max_length=2000, description="http(s), kept as it came."),
     AfterValidator(_without_nul),
     AfterValidator(_http_url),
 ]
 Money = Annotated[
     Decimal,
+    Hundredths(MAX_MONEY),
     BeforeValidator(_number),
     Field(ge=0, le=MAX_MONEY, description="At most two decimals, kept exactly."),
     AfterValidator(_two_decimals),
@@ -103,15 +91,16 @@ Money = Annotated[
 ]
 Stars = Annotated[
     Decimal,
+    Hundredths(MAX_STARS),
     BeforeValidator(_number),
     Field(ge=0, le=MAX_STARS, description="0 to 5 with at most two decimals."),
     AfterValidator(_two_decimals),
     _AS_FLOAT,
     _json_number(MAX_STARS),
 ]
-Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
-CategoryId = Annotated[int, Field(ge=1, le=MAX_INTEGER)]
-CategoryName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_without_nul)]
+Count = Annotated[int, WholeNumber(0, MAX_INTEGER), Field(ge=0, le=MAX_INTEGER)]
+CategoryId = Annotated[int, WholeNumber(1, MAX_INTEGER), Field(ge=1, le=MAX_INTEGER)]
+CategoryName = Annotated[str, Text(200), Field(min_length=1, max_length=200), AfterValidator(_without_nul)]
 
 QueryMoney = Annotated[
     Decimal,
@@ -127,6 +116,4 @@ QueryStars = Annotated[
     AfterValidator(_two_decimals),
     _json_number(MAX_STARS),
 ]
-QueryCategoryId = Annotated[int, BeforeValidator(_integer_from_query), Field(ge=1, le=MAX_INTEGER)]
-PageLimit = Annotated[int, BeforeValidator(_integer_from_query), Field(ge=1, le=100)]
-QueryFlag = Annotated[bool, BeforeValidator(_boolean_from_query)]
+QueryCategoryId = Annotated[int, integer_from_query, Field(ge=1, le=MAX_INTEGER)]

@@ -20,7 +20,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.database.tables import products
+from shared.catalog.tables import products
 
 _NULLABLE = frozenset({"price", "stars"})
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic_core import to_json
 
-from shared.catalog.schemas import rfc3339
+from shared.http.fields import rfc3339
 
 _NUMBERS = ("stars", "price", "list_price")
 _TIMES = ("created_at", "updated_at")

@@ -1,4 +1,4 @@
-"""All SQL of the catalogue."""
+"""All SQL of the catalog."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from shared.catalog import batches
 from shared.catalog.paging import Order, Position, read_page
 from shared.catalog.schemas import NewCategory, NewProduct, ProductQuery
+from shared.catalog.tables import categories, products
 from shared.catalog.title_search import among_titles, has_words
-from shared.database.tables import categories, products
-from shared.database.transient import ChangedMeanwhileError
+from shared.database.retry_policy import ChangedMeanwhileError
 
 _SHOWN = (
     products.c.asin,
@@ -165,7 +165,7 @@ def rename_category(connection: sa.Connection, category_id: int, name: str) -> N
 
 
 def _is_narrowed(query: ProductQuery) -> bool:
-    """Whether the list shows less than the catalogue or a category."""
+    """Whether the list shows less than the catalog or a category."""
     parts = (query.min_price, query.max_price, query.min_stars, query.best_seller, query.q)
     return any(part is not None for part in parts)
 

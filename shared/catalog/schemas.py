@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from shared.catalog.declaration import CsvColumn, declared
 from shared.catalog.fields import (
     Asin,
     CategoryId,
@@ -15,16 +15,14 @@ from shared.catalog.fields import (
     Count,
     HttpUrl,
     Money,
-    PageLimit,
     QueryCategoryId,
-    QueryFlag,
     QueryMoney,
     QueryStars,
     Stars,
     Title,
 )
+from shared.http.fields import PageLimit, QueryFlag, Time
 
-type SortField = Literal["asin", "price", "stars", "reviews", "bought_in_last_month"]
 type Sort = Literal[
     "asin",
     "-asin",
@@ -44,18 +42,6 @@ _ACCENTS = frozenset(map(chr, range(0x300, 0x370)))
 _STRICT = ConfigDict(strict=True, extra="forbid")
 
 
-def rfc3339(time: dt.datetime) -> str:
-    """A UTC time with six decimals, ending in Z (RFC 3339)."""
-    return time.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-
-
-Time = Annotated[
-    dt.datetime,
-    PlainSerializer(rfc3339, return_type=str),
-    Field(examples=["2026-11-24T08:20:32.000000Z"]),
-]
-
-
 class NewProduct(BaseModel):
     """A product to insert; what isn't given is null, 0 or false."""
 
@@ -72,17 +58,17 @@ class NewProduct(BaseModel):
         },
     )
 
-    asin: Asin
-    title: Title
-    image_url: HttpUrl | None = None
-    product_url: HttpUrl | None = None
-    stars: Stars | None = None
-    reviews: Count = 0
-    price: Money | None = None
-    list_price: Money | None = None
-    category_id: CategoryId
-    is_best_seller: bool = False
-    bought_in_last_month: Count = 0
+    asin: Annotated[Asin, CsvColumn("asin", mandatory=True)]
+    title: Annotated[Title, CsvColumn("title", mandatory=True)]
+    image_url: Annotated[HttpUrl | None, CsvColumn("imgUrl")] = None
+    product_url: Annotated[HttpUrl | None, CsvColumn("productURL")] = None
+    stars: Annotated[Stars | None, CsvColumn("stars")] = None
+    reviews: Annotated[Count, CsvColumn("reviews")] = 0
+    price: Annotated[Money | None, CsvColumn("price")] = None
+    list_price: Annotated[Money | None, CsvColumn("listPrice")] = None
+    category_id: Annotated[CategoryId, CsvColumn("category_id", mandatory=True)]
+    is_best_seller: Annotated[bool, CsvColumn("isBestSeller")] = False
+    bought_in_last_month: Annotated[Count, CsvColumn("boughtInLastMonth")] = 0
 
 
 class Product(NewProduct):
@@ -139,8 +125,8 @@ class NewCategory(BaseModel):
 
     model_config = ConfigDict(**_STRICT, json_schema_extra={"example": {"id": 300, "name": "Telescopes"}})
 
-    id: CategoryId
-    name: CategoryName
+    id: Annotated[CategoryId, CsvColumn("id", mandatory=True, column="category_id")]
+    name: Annotated[CategoryName, CsvColumn("category_name", mandatory=True)]
 
 
 class CategoryPatch(BaseModel):
@@ -218,3 +204,10 @@ class ProductQuery(BaseModel):
     def shows(self) -> str:
         """What the page shows, normalised."""
         return repr((self.filters, self.limit, self.cursor, self.include_total))
+
+
+# The columns of the two kinds of CSV files, in the order in which rejected rows show them.
+CSV_COLUMNS = {
+    "products": tuple(field.csv for field in declared(NewProduct)),
+    "categories": tuple(field.csv for field in declared(NewCategory)),
+}

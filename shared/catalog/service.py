@@ -1,4 +1,4 @@
-"""The catalogue's rules: what a write needs and changes, which views it makes stale, and when Redis is told."""
+"""The catalog's rules: what a write needs and changes, which views it makes stale, and when Redis is told."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from shared.cache.invalidation import Invalidations, Recorded
+from shared.cache.outbox import Outbox, Recorded
 from shared.cache.page import etag_of
-from shared.catalog import rendering, repository, scopes
+from shared.catalog import rendering, repository, tags
 from shared.catalog.paging import Order, Position
 from shared.catalog.schemas import CategoryPatch, NewCategory, NewProduct, ProductPatch, ProductQuery
-from shared.cursor import decode_cursor, encode_cursor
 from shared.database.engine import Database
-from shared.errors import (
+from shared.http.cursors import decode_cursor, encode_cursor
+from shared.http.problems import (
     ConflictError,
     FieldError,
     NotFoundError,
@@ -33,10 +33,10 @@ type Written[T] = tuple[T, Recorded]
 class CatalogService:
     """Products and categories. Replies are JSON as bytes, ready to be sent and kept."""
 
-    def __init__(self, database: Database, invalidations: Invalidations) -> None:
+    def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
         self._store = database.catalog
-        self._invalidations = invalidations
+        self._outbox = outbox
 
     @property
     def caches_words(self) -> bool:
@@ -94,15 +94,15 @@ class CatalogService:
             given = patch.model_dump(include=patch.model_fields_set)
             changes = {name: value for name, value in given.items() if getattr(before, name) != value}
             if not changes:
-                return rendering.product(before), self._invalidations.record(connection, ())
-            stale = {scopes.CATALOG, scopes.product(asin), scopes.category(before.category_id)}
+                return rendering.product(before), self._outbox.record(connection, ())
+            stale = {tags.CATALOG, tags.product(asin), tags.category(before.category_id)}
             if "category_id" in changes:
                 category_id = changes["category_id"]
                 _check_categories(connection, [category_id], lambda _index: ["body"])
                 repository.add_to_product_counts(connection, {before.category_id: -1, category_id: 1})
-                stale |= {scopes.category(category_id), scopes.CATEGORIES}
+                stale |= {tags.category(category_id), tags.CATEGORIES}
             repository.update_product(connection, before, changes, dt.datetime.now(dt.UTC))
-            recorded = self._invalidations.record(connection, stale)
+            recorded = self._outbox.record(connection, stale)
             return rendering.product(_existing(connection, asin)), recorded
 
         return await self._write(update)
@@ -115,7 +115,7 @@ class CatalogService:
             _check_version(before, if_match)
             repository.add_to_product_counts(connection, {before.category_id: -1})
             repository.delete_product(connection, before)
-            return None, self._invalidations.record(connection, _stale([(asin, before.category_id)]))
+            return None, self._outbox.record(connection, _stale([(asin, before.category_id)]))
 
         await self._write(delete)
 
@@ -126,7 +126,7 @@ class CatalogService:
             if repository.known_categories(connection, [new.id]):
                 raise ConflictError(f"There is a category {new.id} already; nothing was changed.")
             repository.insert_category(connection, new)
-            recorded = self._invalidations.record(connection, {scopes.CATEGORIES})
+            recorded = self._outbox.record(connection, {tags.CATEGORIES})
             return rendering.category(_existing_category(connection, new.id)), recorded
 
         return await self._write(insert)
@@ -137,9 +137,9 @@ class CatalogService:
         def update(connection: sa.Connection) -> Written[bytes]:
             before = _existing_category(connection, category_id)
             if "name" not in patch.model_fields_set or patch.name == before.name:
-                return rendering.category(before), self._invalidations.record(connection, ())
+                return rendering.category(before), self._outbox.record(connection, ())
             repository.rename_category(connection, category_id, patch.name)
-            recorded = self._invalidations.record(connection, {scopes.CATEGORIES})
+            recorded = self._outbox.record(connection, {tags.CATEGORIES})
             return rendering.category(_existing_category(connection, category_id)), recorded
 
         return await self._write(update)
@@ -151,11 +151,11 @@ class CatalogService:
         except IntegrityError as error:
             # Another instance was faster between the check and the insert.
             raise ConflictError("Another request has just inserted the same; nothing was changed.") from error
-        await self._invalidations.apply(recorded)
+        await self._outbox.apply(recorded)
         return result
 
     def _has_landed(self, connection: sa.Connection, written: Written[object]) -> bool:
-        return self._invalidations.has_landed(connection, written[1])
+        return self._outbox.has_landed(connection, written[1])
 
     def _insert(
         self, connection: sa.Connection, new: Sequence[NewProduct], loc: Callable[[int], list[str | int]]
@@ -167,14 +167,14 @@ class CatalogService:
         # Categories before products, as every write does: two that wait for each other are rare then.
         repository.add_to_product_counts(connection, Counter(item.category_id for item in new))
         repository.insert_products(connection, new, dt.datetime.now(dt.UTC))
-        return self._invalidations.record(connection, _stale([(item.asin, item.category_id) for item in new]))
+        return self._outbox.record(connection, _stale([(item.asin, item.category_id) for item in new]))
 
 
 def _stale(added_or_gone: Sequence[tuple[str, int]]) -> set[str]:
-    """The scopes of products that come or go, by asin and category."""
-    stale = {scopes.CATALOG, scopes.CATEGORIES}
+    """The tags of products that come or go, by asin and category."""
+    stale = {tags.CATALOG, tags.CATEGORIES}
     for asin, category_id in added_or_gone:
-        stale |= {scopes.product(asin), scopes.category(category_id)}
+        stale |= {tags.product(asin), tags.category(category_id)}
     return stale
 
 

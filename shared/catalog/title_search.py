@@ -10,8 +10,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from shared.catalog.schemas import words_of
-from shared.database.tables import products
-from shared.database.title_words import is_one_token
+from shared.catalog.tables import products
+from shared.database.sqlite.title_words import is_one_token
 
 _FTS5 = sa.table("products_title_words", sa.column("rowid"), sa.column("products_title_words"))
 

@@ -1,4 +1,4 @@
-"""The catalogue's and the imports' databases, as DATABASE_URL names them."""
+"""The catalog's and the imports' databases, as DATABASE_URL names them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from shared.database import sqlite
-from shared.database.store import Store
-from shared.database.tables import IMPORT_SCHEMA
-from shared.database.transient import Waits
+from shared.database.metadata import IMPORT_SCHEMA
+from shared.database.retry_policy import RetryPolicy
+from shared.database.sqlite import files
+from shared.database.transactions import Store
 from shared.settings import Settings
 from shared.telemetry import metrics
 
@@ -24,13 +24,13 @@ _LOOK_AGAIN_SECONDS = 60.0
 
 
 class Database:
-    """The catalogue's store and the imports' store: two files on SQLite, one database on Azure SQL."""
+    """The catalog's store and the imports' store: two files on SQLite, one database on Azure SQL."""
 
     def __init__(self, settings: Settings) -> None:
         self.url = sa.make_url(settings.database_url.get_secret_value())
         self._executor = ThreadPoolExecutor(settings.database_pool_size, thread_name_prefix="sql")
         self._limit = settings.database_statement_seconds
-        self._waits = Waits(total=settings.database_retry_seconds)
+        self._waits = RetryPolicy(total=settings.database_retry_seconds)
         if self.url.get_backend_name() == "sqlite":
             self.catalog, self.imports = self._on_sqlite(settings)
             self._has_title_words = True
@@ -40,7 +40,7 @@ class Database:
         self._look_again_at = time.monotonic()
 
     def _on_sqlite(self, settings: Settings) -> tuple[Store, Store]:
-        imports = _sqlite_engine(sqlite.imports_url(self.url), settings)
+        imports = _sqlite_engine(files.imports_url(self.url), settings)
         imports = imports.execution_options(schema_translate_map={IMPORT_SCHEMA: None})
         catalog = _sqlite_engine(self.url, settings)
         metrics.SQL_POOL.watch(catalog, "catalog")
@@ -48,7 +48,7 @@ class Database:
         return self._store(catalog), self._store(imports)
 
     def _on_azure_sql(self, settings: Settings) -> Store:
-        from shared.database.azure_sql import app_engine
+        from shared.database.mssql.engines import app_engine
 
         # A page is read in several statements, between which an import may commit: SNAPSHOT shows them one state.
         # A write waits for others' locks instead, since a snapshot that has been overtaken could only begin anew.
@@ -90,6 +90,6 @@ def _sqlite_engine(url: sa.URL, settings: Settings) -> sa.Engine:
         pool_timeout=settings.database_statement_seconds,
         connect_args={"timeout": settings.database_statement_seconds, "check_same_thread": False},
     )
-    event.listen(engine, "connect", sqlite.prepare_connection)
-    event.listen(engine, "begin", sqlite.begin)
+    event.listen(engine, "connect", files.prepare_connection)
+    event.listen(engine, "begin", files.begin)
     return engine

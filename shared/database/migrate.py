@@ -1,7 +1,7 @@
 """`python -m shared.database.migrate`: brings the database that DATABASE_URL names to the newest schema.
 
-The catalogue and the imports have a line of revisions each, since on SQLite they are a file each. On Azure SQL both are
-one transaction, and so are the views and procedures (tsql.py): another that starts meanwhile waits for its end.
+The catalog and the imports have a line of revisions each, since on SQLite they are a file each. On Azure SQL both are
+one transaction, and so are the views and procedures (programs.py): another that starts meanwhile waits for its end.
 The app itself never does this: in Azure its database user can't change the schema.
 """
 
@@ -23,7 +23,8 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 from sqlalchemy import event
 
-from shared.database import session_lock, sqlite, title_index, tsql
+from shared.database.mssql import locks, programs, title_index
+from shared.database.sqlite import files
 from shared.settings import Settings
 
 type Line = Literal["catalog", "imports"]
@@ -36,7 +37,7 @@ _FOLDER = Path(__file__).parent / "migrations"
 def upgrade(url: sa.URL) -> None:
     """Brings both lines to their newest revision; two that start at once wait for each other."""
     if url.get_backend_name() == "sqlite":
-        sqlite.catalog_file(url).parent.mkdir(parents=True, exist_ok=True)
+        files.catalog_file(url).parent.mkdir(parents=True, exist_ok=True)
         for line, line_url in urls_of(url).items():
             with _sqlite_transaction(line_url) as connection:
                 command.upgrade(_on(connection, line), "head")
@@ -44,8 +45,8 @@ def upgrade(url: sa.URL) -> None:
     with _azure_sql_transaction(url) as connection:
         for line in LINES:
             command.upgrade(_on(connection, line), "head")
-        counts_code_points = not connection.exec_driver_sql(tsql.COLLATION_QUERY).scalar_one()
-        for program in tsql.programs():
+        counts_code_points = not connection.exec_driver_sql(programs.COLLATION_QUERY).scalar_one()
+        for program in programs.programs():
             connection.exec_driver_sql(program.definition(counts_code_points=counts_code_points))
     title_index.make(url)
 
@@ -85,7 +86,7 @@ def script(dialect: Dialect, line: Line) -> str:
 def urls_of(url: sa.URL) -> dict[Line, sa.URL]:
     """Where each line's tables stand."""
     if url.get_backend_name() == "sqlite":
-        return {"catalog": url, "imports": sqlite.imports_url(url)}
+        return {"catalog": url, "imports": files.imports_url(url)}
     return {"catalog": url, "imports": url}
 
 
@@ -110,9 +111,9 @@ def _revisions(line: Line) -> set[str]:
 
 @contextlib.contextmanager
 def _sqlite_transaction(url: sa.URL) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": session_lock.WAIT_SECONDS})
-    event.listen(engine, "connect", sqlite.prepare_connection)
-    event.listen(engine, "begin", sqlite.begin)
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": locks.SESSION_LOCK_SECONDS})
+    event.listen(engine, "connect", files.prepare_connection)
+    event.listen(engine, "begin", files.begin)
     # The lock that keeps a second one waiting is taken at once.
     with engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
         yield connection
@@ -121,13 +122,13 @@ def _sqlite_transaction(url: sa.URL) -> Iterator[sa.Connection]:
 @contextlib.contextmanager
 def _azure_sql_transaction(url: sa.URL) -> Iterator[sa.Connection]:
     """The lock taken, the views and procedures gone."""
-    from shared.database import azure_sql, row_versions
+    from shared.database.mssql import engines, row_versions
 
     row_versions.switch_on(url)
-    engine = azure_sql.create_engine(url, poolclass=sa.NullPool)
+    engine = engines.create_engine(url, poolclass=sa.NullPool)
     with engine.begin() as connection:
-        session_lock.take(connection, "migrate")
-        for program in reversed(tsql.programs()):
+        locks.take_session_lock(connection, "migrate")
+        for program in reversed(programs.programs()):
             connection.exec_driver_sql(program.drop)
         yield connection
 

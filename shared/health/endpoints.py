@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from shared.dependencies import ServicesDep
-from shared.errors import UnavailableError
-from shared.openapi import problems
-from shared.strict_route import StrictRoute
+from shared.http.dependencies import provided
+from shared.http.openapi import problems
+from shared.http.problems import UnavailableError
+from shared.http.strict_route import StrictRoute
+
+if TYPE_CHECKING:
+    from shared.cache.outbox import Outbox
+    from shared.cache.store import CacheStore
+    from shared.settings import Settings
 
 router = APIRouter(route_class=StrictRoute, tags=["health"])
+
+Cache = Annotated["CacheStore", provided("cache")]
+OutboxPart = Annotated["Outbox", provided("outbox")]
+SettingsPart = Annotated["Settings", provided("settings")]
 
 type Part = Literal["up", "down"]
 
@@ -46,24 +55,24 @@ async def health_live() -> Live:
     responses=problems(422) | {503: {"model": Ready, "description": "SQL is down."}},
     response_model=Ready,
 )
-async def health_ready(services: ServicesDep) -> Response:
+async def health_ready(cache: Cache, outbox: OutboxPart, settings: SettingsPart) -> Response:
     """Redis down alone is `degraded` with 200; SQL down is `unready` with 503."""
-    redis_up, outbox = await asyncio.gather(services.cache.is_up(), _outbox(services))
-    parts: dict[str, Part] = {"sql": "up" if outbox else "down", "redis": "up" if redis_up else "down"}
+    redis_up, state = await asyncio.gather(cache.is_up(), _state(outbox, settings.database_statement_seconds))
+    parts: dict[str, Part] = {"sql": "up" if state else "down", "redis": "up" if redis_up else "down"}
     ready = Ready(
-        status=("ready" if redis_up else "degraded") if outbox else "unready",
+        status=("ready" if redis_up else "degraded") if state else "unready",
         parts=parts,
-        outbox_length=outbox[0] if outbox else None,
-        outbox_oldest_seconds=outbox[1] if outbox else None,
+        outbox_length=state[0] if state else None,
+        outbox_oldest_seconds=state[1] if state else None,
     )
-    return Response(ready.model_dump_json(), status_code=200 if outbox else 503, media_type="application/json")
+    return Response(ready.model_dump_json(), status_code=200 if state else 503, media_type="application/json")
 
 
-async def _outbox(services: ServicesDep) -> tuple[int, float] | None:
+async def _state(outbox: Outbox, seconds: float) -> tuple[int, float] | None:
     # While the database moves or wakes up a request goes on trying: who asks here wants to know by now.
     try:
-        async with asyncio.timeout(services.settings.database_statement_seconds):
-            state = await services.invalidations.state()
+        async with asyncio.timeout(seconds):
+            state = await outbox.state()
     except (UnavailableError, TimeoutError):
         return None
     return state.length, round(state.oldest_seconds, 3)

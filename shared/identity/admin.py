@@ -10,10 +10,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from shared.errors import NotFoundError, UnavailableError
+from shared.http.problems import NotFoundError, UnavailableError
 from shared.identity.directory import UserDirectory
-from shared.required_settings import SettingsError
-from shared.settings import read_settings
+from shared.settings import SettingsError, read_settings
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import NotFoundError, UnauthorizedError, UnavailableError
+from shared.http.problems import NotFoundError, UnauthorizedError, UnavailableError
 from shared.identity.roles import Role, User, role_of
 from shared.settings import Settings
 

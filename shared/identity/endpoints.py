@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Request
 from starlette.responses import Response
 
-from shared.dependencies import ServicesDep
-from shared.identity.client_address import client_address
+from shared.http.client_address import client_address
+from shared.http.dependencies import provided
+from shared.http.openapi import problems
+from shared.http.strict_route import StrictRoute
 from shared.identity.guards import Admin, SignedIn
 from shared.identity.roles import User
 from shared.identity.schemas import Email, LoggedIn, LogIn, NewRole, PasswordReset, Refresh, SignedUp, SignUp, Tokens
-from shared.openapi import problems
-from shared.strict_route import StrictRoute
+
+if TYPE_CHECKING:
+    from shared.identity.service import IdentityService
 
 router = APIRouter(route_class=StrictRoute, tags=["identity"])
+
+Identity = Annotated["IdentityService", provided("identity")]
 
 _WITH_BODY = problems(400, 413, 415, 422, 503)
 Uid = Annotated[str, Path(min_length=1, max_length=128, description="find_user gives it.")]
 
 
 @router.post("/auth/signup", status_code=201, summary="Sign up", responses=_WITH_BODY | problems(409, 429))
-async def sign_up(request: Request, new: Annotated[SignUp, Body()], services: ServicesDep) -> SignedUp:
+async def sign_up(request: Request, new: Annotated[SignUp, Body()], identity: Identity) -> SignedUp:
     """A new user has no role and may read; an admin gives him one (set_role)."""
-    return await services.identity.sign_up(new, client_address(request))
+    return await identity.sign_up(new, client_address(request))
 
 
 @router.post("/auth/login", summary="Log in", responses=_WITH_BODY | problems(401, 429))
-async def log_in(request: Request, given: Annotated[LogIn, Body()], services: ServicesDep) -> LoggedIn:
+async def log_in(request: Request, given: Annotated[LogIn, Body()], identity: Identity) -> LoggedIn:
     """A wrong password and an unknown e-mail get the same 401; after 10 of one e-mail the right one gets 429 too."""
-    return await services.identity.log_in(given, client_address(request))
+    return await identity.log_in(given, client_address(request))
 
 
 @router.post("/auth/refresh", summary="A new ID token", responses=_WITH_BODY | problems(401))
-async def refresh_token(given: Annotated[Refresh, Body()], services: ServicesDep) -> Tokens:
+async def refresh_token(given: Annotated[Refresh, Body()], identity: Identity) -> Tokens:
     """It carries the role that the user has by now."""
-    return await services.identity.refresh(given.refresh_token)
+    return await identity.refresh(given.refresh_token)
 
 
 @router.post(
@@ -46,16 +51,16 @@ async def refresh_token(given: Annotated[Refresh, Body()], services: ServicesDep
     response_class=Response,
     responses=_WITH_BODY,
 )
-async def reset_password(given: Annotated[PasswordReset, Body()], services: ServicesDep) -> Response:
+async def reset_password(given: Annotated[PasswordReset, Body()], identity: Identity) -> Response:
     """Firebase sends a mail with a link, if somebody has signed up with the address; the reply doesn't tell."""
-    await services.identity.reset_password(given.email)
+    await identity.reset_password(given.email)
     return Response(status_code=202)
 
 
 @router.post("/auth/logout", status_code=204, summary="Log out everywhere", responses=problems(401, 422, 503))
-async def log_out(user: SignedIn, services: ServicesDep) -> Response:
+async def log_out(user: SignedIn, identity: Identity) -> Response:
     """Revokes all of the user's tokens, ID tokens too."""
-    await services.identity.log_out(user.uid)
+    await identity.log_out(user.uid)
     return Response(status_code=204)
 
 
@@ -66,9 +71,9 @@ async def get_me(user: SignedIn) -> User:
 
 
 @router.get("/users", summary="The user with an e-mail", responses=problems(401, 403, 404, 422, 503))
-async def find_user(_admin: Admin, email: Annotated[Email, Query()], services: ServicesDep) -> User:
+async def find_user(_admin: Admin, email: Annotated[Email, Query()], identity: Identity) -> User:
     """With the role that he has by now, whatever his token says."""
-    return await services.identity.find_user(email)
+    return await identity.find_user(email)
 
 
 @router.put(
@@ -76,6 +81,6 @@ async def find_user(_admin: Admin, email: Annotated[Email, Query()], services: S
     summary="Give or take a role",
     responses=_WITH_BODY | problems(401, 403, 404, 409),
 )
-async def set_role(acting: Admin, uid: Uid, new: Annotated[NewRole, Body()], services: ServicesDep) -> User:
+async def set_role(acting: Admin, uid: Uid, new: Annotated[NewRole, Body()], identity: Identity) -> User:
     """It counts from the user's next ID token; taking a role away revokes those that he has. Never one's own: 409."""
-    return await services.identity.set_role(acting, uid, new.role)
+    return await identity.set_role(acting, uid, new.role)

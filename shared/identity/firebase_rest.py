@@ -16,7 +16,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from shared.errors import UnavailableError
+from shared.http.problems import UnavailableError
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)

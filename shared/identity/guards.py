@@ -7,14 +7,17 @@ operation without one of them is public, and doesn't look at tokens.
 from __future__ import annotations
 
 import re
-from typing import Annotated, override
+from typing import TYPE_CHECKING, Annotated, override
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from shared.dependencies import ServicesDep
-from shared.errors import ForbiddenError, UnauthorizedError
+from shared.http.dependencies import provided
+from shared.http.problems import ForbiddenError, UnauthorizedError
 from shared.identity.roles import Role, User, includes
+
+if TYPE_CHECKING:
+    from shared.identity.service import IdentityService
 
 # RFC 6750's b64token; a comma is what AsgiMiddleware puts between repeated headers. The emulator's tokens end in a dot.
 _BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
@@ -41,9 +44,12 @@ _bearer_token = _BearerToken(
 )
 
 
-async def signed_in(token: Annotated[str, Depends(_bearer_token)], services: ServicesDep) -> User:
+Identity = Annotated["IdentityService", provided("identity")]
+
+
+async def signed_in(token: Annotated[str, Depends(_bearer_token)], identity: Identity) -> User:
     """Whose token it is. Raises UnauthorizedError, or UnavailableError while Firebase can't be asked."""
-    return await services.identity.verify(token)
+    return await identity.verify(token)
 
 
 SignedIn = Annotated[User, Depends(signed_in)]

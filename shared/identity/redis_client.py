@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from shared.redis_credentials import redis_credentials
+from shared.azure.redis_credentials import redis_credentials
 from shared.settings import Settings
 
 _CONNECT_SECONDS = 0.5
@@ -19,6 +19,6 @@ def redis_client(settings: Settings) -> Redis:
         socket_connect_timeout=_CONNECT_SECONDS,
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 0),
-        **redis_credentials(settings),
+        **redis_credentials(settings.redis_url.get_secret_value(), settings.azure_client_id),
     )
     return client

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from shared.database import transaction_lock
-from shared.errors import UnavailableError
+from shared.database.mssql import locks
+from shared.http.problems import UnavailableError
 
 _WAIT_MILLISECONDS = 4_000
 
@@ -17,5 +17,5 @@ def hold_admins(connection: sa.Connection) -> None:
     """
     if connection.dialect.name == "sqlite":
         return
-    if not transaction_lock.take(connection, "identity:admins", _WAIT_MILLISECONDS):
+    if not locks.take_transaction_lock(connection, "identity:admins", _WAIT_MILLISECONDS):
         raise UnavailableError("Another admin's role is being changed; try again in a moment.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from shared.errors import (
+from shared.http.problems import (
     ConflictError,
     ForbiddenError,
     NotFoundError,
@@ -25,16 +25,15 @@ from shared.identity.directory import Account, UserDirectory
 from shared.identity.firebase_rest import FirebaseRest, RefusedByFirebaseError
 from shared.identity.repository import hold_admins
 from shared.identity.roles import Role, User, includes
-from shared.identity.schemas import LoggedIn, LogIn, SignedUp, SignUp
-from shared.identity.schemas import Tokens as TokensReply
+from shared.identity.schemas import LoggedIn, LogIn, SignedUp, SignUp, Tokens
 from shared.identity.throttling import FailedTryError, Throttle
-from shared.identity.tokens import Tokens, user_of
+from shared.identity.token_verifier import TokenVerifier, user_of
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from shared.database.store import Store
+    from shared.database.transactions import Store
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ class IdentityService:
         self._locks = locks
         self._directory = UserDirectory(settings)
         self._rest = FirebaseRest(settings)
-        self._tokens = Tokens(settings, self._directory)
+        self._tokens = TokenVerifier(settings, self._directory)
         self._throttle = Throttle(settings)
 
     async def verify(self, token: str) -> User:
@@ -99,7 +98,7 @@ class IdentityService:
             role=user_of(await self._directory.verify(answer.id_token)).role,
         )
 
-    async def refresh(self, refresh_token: SecretStr) -> TokensReply:
+    async def refresh(self, refresh_token: SecretStr) -> Tokens:
         """Raises UnauthorizedError for a token that Firebase doesn't know, or that was revoked."""
         try:
             answer = await self._rest.refresh(refresh_token.get_secret_value())
@@ -112,7 +111,7 @@ class IdentityService:
         # Firebase itself refuses a revoked one; its emulator doesn't.
         if account is None or account.disabled or claims["auth_time"] < account.valid_since:
             raise UnauthorizedError("The refresh token isn't valid, or not any more; log in again.")
-        return TokensReply(id_token=answer.id_token, refresh_token=answer.refresh_token, expires_in=answer.expires_in)
+        return Tokens(id_token=answer.id_token, refresh_token=answer.refresh_token, expires_in=answer.expires_in)
 
     async def reset_password(self, email: str) -> None:
         """Has Firebase send a mail, where somebody has signed up with the address; nothing tells whether."""

@@ -21,7 +21,7 @@ from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.exceptions import RedisError
 
-from shared.errors import TooManyRequestsError
+from shared.http.problems import TooManyRequestsError
 from shared.identity.redis_client import redis_client
 from shared.settings import Settings
 from shared.telemetry import metrics, spans

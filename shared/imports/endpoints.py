@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Body, Path, Query
 from starlette.responses import StreamingResponse
 
-from shared.dependencies import ServicesDep
+from shared.http.dependencies import provided
+from shared.http.openapi import problems
+from shared.http.strict_route import StrictRoute
 from shared.identity.guards import Admin
 from shared.imports.schemas import ImportPage, ImportQuery, ImportRecord, NewUpload, Upload
-from shared.openapi import problems
-from shared.strict_route import StrictRoute
+
+if TYPE_CHECKING:
+    from shared.imports.service import ImportService
 
 router = APIRouter(route_class=StrictRoute, tags=["imports"])
+
+Imports = Annotated["ImportService", provided("imports")]
 
 _ID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 ImportId = Annotated[str, Path(pattern=_ID_PATTERN, examples=["6f0c2b1e-0f3c-5a53-9a3f-0d4d0b1f6a11"])]
@@ -27,24 +32,24 @@ _REJECTS_EXAMPLE = 'reason,id,category_name\r\n"id: not a number: ""x""",x,Toys\
     summary="A URL to upload a CSV file to",
     responses=_READ | problems(400, 413, 415),
 )
-async def create_upload(admin: Admin, new: Annotated[NewUpload, Body()], services: ServicesDep) -> Upload:
+async def create_upload(admin: Admin, new: Annotated[NewUpload, Body()], imports: Imports) -> Upload:
     """Write-only, for one blob, for an hour: PUT the file there with the header `x-ms-blob-type: BlockBlob`.
 
     Its import begins by itself as soon as the file is there; list_imports has it under `blob_name`.
     """
-    return await services.imports.create_upload(new.file_name, admin.uid)
+    return await imports.create_upload(new.file_name, admin.uid)
 
 
 @router.get("/imports", summary="Imports, newest first", responses=_READ | problems(400))
-async def list_imports(_admin: Admin, query: Annotated[ImportQuery, Query()], services: ServicesDep) -> ImportPage:
+async def list_imports(_admin: Admin, query: Annotated[ImportQuery, Query()], imports: Imports) -> ImportPage:
     """Every CSV file that ever landed, whatever became of it."""
-    return await services.imports.list_page(query)
+    return await imports.list_page(query)
 
 
 @router.get("/imports/{import_id}", summary="One import", responses=_READ | problems(404))
-async def get_import(_admin: Admin, import_id: ImportId, services: ServicesDep) -> ImportRecord:
+async def get_import(_admin: Admin, import_id: ImportId, imports: Imports) -> ImportRecord:
     """As it is now: an unfinished one is brought on first, so its progress is that of this moment."""
-    return await services.imports.get(import_id)
+    return await imports.get(import_id)
 
 
 @router.get(
@@ -61,22 +66,22 @@ async def get_import(_admin: Admin, import_id: ImportId, services: ServicesDep) 
         }
     },
 )
-async def list_rejects(_admin: Admin, import_id: ImportId, services: ServicesDep) -> StreamingResponse:
+async def list_rejects(_admin: Admin, import_id: ImportId, imports: Imports) -> StreamingResponse:
     """The first 10,000, for 90 days; the import's `rows_rejected` is exact."""
     return StreamingResponse(
-        await services.imports.rejects(import_id),
+        await imports.rejects(import_id),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{import_id}.rejects.csv"'},
     )
 
 
 @router.post("/imports/{import_id}/retry", status_code=202, summary="Try again", responses=_READ | problems(404, 409))
-async def retry_import(_admin: Admin, import_id: ImportId, services: ServicesDep) -> ImportRecord:
+async def retry_import(_admin: Admin, import_id: ImportId, imports: Imports) -> ImportRecord:
     """A failed or cancelled import without another upload, as long as its blob is still the same."""
-    return await services.imports.retry(import_id)
+    return await imports.retry(import_id)
 
 
 @router.post("/imports/{import_id}/cancel", status_code=202, summary="Cancel", responses=_READ | problems(404, 409))
-async def cancel_import(_admin: Admin, import_id: ImportId, services: ServicesDep) -> ImportRecord:
+async def cancel_import(_admin: Admin, import_id: ImportId, imports: Imports) -> ImportRecord:
     """Nothing of it is loaded, unless its merge has committed already: then it stays `succeeded`."""
-    return await services.imports.cancel(import_id)
+    return await imports.cancel(import_id)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from shared.database.tables import CSV_COLUMNS
+from shared.catalog.schemas import CSV_COLUMNS
 from shared.imports.schemas import Kind
 
 # So much of a file is looked at.

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.imports.factory import ActivityRun, Run
+from shared.imports.data_factory import ActivityRun, Run
 from shared.imports.records import Change, Record
 
 COPY = "CopyToStaging"

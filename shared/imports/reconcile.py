@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 
 from azure.core.exceptions import AzureError
 
-from shared.database.store import Store
-from shared.errors import UnavailableError
+from shared.database.transactions import Store
+from shared.http.problems import UnavailableError
 from shared.imports import repository
-from shared.imports.factory import FactoryAwayError
-from shared.imports.receipt import import_id_of, is_csv
+from shared.imports.data_factory import DataFactoryUnavailableError
+from shared.imports.intake import import_id_of, is_csv
 from shared.imports.service import ImportService
 from shared.imports.staging import KINDS
 from shared.settings import Settings
@@ -123,7 +123,7 @@ class Reconciliation:
 async def _reporting(part: Callable[[], Awaitable[None]]) -> None:
     try:
         await part()
-    except (AzureError, FactoryAwayError, UnavailableError) as error:
+    except (AzureError, DataFactoryUnavailableError, UnavailableError) as error:
         log.warning("reconcile, %s: %s", part.__name__, error)
     except Exception:
         # The boundary of a part: told in the log, while the others go on.

@@ -11,7 +11,7 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 
-from shared.database.store import Store
+from shared.database.transactions import Store
 from shared.imports import repository
 from shared.imports.header import COLUMNS
 from shared.imports.records import Record

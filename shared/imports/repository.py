@@ -1,4 +1,4 @@
-"""All SQL of imports: records, uploaders and rejects in the imports' store, outcomes in the catalogue's."""
+"""All SQL of imports: records, uploaders and rejects in the imports' store, outcomes in the catalog's."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from shared.database import transaction_lock
-from shared.database.tables import (
+from shared.database.mssql import locks
+from shared.imports.records import Change, NewRecord, Outcome, Record
+from shared.imports.schemas import UNFINISHED, Kind
+from shared.imports.tables import (
     categories_staging,
     import_outcomes,
     import_records,
@@ -20,8 +22,6 @@ from shared.database.tables import (
     import_uploads,
     products_staging,
 )
-from shared.imports.records import Change, NewRecord, Outcome, Record
-from shared.imports.schemas import UNFINISHED, Kind
 
 _record = import_records.c
 _outcome = import_outcomes.c
@@ -220,7 +220,7 @@ def may_be_under_way(connection: sa.Connection, run_id: str) -> bool:
 def drop_staged(connection: sa.Connection, kind: Kind, first: StagedRow, rows: int) -> bool:
     """Deletes a run's rows among so many from its first one on, on Azure SQL; False while a merge reads them."""
     # A merge holds this lock, shared, for as long as it reads its run's rows (import.run_merge).
-    if not transaction_lock.take(connection, f"import.run.{first.run_id}", 0):
+    if not locks.take_transaction_lock(connection, f"import.run.{first.run_id}", 0):
         return False
     table = _STAGING[kind]
     connection.execute(

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from shared.catalog.fields import PageLimit
-from shared.catalog.schemas import Time
+from shared.http.fields import PageLimit, Time
 
 type Kind = Literal["products", "categories"]
 type Status = Literal["received", "running", "succeeded", "rejected", "failed", "cancelled"]

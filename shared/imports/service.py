@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError
 
-from shared.cache.invalidation import Invalidations
-from shared.cursor import decode_cursor, encode_cursor
+from shared.cache.outbox import Outbox
 from shared.database.engine import Database
-from shared.errors import ConflictError, NotFoundError, UnavailableError
+from shared.http.cursors import decode_cursor, encode_cursor
+from shared.http.problems import ConflictError, NotFoundError, UnavailableError
 from shared.imports import repository
-from shared.imports.course import tell_changed
-from shared.imports.factory import Factory, FactoryAwayError
+from shared.imports.data_factory import DataFactoryClient, DataFactoryUnavailableError
+from shared.imports.events import import_changed
 from shared.imports.header import Recognition, recognise
-from shared.imports.receipt import Receipt
+from shared.imports.intake import ImportIntake
 from shared.imports.records import Change, Record
 from shared.imports.rejects import Rejects
 from shared.imports.schemas import ImportPage, ImportQuery, ImportRecord, Step, Upload
 from shared.imports.session_logs import SessionLogs
 from shared.imports.staging import Staging
-from shared.imports.steps import ImportSteps
 from shared.imports.storage import ImportStorage
 from shared.imports.threads import Threads
 from shared.imports.uploads import BlobMovedOnError, UploadedBlob, Uploads
+from shared.imports.workflow import ImportWorkflow
 from shared.imports.working_copies import WorkingCopies
 from shared.settings import Settings
 from shared.telemetry import spans, work
@@ -51,17 +51,17 @@ _RECEIVE, _POISON = "start_import", "record_poison"
 class ImportService:
     """See the module."""
 
-    def __init__(self, database: Database, invalidations: Invalidations, settings: Settings) -> None:
+    def __init__(self, database: Database, outbox: Outbox, settings: Settings) -> None:
         storage = ImportStorage(settings)
         self.uploads = Uploads(storage)
         self.copies = WorkingCopies(storage, self.uploads)
         self.logs = SessionLogs(storage)
         self.threads = Threads(_THREADS)
-        self.factory = Factory(settings)
+        self.factory = DataFactoryClient(settings)
         self.staging = Staging(database.imports, self.factory, self.threads)
-        self.steps = ImportSteps(database, invalidations, self.copies, self.factory, self.threads)
+        self.steps = ImportWorkflow(database, outbox, self.copies, self.factory, self.threads)
         share = settings.import_max_reject_share
-        self.receipt = Receipt(database.imports, self.uploads, self.steps, self.threads, share)
+        self.receipt = ImportIntake(database.imports, self.uploads, self.steps, self.threads, share)
         self._records = database.imports
         self._catalog = database.catalog
         self._rejects = Rejects(database.imports, self.logs, self.threads)
@@ -110,7 +110,7 @@ class ImportService:
         if record.run_id:
             try:
                 await self.threads.run(self.factory.cancel, record.run_id)
-            except FactoryAwayError as error:
+            except DataFactoryUnavailableError as error:
                 log.warning("import %s: its run is cancelled later: %s", import_id, error)
         return _shown(await self._looked_after(import_id))
 
@@ -179,7 +179,7 @@ class ImportService:
         }
         begun = await self._records.write(lambda connection: repository.begin_again(connection, record, change))
         if begun:
-            tell_changed(record, change)
+            import_changed(record, change)
         return begun
 
     async def _ask_storage[**P, T](self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import logging
 
-from shared.database.store import Store
+from shared.database.transactions import Store
 from shared.imports import repository
-from shared.imports.factory import Factory
+from shared.imports.data_factory import DataFactoryClient
 from shared.imports.schemas import Kind
 from shared.imports.threads import Threads
 
@@ -30,13 +30,13 @@ _PARTS = 100
 class Staging:
     """The staging tables. On SQLite there are none: each run has a file of its own, which ends with it."""
 
-    def __init__(self, records: Store, factory: Factory, threads: Threads) -> None:
+    def __init__(self, records: Store, factory: DataFactoryClient, threads: Threads) -> None:
         self._records = records
         self._factory = factory
         self._threads = threads
 
     async def drop_leftovers(self, kind: Kind) -> None:
-        """A bounded part of the rows of ended runs. Raises FactoryAwayError where a run can't be asked about."""
+        """A bounded part of the rows of ended runs. Raises DataFactoryUnavailableError."""
         if self._records.engine.dialect.name == "sqlite":
             return
         ended: set[str] = set()

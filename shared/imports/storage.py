@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from azure.storage.blob import BlobServiceClient, ExponentialRetry
 
-from shared.identity.azure_credential import azure_credential
+from shared.azure.credential import azure_credential
 from shared.settings import Settings
 
 if TYPE_CHECKING:

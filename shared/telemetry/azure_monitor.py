@@ -31,14 +31,14 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from shared.telemetry import metrics, spans, work
 from shared.telemetry.libraries import instrument
 from shared.telemetry.logs import APPLICATION, DescribesWork
-from shared.telemetry.requests import RequestSpans
+from shared.telemetry.requests import TelemetryMiddleware
 from shared.telemetry.sampler import WorkSampler
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from starlette.types import ASGIApp
 
-_NAME = "product-catalogue"
+_NAME = "product-catalog"
 
 
 class WorkOnSpans(SpanProcessor):
@@ -83,7 +83,7 @@ class Telemetry:
 
     def in_front_of(self, app: ASGIApp) -> ASGIApp:
         """The application with a span for each of its requests."""
-        return RequestSpans(app, self._traces.get_tracer(_NAME), self._sampler, self._ratio)
+        return TelemetryMiddleware(app, self._traces.get_tracer(_NAME), self._sampler, self._ratio)
 
 
 def _site() -> dict[str, str]:

@@ -39,7 +39,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             **_trace(),
-            **{name: value for name, value in vars(record).items() if name.startswith("catalogue.")},
+            **{name: value for name, value in vars(record).items() if name.startswith("catalog.")},
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 STATUS_CODE = "http.response.status_code"
-ROW_OUTCOME = "catalogue.row_outcome"
+ROW_OUTCOME = "catalog.row_outcome"
 
 # A value, and the labels that it is for.
 type Observed = tuple[Mapping[str, str], float]
@@ -173,7 +173,7 @@ _OPERATION, _STATUS, _CACHE = range(3)
 _NUMBER, _SECONDS = range(2)
 
 REQUESTS = _OfRequests(
-    "catalogue.requests",
+    "catalog.requests",
     "{request}",
     "Requests that were answered.",
     OPERATION,
@@ -182,7 +182,7 @@ REQUESTS = _OfRequests(
     amount=_NUMBER,
 )
 REQUEST_SECONDS = _OfRequests(
-    "catalogue.request.seconds",
+    "catalog.request.seconds",
     "s",
     "Seconds that the app took for cached views, in all.",
     OPERATION,
@@ -191,35 +191,33 @@ REQUEST_SECONDS = _OfRequests(
     amount=_SECONDS,
 )
 CACHE_LOOKUPS = _OfRequests(
-    "catalogue.cache.lookups",
+    "catalog.cache.lookups",
     "{request}",
     "Cached views that were asked for: hit, miss, bypass.",
     CACHE,
     of=(_CACHE,),
     amount=_NUMBER,
 )
-STALE_TOKENS = Count("catalogue.cache.stale_tokens", "{page}", "Pages found under a generation that is no more.")
-JOINED_FLIGHTS = Count("catalogue.cache.joined_flights", "{request}", "Misses that joined another's query.")
-BREAKER_STATE = Gauge("catalogue.cache.breaker_state", "1", "0: Redis is trusted; 1: it answers again; 2: left alone.")
+STALE_TOKENS = Count("catalog.cache.stale_tokens", "{page}", "Pages found under a generation that is no more.")
+JOINED_FLIGHTS = Count("catalog.cache.joined_flights", "{request}", "Misses that joined another's query.")
+BREAKER_STATE = Gauge("catalog.cache.breaker_state", "1", "0: Redis is trusted; 1: it answers again; 2: left alone.")
 # One instance runs the timer that looks; where another has taken it over, what this one saw last is no news any more.
 _OUTBOX_SEEN_SECONDS = 90.0
-OUTBOX_LENGTH = Gauge("catalogue.outbox.length", "{scope}", "Stale scopes that wait for Redis.", _OUTBOX_SEEN_SECONDS)
+OUTBOX_LENGTH = Gauge("catalog.outbox.length", "{tag}", "Stale tags that wait for Redis.", _OUTBOX_SEEN_SECONDS)
 OUTBOX_AGE = Gauge(
-    "catalogue.outbox.oldest_seconds", "s", "Age of the oldest scope that waits for Redis.", _OUTBOX_SEEN_SECONDS
+    "catalog.outbox.oldest_seconds", "s", "Age of the oldest tag that waits for Redis.", _OUTBOX_SEEN_SECONDS
 )
-IMPORTS = Count("catalogue.imports", "{import}", "Imports by the state they came to.", IMPORT_KIND, IMPORT_STATUS)
-IMPORT_ROWS = Count("catalogue.import.rows", "{row}", "Rows of merged imports.", IMPORT_KIND, ROW_OUTCOME)
+IMPORTS = Count("catalog.imports", "{import}", "Imports by the state they came to.", IMPORT_KIND, IMPORT_STATUS)
+IMPORT_ROWS = Count("catalog.import.rows", "{row}", "Rows of merged imports.", IMPORT_KIND, ROW_OUTCOME)
 IMPORT_SPEED = Distribution(
-    "catalogue.import.rows_per_second", "{row}/s", "Rows read by an import's Copy in a second.", IMPORT_KIND
+    "catalog.import.rows_per_second", "{row}/s", "Rows read by an import's Copy in a second.", IMPORT_KIND
 )
 IMPORT_SECONDS = Distribution(
-    "catalogue.import.blob_to_succeeded_seconds", "s", "From a blob's receipt to its import's success.", IMPORT_KIND
+    "catalog.import.blob_to_succeeded_seconds", "s", "From a blob's receipt to its import's success.", IMPORT_KIND
 )
-SQL_POOL = ConnectionsInUse(
-    "catalogue.sql.pool_in_use", "{connection}", "SQL connections in use.", "catalogue.sql.pool"
-)
-SQL_RETRIES = Count("catalogue.sql.retries", "{try}", "Transactions that began anew.", "catalogue.sql.failure")
-THROTTLED = Count("catalogue.throttled_log_ins", "{try}", "Log-ins refused unseen.", "catalogue.throttled_by")
+SQL_POOL = ConnectionsInUse("catalog.sql.pool_in_use", "{connection}", "SQL connections in use.", "catalog.sql.pool")
+SQL_RETRIES = Count("catalog.sql.retries", "{try}", "Transactions that began anew.", "catalog.sql.failure")
+THROTTLED = Count("catalog.throttled_log_ins", "{try}", "Log-ins refused unseen.", "catalog.throttled_by")
 
 OBSERVED_COUNTS = (
     REQUESTS,

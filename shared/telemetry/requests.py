@@ -15,11 +15,11 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, Status, Sta
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.edge import TRACE_ID
+from shared.http.middleware import TRACE_ID
+from shared.http.routes import Route, route_of
 from shared.telemetry.metrics import count_request
-from shared.telemetry.routes import Route, route_of
 from shared.telemetry.sampler import DRAWN, WorkSampler
-from shared.telemetry.work import CACHE, current
+from shared.telemetry.work import CACHE, OPERATION, current
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -29,7 +29,7 @@ _FAILED = 500
 _TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
 
 
-class RequestSpans:
+class TelemetryMiddleware:
     """See the module."""
 
     def __init__(self, app: ASGIApp, tracer: trace.Tracer, sampler: WorkSampler, ratio: float) -> None:
@@ -46,7 +46,7 @@ class RequestSpans:
             return
         began = time.perf_counter()
         route = route_of(scope["method"], scope["path"])
-        work = current.set(route.work)
+        work = current.set({OPERATION: route.operation})
         span = self._begin(scope, route)
         scope[TRACE_ID] = b"%032x" % span.get_span_context().trace_id
         status, cache = _FAILED, ""

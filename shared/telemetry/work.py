@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 
-OPERATION = "catalogue.operation"
-IMPORT_ID = "catalogue.import_id"
-IMPORT_KIND = "catalogue.import_kind"
-IMPORT_STATUS = "catalogue.import_status"
-RUN_ID = "catalogue.run_id"
-CACHE = "catalogue.cache"
+OPERATION = "catalog.operation"
+IMPORT_ID = "catalog.import_id"
+IMPORT_KIND = "catalog.import_kind"
+IMPORT_STATUS = "catalog.import_status"
+RUN_ID = "catalog.run_id"
+CACHE = "catalog.cache"
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -22,7 +22,7 @@ current: ContextVar[Mapping[str, str]] = ContextVar("work", default=_NOTHING)
 @contextlib.contextmanager
 def on(**attributes: str | None) -> Iterator[None]:
     """Adds to what is being worked on, until the block ends: `operation`, `import_id`, `import_kind`, `run_id`."""
-    more = {f"catalogue.{name}": value for name, value in attributes.items() if value is not None}
+    more = {f"catalog.{name}": value for name, value in attributes.items() if value is not None}
     token = current.set({**current.get(), **more})
     try:
         yield

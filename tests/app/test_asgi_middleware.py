@@ -10,7 +10,7 @@ import azure.functions as func
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.asgi_middleware import AsgiMiddleware
+from shared.azure.asgi_middleware import AsgiMiddleware
 
 _SEEN = ("type", "method", "scheme", "path", "query_string", "root_path", "headers", "client", "http_version")
 _HEADERS = {"host": "example.org:7071", "x-forwarded-for": "10.0.0.1:55", "if-none-match": '"a", W/"b"', "x-text": "ü"}

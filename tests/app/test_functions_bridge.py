@@ -10,7 +10,8 @@ from typing import cast
 import azure.functions as func
 import pytest
 
-from shared.functions_bridge import FunctionsBridge
+from shared.api import create_app
+from shared.azure.functions_bridge import FunctionsBridge
 from shared.services import Services
 from tests.serving import catalog_settings
 
@@ -23,7 +24,7 @@ def answer(services: Services, method: str, path: str, **headers: str) -> func.H
 
     async def ask() -> func.HttpResponse:
         try:
-            return await FunctionsBridge(services).handle(asked, _CONTEXT)
+            return await FunctionsBridge(lambda: create_app(services)).handle(asked, _CONTEXT)
         finally:
             await services.close()
 

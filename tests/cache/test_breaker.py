@@ -28,13 +28,13 @@ def test_a_write_that_fails_while_the_outbox_is_applied_keeps_the_cache_untruste
         async def catch_up() -> None:
             runs.append(redis.state)
             if len(runs) == 1:
-                redis.open(OSError("a write whose scopes were recorded after the outbox was read"))
+                redis.open(OSError("a write whose tags were recorded after the outbox was read"))
             else:
                 is_seen.set()
 
         redis = Breaker(probe, catch_up)
         redis.open(OSError("away"))
-        # Trusted only after a second run, which sees that write's scopes.
+        # Trusted only after a second run, which sees that write's tags.
         await asyncio.wait_for(is_seen.wait(), _PATIENT)
         await redis.close()
         assert runs == [State.CLOSING, State.CLOSING]

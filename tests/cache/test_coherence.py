@@ -14,11 +14,11 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from shared.cache import invalidation, store
+from shared.cache import outbox, store
 from shared.cache.breaker import State
-from shared.cache.keys import SCOPES_KEY, View
+from shared.cache.keys import TAGS_KEY, View
 from shared.cache.page import Page
-from shared.cache.redis_link import CacheUnavailableError
+from shared.cache.redis_client import CacheUnavailableError
 from shared.services import Services
 from tests import databases
 from tests.serving import catalog_settings, served_catalog
@@ -232,8 +232,8 @@ def test_a_write_heals_a_list_of_scopes_that_another_program_wrote_over(
 ) -> None:
     read_all(api)
     with redis.Redis.from_url(valkey) as client:
-        client.delete(SCOPES_KEY)
-        client.rpush(SCOPES_KEY, "garbage")
+        client.delete(TAGS_KEY)
+        client.rpush(TAGS_KEY, "garbage")
     api.patch("/api/products/B000000001", json={"price": 32})
     assert services.cache.breaker.state is State.CLOSED
     replies = [api.get(VIEWS["product 1"]) for _ in range(2)]
@@ -244,15 +244,15 @@ def test_a_write_heals_a_list_of_scopes_that_another_program_wrote_over(
 def test_the_outbox_is_caught_up_with_only_when_nothing_waits(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(invalidation, "_ROWS_PER_BATCH", 1)
-    monkeypatch.setattr(invalidation, "_BATCHES_PER_DRAIN", 2)
+    monkeypatch.setattr(outbox, "_ROWS_PER_BATCH", 1)
+    monkeypatch.setattr(outbox, "_BATCHES_PER_DRAIN", 2)
 
     async def catch_up() -> None:
-        scopes = {"category:1", "category:2", "category:3"}
-        await services.database.catalog.write(lambda connection: services.invalidations.record(connection, scopes))
-        with pytest.raises(CacheUnavailableError, match="more scopes wait"):
-            await services.invalidations.catch_up()
-        await services.invalidations.catch_up()
+        tags = {"category:1", "category:2", "category:3"}
+        await services.database.catalog.write(lambda connection: services.outbox.record(connection, tags))
+        with pytest.raises(CacheUnavailableError, match="more tags wait"):
+            await services.outbox.catch_up()
+        await services.outbox.catch_up()
         await services.close()
 
     asyncio.run(catch_up())

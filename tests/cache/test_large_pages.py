@@ -8,7 +8,7 @@ import redis
 import sqlalchemy as sa
 
 from shared.cache.page import MAX_PAGE_BYTES
-from shared.database.tables import categories
+from shared.catalog.tables import categories
 from shared.services import Services
 from tests.serving import catalog_settings, served_catalog
 

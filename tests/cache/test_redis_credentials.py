@@ -15,23 +15,17 @@ import pytest
 import redis
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import ClientAuthenticationError
-from pydantic import SecretStr
 
-from shared.cache import redis_link
-from shared.cache.redis_link import CacheUnavailableError, RedisLink
+from shared.azure.redis_credentials import EntraCredentials, RedisCredentials, redis_credentials
+from shared.cache import redis_client as cache_client
+from shared.cache.redis_client import CacheUnavailableError, RedisClient
 from shared.identity.redis_client import redis_client
-from shared.redis_credentials import EntraCredentials, RedisCredentials, redis_credentials
-from shared.settings import Settings
 from tests.serving import catalog_settings
 
 IDENTITY = "6f4c0000-identity"
 _SCOPE = "https://redis.azure.com/.default"
 _PATIENT = 10.0
 _LOOK_SECONDS = 0.05
-
-
-def settings(url: str, client_id: str | None) -> Settings:
-    return Settings.model_construct(redis_url=SecretStr(url), azure_client_id=client_id)
 
 
 def token(number: int) -> str:
@@ -89,18 +83,18 @@ def server(valkey: str) -> Iterator[redis.Redis]:
             client.acl_deluser(IDENTITY)
 
 
-def link_of(credential: TokenCredential, tmp_path: Path, valkey: str, monkeypatch: pytest.MonkeyPatch) -> RedisLink:
+def link_of(credential: TokenCredential, tmp_path: Path, valkey: str, monkeypatch: pytest.MonkeyPatch) -> RedisClient:
     given: RedisCredentials = {"credential_provider": EntraCredentials(credential)}
-    monkeypatch.setattr(redis_link, "redis_credentials", lambda _settings: given)
+    monkeypatch.setattr(cache_client, "redis_credentials", lambda *_: given)
 
     async def nothing(_exchange: object) -> None:
         pass
 
-    return RedisLink(catalog_settings(tmp_path, valkey), nothing)
+    return RedisClient(catalog_settings(tmp_path, valkey), nothing)
 
 
 def test_the_managed_identity_is_used_over_tls() -> None:
-    assert "credential_provider" in redis_credentials(settings("rediss://cache.example:10000", "a-client-id"))
+    assert "credential_provider" in redis_credentials("rediss://cache.example:10000", "a-client-id")
 
 
 @pytest.mark.parametrize(
@@ -113,12 +107,12 @@ def test_the_managed_identity_is_used_over_tls() -> None:
     ],
 )
 def test_elsewhere_there_are_no_credentials(url: str, client_id: str | None) -> None:
-    assert redis_credentials(settings(url, client_id)) == {}
+    assert redis_credentials(url, client_id) == {}
 
 
 def test_all_connections_share_one_token() -> None:
-    asked = settings("rediss://cache.example:10000", "a-client-id")
-    assert redis_credentials(asked)["credential_provider"] is redis_credentials(asked)["credential_provider"]
+    asked = ("rediss://cache.example:10000", "a-client-id")
+    assert redis_credentials(*asked)["credential_provider"] is redis_credentials(*asked)["credential_provider"]
 
 
 def test_a_standing_connection_gets_a_new_token_before_its_own_ends(

@@ -14,12 +14,12 @@ from pydantic import SecretStr
 
 from shared.cache.breaker import State
 from shared.cache.keys import generation_key
-from shared.cache.redis_link import CacheUnavailableError
+from shared.cache.redis_client import CacheUnavailableError
 from shared.cache.store import CacheStore
 from tests.serving import catalog_settings
 
 _CHUNK = 65_536
-_SCOPE = "products"
+_TAG = "products"
 
 
 @asynccontextmanager
@@ -38,7 +38,7 @@ async def closing_in_the_middle(valkey: str, times: int) -> AsyncIterator[int]:
         answering = asyncio.create_task(answer(server, to_client))
         try:
             while question := await client.read(_CHUNK):
-                if left and generation_key(_SCOPE).encode() in question:
+                if left and generation_key(_TAG).encode() in question:
                     left -= 1
                     return
                 to_server.write(question)
@@ -53,7 +53,7 @@ async def closing_in_the_middle(valkey: str, times: int) -> AsyncIterator[int]:
 
 
 def renew_through(valkey: str, tmp_path: Path, times: int) -> State:
-    """Renews a scope on a way to Redis that is cut so many times; gives the breaker's state after it."""
+    """Renews a tag on a way to Redis that is cut so many times; gives the breaker's state after it."""
 
     async def nothing() -> None:
         pass
@@ -64,7 +64,7 @@ def renew_through(valkey: str, tmp_path: Path, times: int) -> State:
             url = SecretStr(f"redis://127.0.0.1:{port}/0")
             cache = CacheStore(settings.model_copy(update={"redis_url": url}), nothing)
             try:
-                await cache.renew([_SCOPE])
+                await cache.invalidate([_TAG])
             finally:
                 state = cache.breaker.state
                 await cache.close()
@@ -75,9 +75,9 @@ def renew_through(valkey: str, tmp_path: Path, times: int) -> State:
 
 def test_a_write_whose_connection_is_closed_in_the_middle_tells_redis_on_another(valkey: str, tmp_path: Path) -> None:
     with redis.Redis.from_url(valkey) as client:
-        client.delete(generation_key(_SCOPE))
+        client.delete(generation_key(_TAG))
         assert renew_through(valkey, tmp_path, 1) is State.CLOSED
-        assert client.exists(generation_key(_SCOPE))
+        assert client.exists(generation_key(_TAG))
 
 
 def test_where_the_other_is_closed_too_the_write_s_scopes_are_left_to_the_outbox(valkey: str, tmp_path: Path) -> None:

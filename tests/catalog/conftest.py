@@ -1,4 +1,4 @@
-"""The API over a fresh SQLite catalogue and a real Valkey, served over HTTP."""
+"""The API over a fresh SQLite catalog and a real Valkey, served over HTTP."""
 
 from __future__ import annotations
 

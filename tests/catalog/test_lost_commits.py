@@ -15,10 +15,11 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from shared.cache.invalidation import Recorded
-from shared.database.tables import cache_invalidations, categories, products
-from shared.database.transient import Failure, Waits
-from shared.errors import UnavailableError
+from shared.cache.outbox import Recorded
+from shared.cache.tables import cache_invalidations
+from shared.catalog.tables import categories, products
+from shared.database.retry_policy import Failure, RetryPolicy
+from shared.http.problems import UnavailableError
 from shared.services import Services
 from tests.database.scripted_driver import lost
 
@@ -133,7 +134,7 @@ def test_an_asin_that_another_has_inserted_meanwhile_is_409_all_the_same(
 ) -> None:
     store = services.database.catalog
 
-    class WhileWaiting(Waits):
+    class WhileWaiting(RetryPolicy):
         """Between the first try, which vanishes, and the second."""
 
         def before(self, failure: Failure, times: int) -> float | None:
@@ -152,29 +153,29 @@ def test_an_asin_that_another_has_inserted_meanwhile_is_409_all_the_same(
 
 @pytest.mark.usefixtures("api")
 def test_a_row_of_the_outbox_that_is_there_is_proof_at_any_age(services: Services) -> None:
-    invalidations = services.invalidations
+    outbox = services.outbox
     with services.database.catalog.engine.begin() as connection:
         long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
-        recorded = dataclasses.replace(invalidations.record(connection, {"catalog"}), at=long_ago)
+        recorded = dataclasses.replace(outbox.record(connection, {"catalog"}), at=long_ago)
         connection.execute(sa.update(cache_invalidations).values(created_at=long_ago))
-        assert invalidations.has_landed(connection, recorded)
+        assert outbox.has_landed(connection, recorded)
         connection.execute(sa.delete(cache_invalidations))
         with pytest.raises(UnavailableError, match="isn't known"):
-            invalidations.has_landed(connection, recorded)
+            outbox.has_landed(connection, recorded)
 
 
 def test_a_commit_of_which_nothing_can_be_learnt_is_503_and_never_done_twice(
     network: Network, api: httpx.Client, rows: Callable[[sa.Table], list[Any]], services: Services
 ) -> None:
-    services.database.catalog._waits = Waits(away=0.001, away_limit=0.001, total=0.5)
+    services.database.catalog._waits = RetryPolicy(away=0.001, away_limit=0.001, total=0.5)
     network.fates = ["landed"]
-    landed = services.invalidations.has_landed
+    landed = services.outbox.has_landed
 
     def never(connection: sa.Connection, recorded: Recorded) -> bool:
         landed(connection, recorded)
         raise sa.exc.OperationalError("SELECT", None, lost())
 
-    services.invalidations.has_landed = never  # type: ignore[method-assign]
+    services.outbox.has_landed = never  # type: ignore[method-assign]
     reply = api.post("/api/products", json=toy())
     assert (reply.status_code, "Retry-After" in reply.headers) == (503, True)
     assert reply.json()["detail"] == "Whether the change was saved isn't known; look before you try again."

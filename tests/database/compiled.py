@@ -13,16 +13,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.cache import invalidation
-from shared.cache.invalidation import Invalidations, Recorded
+from shared.cache import outbox
+from shared.cache.outbox import Outbox, Recorded
 from shared.catalog import repository as catalog
 from shared.catalog.paging import Position
 from shared.catalog.schemas import NewCategory, NewProduct, ProductQuery
-from shared.database.azure_sql import create_engine
-from shared.database.tables import import_outcomes
+from shared.database.mssql.engines import create_engine
 from shared.identity.repository import hold_admins
 from shared.imports import repository as imports
 from shared.imports.records import NewRecord, Outcome, Record
+from shared.imports.tables import import_outcomes
 from tests.database.recording_driver import RecordingDriver, Told
 
 type Call = Callable[[sa.Connection], object]
@@ -30,7 +30,7 @@ type Call = Callable[[sa.Connection], object]
 NOW = dt.datetime(2026, 11, 24, 8, 20, 32, tzinfo=dt.UTC)
 SORTS = [sign + sort for sort in ("asin", "price", "stars", "reviews", "bought_in_last_month") for sign in ("", "-")]
 _DRIVER = RecordingDriver()
-_INVALIDATIONS = Invalidations(None, None)  # type: ignore[arg-type] # neither is needed to write to the outbox
+_OUTBOX = Outbox(None, None)  # type: ignore[arg-type] # neither is needed to write to the outbox
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,10 @@ def _categories(values: Values) -> dict[str, Call]:
 
 def _outbox() -> dict[str, Call]:
     return {
-        "record": lambda c: _INVALIDATIONS.record(c, ["catalog", "category:104"]),
-        "has_landed": lambda c: _INVALIDATIONS.has_landed(c, Recorded(frozenset(), (7, 8), dt.datetime.now(dt.UTC))),
-        "mark": lambda c: invalidation._mark(c, (7, 8)),
-        "delete": lambda c: invalidation._delete(c, (7, 8)),
+        "record": lambda c: _OUTBOX.record(c, ["catalog", "category:104"]),
+        "has_landed": lambda c: _OUTBOX.has_landed(c, Recorded(frozenset(), (7, 8), dt.datetime.now(dt.UTC))),
+        "mark": lambda c: outbox._mark(c, (7, 8)),
+        "delete": lambda c: outbox._delete(c, (7, 8)),
     }
 
 

@@ -19,7 +19,7 @@ import sqlglot
 from sqlglot import exp
 
 from shared.catalog import repository as catalog
-from shared.database.tables import products
+from shared.catalog.tables import products
 from shared.imports import repository as imports
 from tests.database.compiled import Call, Values, calls, statements
 from tests.database.recording_driver import Told

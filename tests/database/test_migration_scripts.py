@@ -13,8 +13,8 @@ from sqlalchemy.schema import CreateTable
 from sqlglot import exp
 
 from shared.database import migrate
+from shared.database.metadata import IMPORT_SCHEMA, catalog_metadata, imports_metadata, staging_metadata
 from shared.database.migrate import Dialect, Line
-from shared.database.tables import IMPORT_SCHEMA, catalog_metadata, imports_metadata, staging_metadata
 
 _DECLARED: dict[Line, sa.MetaData] = {"catalog": catalog_metadata, "imports": imports_metadata}
 _READ: dict[Dialect, str] = {"sqlite": "sqlite", "mssql": "tsql"}

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from shared.database import migrate, sqlite
-from shared.database.tables import catalog_metadata, imports_metadata
+from shared.database import migrate
+from shared.database.metadata import catalog_metadata, imports_metadata
+from shared.database.sqlite import files
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_two_that_start_at_once_wait_for_each_other(url: sa.URL) -> None:
     with ThreadPoolExecutor(4) as pool:
         # Alembic's context is per process: what is shared here is the file.
         list(pool.map(lambda _: _in_a_process(url), range(4)))
-    assert sa.inspect(sa.create_engine(sqlite.imports_url(url))).has_table("import_records")
+    assert sa.inspect(sa.create_engine(files.imports_url(url))).has_table("import_records")
 
 
 def _in_a_process(url: sa.URL) -> None:

@@ -15,10 +15,11 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from shared.database.tables import categories, import_records, products
-from shared.database.transient import Waits
+from shared.catalog.tables import categories, products
+from shared.database.retry_policy import RetryPolicy
 from shared.imports import repository as imports
 from shared.imports.records import NewRecord
+from shared.imports.tables import import_records
 from shared.services import Services
 from shared.settings import Settings
 from tests.database.network import Network, Weather
@@ -31,7 +32,7 @@ WRITERS = 4
 INSERTS_EACH = 10
 STORM = Weather(reset=0.02, cut=0.01, delayed=0.05)
 # As Microsoft asks, but for the time of a test.
-SHORT = Waits(away=0.05, away_limit=0.5, total=300)
+SHORT = RetryPolicy(away=0.05, away_limit=0.5, total=300)
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ async def nothing_waits(services: Services) -> None:
     """Another process of the app finds that Redis was told of everything, or tells it."""
     other = Services(services.settings)
     try:
-        assert await other.invalidations.drain()
+        assert await other.outbox.drain()
     finally:
         await other.close()
 
@@ -172,7 +173,7 @@ def test_a_database_that_is_gone_is_503_and_comes_back_by_itself(
     api: httpx.Client, network: Network, services: Services
 ) -> None:
     store = services.database.catalog
-    store._waits = Waits(away=0.05, away_limit=0.1, total=1)
+    store._waits = RetryPolicy(away=0.05, away_limit=0.1, total=1)
     with network.is_(Weather(down=True)):
         for reply in (api.post("/api/products", json=toy("B000000001")), api.get("/api/products/B000000009")):
             assert (reply.status_code, "Retry-After" in reply.headers) == (503, True)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from shared.catalog.tables import categories
 from shared.database.engine import Database
-from shared.database.tables import categories
-from shared.errors import UnavailableError
+from shared.http.problems import UnavailableError
 from shared.settings import Settings
 from tests.databases import server_engine
 from tests.serving import catalog_settings
@@ -76,7 +76,7 @@ def test_the_victim_of_a_deadlock_begins_anew(database: Database) -> None:
 @pytest.mark.sql_server  # Babelfish has no number of its own for it
 def test_a_write_that_waits_for_a_lock_beyond_the_limit_is_told_so_and_reads_never_wait(database: Database) -> None:
     async def ask() -> None:
-        with pytest.raises(UnavailableError, match="Another write holds the catalogue"):
+        with pytest.raises(UnavailableError, match="Another write holds the catalog"):
             await database.catalog.write(lambda connection: raise_count(connection, 1))
         assert await database.catalog.read(counts) == [0, 0]
 
@@ -88,7 +88,7 @@ def test_a_write_that_waits_for_a_lock_beyond_the_limit_is_told_so_and_reads_nev
 @pytest.mark.sql_server  # Babelfish takes no lock on a table
 def test_a_write_that_comes_while_a_merge_holds_the_tables_is_told_so_and_reads_never_wait(database: Database) -> None:
     async def ask() -> None:
-        with pytest.raises(UnavailableError, match="Another write holds the catalogue") as refused:
+        with pytest.raises(UnavailableError, match="Another write holds the catalog") as refused:
             await database.catalog.write(lambda connection: raise_count(connection, 1))
         assert refused.value.headers["Retry-After"]
         assert await database.catalog.read(counts) == [0, 0]

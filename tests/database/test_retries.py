@@ -14,16 +14,16 @@ from typing import Never
 import pytest
 import sqlalchemy as sa
 
-from shared.cache.invalidation import Invalidations, Recorded
-from shared.database.azure_sql import app_engine
-from shared.database.store import Store
-from shared.database.transient import ChangedMeanwhileError, Failure, Waits
-from shared.errors import UnavailableError
+from shared.cache.outbox import Outbox, Recorded
+from shared.database.mssql.engines import app_engine
+from shared.database.retry_policy import ChangedMeanwhileError, Failure, RetryPolicy
+from shared.database.transactions import Store
+from shared.http.problems import UnavailableError
 from shared.settings import Settings
 from tests.database import scripted_driver
 from tests.database.scripted_driver import ScriptedDriver, deadlock, lost, server_error, waking_up
 
-QUICK = Waits(victim=0.001, away=0.001, away_limit=0.001, total=30)
+QUICK = RetryPolicy(victim=0.001, away=0.001, away_limit=0.001, total=30)
 
 
 @pytest.fixture
@@ -114,9 +114,9 @@ def test_only_what_does_not_pass_by_itself_is_for_somebody_to_look_at(
     error: scripted_driver.Error, level: int, driver: ScriptedDriver, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     driver.fails["connect"] = [error]
-    store._waits = Waits(total=0)
+    store._waits = RetryPolicy(total=0)
     refused(store, 5, "can't be reached")
-    assert [entry.levelno for entry in caplog.records if entry.name == "shared.database.store"] == [level]
+    assert [entry.levelno for entry in caplog.records if entry.name == "shared.database.transactions"] == [level]
 
 
 def test_victims_give_up_in_the_end(driver: ScriptedDriver, store: Store) -> None:
@@ -127,7 +127,7 @@ def test_victims_give_up_in_the_end(driver: ScriptedDriver, store: Store) -> Non
 
 def test_a_database_that_stays_away_is_503_when_the_time_is_over(driver: ScriptedDriver, store: Store) -> None:
     driver.fails["connect"] = [waking_up() for _ in range(1000)]
-    store._waits = Waits(away=0.01, away_limit=0.01, total=1.0)
+    store._waits = RetryPolicy(away=0.01, away_limit=0.01, total=1.0)
     refused(store, 5, "can't be reached")
     assert 1 < driver.count("connect") <= 101
 
@@ -144,7 +144,7 @@ def test_requests_don_t_queue_up_behind_those_that_can_t_sign_in(
         return await asyncio.gather(*(store.read(statement) for _ in range(times)), return_exceptions=True)
 
     monkeypatch.setattr(driver, "connect", connect)
-    store._waits, store._statement_seconds = Waits(total=0), 0.05
+    store._waits, store._statement_seconds = RetryPolicy(total=0), 0.05
     replies = asyncio.run(ask(20))
     assert all(isinstance(reply, UnavailableError) for reply in replies)
     assert 0 < driver.count("connect") <= 2, "each waited for its turn to sign in"
@@ -152,7 +152,7 @@ def test_requests_don_t_queue_up_behind_those_that_can_t_sign_in(
 
 def test_waiting_for_a_lock_beyond_the_limit_is_503_at_once(driver: ScriptedDriver, store: Store) -> None:
     driver.fails["execute"] = [server_error(1222)]
-    refused(store, 2, "Another write holds the catalogue")
+    refused(store, 2, "Another write holds the catalog")
     assert driver.count("execute") == 1
 
 
@@ -185,11 +185,11 @@ def test_a_write_that_is_saved_and_told_is_not_held_up_by_its_mark(driver: Scrip
     driver.fails["connect"] = [waking_up(), None]
 
     class Told:
-        async def renew(self, scopes: frozenset[str]) -> None:
+        async def invalidate(self, tags: frozenset[str]) -> None:
             """Redis is there."""
 
-    invalidations = Invalidations(SimpleNamespace(catalog=store), Told())  # type: ignore[arg-type]  # what it uses of them
-    asyncio.run(invalidations.apply(Recorded(frozenset({"catalog"}), (1,), dt.datetime.now(dt.UTC))))
+    outbox = Outbox(SimpleNamespace(catalog=store), Told())  # type: ignore[arg-type]  # what it uses of them
+    asyncio.run(outbox.apply(Recorded(frozenset({"catalog"}), (1,), dt.datetime.now(dt.UTC))))
     assert driver.count("connect") == 1
 
 
@@ -246,14 +246,14 @@ def test_of_a_commit_that_is_known_not_to_have_landed_nobody_says_that_it_isn_t_
 ) -> None:
     driver.fails["commit"] = [lost("SQLEndTran")]
     driver.fails["execute"] = [None, server_error(1222)]
-    with pytest.raises(UnavailableError, match="Another write holds the catalogue"):
+    with pytest.raises(UnavailableError, match="Another write holds the catalog"):
         asyncio.run(store.write(statement, lambda _connection, _result: False))
 
 
 def test_after_a_lost_commit_a_database_that_is_away_is_asked_as_soon_as_after_none(
     driver: ScriptedDriver, store: Store
 ) -> None:
-    class Noted(Waits):
+    class Noted(RetryPolicy):
         def before(self, failure: Failure, times: int) -> float | None:
             met.append((failure, times))
             return super().before(failure, times)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shared.cache.invalidation import Invalidations
-from shared.database import tsql
+from shared.cache.outbox import Outbox
+from shared.database.mssql import programs
 from shared.identity.repository import hold_admins
 from shared.imports import repository
 from shared.services import Services
@@ -48,7 +48,7 @@ def log_in(settings: Settings) -> Iterator[LogIn]:
             administrator.exec_driver_sql(f"ALTER ROLE [{role}] ADD MEMBER [{name}]")
             return url.set(username=name, password=PASSWORD)
 
-        for batch in tsql.batches("grants.sql"):
+        for batch in programs.batches("grants.sql"):
             administrator.exec_driver_sql(batch)
         yield log_in
 
@@ -76,7 +76,7 @@ def test_the_app_works_as_a_user_that_can_not_change_the_schema(settings: Settin
         assert api.get("/api/products").status_code == 200
         with services.database.imports.engine.begin() as connection:
             hold_admins(connection)
-            Invalidations(services.database, services.cache).record(connection, ["catalog"])
+            Outbox(services.database, services.cache).record(connection, ["catalog"])
             assert repository.read_unfinished(connection, 0, 1) == []
             assert repository.drop_staged(connection, "products", repository.StagedRow(1, "x"), 1)
     assert_refused(url, *SCHEMA_CHANGES, "EXEC [import].[merge_products] 'x', 'x', 0")

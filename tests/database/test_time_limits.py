@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shared.database import sqlite
 from shared.database.engine import Database
-from shared.errors import UnavailableError
+from shared.database.sqlite import files
+from shared.http.problems import UnavailableError
 from tests.serving import catalog_settings
 
 pytestmark = pytest.mark.sqlite_only
@@ -43,11 +43,11 @@ def test_a_query_beyond_its_limit_is_ended_and_its_connection_serves_the_next(da
 
 def test_a_write_that_waits_for_another_beyond_its_limit_is_told_so_and_reads_never_wait(database: Database) -> None:
     async def ask() -> None:
-        with pytest.raises(UnavailableError, match="Another write holds the catalogue"):
+        with pytest.raises(UnavailableError, match="Another write holds the catalog"):
             await database.catalog.write(count)
         assert await database.catalog.read(count) == 0
 
-    with sqlite3.connect(sqlite.catalog_file(database.url), isolation_level=None) as other:
+    with sqlite3.connect(files.catalog_file(database.url), isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         asyncio.run(ask())
         other.execute("ROLLBACK")

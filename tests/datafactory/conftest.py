@@ -16,8 +16,8 @@ from local.datafactory.factory import Factory
 from local.datafactory.run_records import PipelineRun, RunRecords
 from local.datafactory.stores import Stores
 from local.datafactory.stores.blobs import BlobStore
-from shared.database import sqlite
-from shared.database.tables import IMPORT_SCHEMA
+from shared.database.metadata import IMPORT_SCHEMA
+from shared.database.sqlite import files
 from tests import databases
 
 REPOSITORY_FOLDER = Path(__file__).parents[2] / "datafactory"
@@ -65,7 +65,7 @@ class Workshop:
         """The database of the imports' tables."""
         if self.url.get_backend_name() != "sqlite":
             return databases.server_engine(self.url)
-        engine = sa.create_engine(sqlite.imports_url(self.url), poolclass=sa.NullPool)
+        engine = sa.create_engine(files.imports_url(self.url), poolclass=sa.NullPool)
         return engine.execution_options(schema_translate_map={IMPORT_SCHEMA: None})
 
     def stop(self) -> None:

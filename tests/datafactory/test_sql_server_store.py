@@ -19,7 +19,7 @@ from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.stop import Stop
 from local.datafactory.stores import sql_server
 from local.datafactory.stores.sql_server import SqlServerStore, sizes_of
-from shared.database import azure_sql
+from shared.database.mssql import engines
 from tests.database.scripted_driver import Connection, Cursor, Error, ScriptedDriver, query_timeout, server_error
 
 _SCHEMA = pa.schema([("title", pa.string()), ("run_id", pa.string())])
@@ -103,7 +103,7 @@ def driver() -> StagingDriver:
 @pytest.fixture
 def store(driver: StagingDriver) -> SqlServerStore:
     url = sa.make_url("mssql+pyodbc://sa:x@127.0.0.1/catalog")
-    return SqlServerStore(azure_sql.create_engine(url, poolclass=sa.NullPool, module=driver))
+    return SqlServerStore(engines.create_engine(url, poolclass=sa.NullPool, module=driver))
 
 
 def _batch(titles: Sequence[str | None]) -> pa.RecordBatch:

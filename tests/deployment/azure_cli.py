@@ -30,7 +30,7 @@ command = " ".join(arguments[:3])
 query = arguments[arguments.index("--query") + 1] if "--query" in arguments else ""
 answers = {
     "container show --resource-group": os.environ["JOB_STATUS" if query.endswith("exitCode") else "JOB_STATE"],
-    "functionapp config show": "DOCKER|registry/product-catalogue:running",
+    "functionapp config show": "DOCKER|registry/product-catalog:running",
     "functionapp list --resource-group": "app-x",
     "keyvault secret list": os.environ["SECRETS"],
     "keyvault list-deleted --resource-type": os.environ["DELETED_VAULT"],

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.mssql import pyodbc as mssql_pyodbc
 
 from local.processes import PROJECT
-from shared.redis_credentials import redis_credentials
+from shared.azure.redis_credentials import redis_credentials
 from shared.settings import Settings, read_settings
 from tests.deployment import bicep
 from tests.deployment.functions import Trigger, triggers
@@ -233,4 +233,5 @@ def test_redis_takes_the_token_of_the_apps_identity(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
     for name in ("REDIS_URL", "AZURE_CLIENT_ID"):
         monkeypatch.setenv(name, _in_azure()[name])
-    assert redis_credentials(Settings()).get("credential_provider")
+    settings = Settings()
+    assert redis_credentials(settings.redis_url.get_secret_value(), settings.azure_client_id).get("credential_provider")

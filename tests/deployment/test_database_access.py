@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.database.access import Identity, statements
+from shared.database.mssql.access import Identity, statements
 
 _APP = Identity("id-app-x", "00112233-4455-6677-8899-aabbccddeeff")
 _FACTORY = Identity("adf-x", "11111111-2222-4333-8444-555555555555")

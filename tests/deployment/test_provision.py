@@ -13,9 +13,9 @@ from local.processes import PROJECT
 from tests.deployment import azure_cli, bicep
 from tests.deployment.azure_cli import Call, commands, position
 
-_WHERE = {"AZURE_ENV_NAME": "catalogue", "AZURE_LOCATION": "westeurope", "FIREBASE_PROJECT_ID": "my-project"}
+_WHERE = {"AZURE_ENV_NAME": "catalog", "AZURE_LOCATION": "westeurope", "FIREBASE_PROJECT_ID": "my-project"}
 _AZD = _WHERE | {"AZURE_SUBSCRIPTION_ID": "a-subscription", "KEY_VAULT_NAME": "kv-x"}
-_VAULT = ("keyvault recover", "--resource-group rg-catalogue --location westeurope --name kv-x")
+_VAULT = ("keyvault recover", "--resource-group rg-catalog --location westeurope --name kv-x")
 
 
 def _provision(
@@ -33,7 +33,7 @@ def test_the_first_time_the_image_is_the_templates(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     called = commands(calls)
     create = called[position(called, "deployment sub create")]
-    assert "--name product-catalogue-catalogue --location westeurope --template-file infra/main.bicep" in create
+    assert "--name product-catalog-catalog --location westeurope --template-file infra/main.bicep" in create
     given = create.partition("--parameters ")[2].split()
     assert given[0] == "@infra/production.parameters.json"  # what comes behind it counts more
     assert {parameter.partition("=")[0] for parameter in given[1:]} == {
@@ -49,7 +49,7 @@ def test_the_first_time_the_image_is_the_templates(tmp_path: Path) -> None:
 def test_what_runs_goes_on_running(tmp_path: Path) -> None:
     _, calls = _provision(tmp_path, GROUP_EXISTS="true")
     called = commands(calls)
-    assert "appImage=registry/product-catalogue:running" in called[position(called, "deployment sub create")]
+    assert "appImage=registry/product-catalog:running" in called[position(called, "deployment sub create")]
 
 
 @pytest.mark.parametrize("failing", ["group exists", "functionapp list", "functionapp config show"])
@@ -75,12 +75,12 @@ def test_a_vault_that_was_removed_comes_back_before_it_is_asked_for(tmp_path: Pa
 
 def test_only_this_deployments_vault_comes_back(tmp_path: Path) -> None:
     tags = bicep.parsed(bicep.INFRA / "main.bicep")["variables"]["tags"]["value"]
-    assert tags == {"'azd-env-name'": "environmentName", "application": "product-catalogue"}
+    assert tags == {"'azd-env-name'": "environmentName", "application": "product-catalog"}
     _, calls = _provision(tmp_path)
     called = commands(calls)
     asked = called[position(called, "keyvault list-deleted")]
-    assert "tags.application=='product-catalogue'" in asked
-    assert "tags.\"azd-env-name\"=='catalogue'" in asked
+    assert "tags.application=='product-catalog'" in asked
+    assert "tags.\"azd-env-name\"=='catalog'" in asked
     assert "location=='westeurope'" in asked
 
 
@@ -102,7 +102,7 @@ def test_before_azd_provisions_it_learns_what_runs(tmp_path: Path) -> None:
     done, calls = _before(tmp_path, GROUP_EXISTS="true", DELETED_VAULT="kv-x")
     assert done.returncode == 0, done.stderr
     called = commands(calls)
-    position(called, "azd env set APP_IMAGE registry/product-catalogue:running --environment catalogue")
+    position(called, "azd env set APP_IMAGE registry/product-catalog:running --environment catalog")
     position(called, *_VAULT)
     assert "${APP_IMAGE=" in (bicep.INFRA / "main.parameters.json").read_text()
 

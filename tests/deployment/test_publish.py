@@ -44,7 +44,7 @@ def test_each_step_comes_after_what_it_needs(published: tuple[str, list[Call]]) 
         position(called, "keyvault secret set", "FIREBASE-WEB-API-KEY"),
         position(called, "acr build"),
         position(called, "deployment group create", "shared.database.migrate"),
-        position(called, "deployment group create", "shared.database.access"),
+        position(called, "deployment group create", "shared.database.mssql.access"),
         position(called, "functionapp config set"),
         position(called, "curl", "/api/health/ready"),
         position(called, "event-subscription.bicep"),
@@ -110,7 +110,7 @@ def test_a_migration_that_fails_leaves_the_running_version_alone(publish: Publis
 def test_the_image_is_the_commits_and_the_app_runs_it(published: tuple[str, list[Call]]) -> None:
     called = commands(published[1])
     build = called[position(called, "acr build")]
-    built = re.search(r"--image (product-catalogue:([0-9a-f]{12})) --build-arg COMMIT=\2[0-9a-f]{28} ", build)
+    built = re.search(r"--image (product-catalog:([0-9a-f]{12})) --build-arg COMMIT=\2[0-9a-f]{28} ", build)
     assert built
     run = called[position(called, "functionapp config set")]
     assert f"--linux-fx-version DOCKER|{OUTPUTS['CONTAINER_REGISTRY_SERVER']}/{built[1]}" in run
@@ -145,7 +145,7 @@ def test_the_first_admin_is_made_with_a_password_that_nobody_sees(publish: Publi
     assert done.returncode == 0, done.stderr
     called = commands(calls)
     position(called, "deployment group create", '"shared.identity.admin","--email","ada@example.org"')
-    position(called, "image=registry/product-catalogue:running")
+    position(called, "image=registry/product-catalog:running")
     (signup,) = (str(call["body"]) for call in calls if "signup" in str(call["arguments"]))
     password = json.loads(signup)["password"]
     assert 8 <= len(password) <= 64
@@ -154,17 +154,17 @@ def test_the_first_admin_is_made_with_a_password_that_nobody_sees(publish: Publi
 
 
 def test_an_older_image_is_one_command_away(publish: Publish) -> None:
-    done, calls = publish("run", "registry/product-catalogue:older")
+    done, calls = publish("run", "registry/product-catalog:older")
     assert done.returncode == 0, done.stderr
     called = commands(calls)
-    assert "DOCKER|registry/product-catalogue:older" in called[position(called, "functionapp config set")]
+    assert "DOCKER|registry/product-catalog:older" in called[position(called, "functionapp config set")]
     assert not any("acr build" in command or "job.bicep" in command for command in called)
 
 
 def test_with_plain_az_the_deployment_is_asked(publish: Publish) -> None:
-    _, calls = publish("run", "registry/product-catalogue:older", DEPLOYMENT="catalogue", API_URL="")
+    _, calls = publish("run", "registry/product-catalog:older", DEPLOYMENT="catalog", API_URL="")
     asked = commands(calls)[0]
-    assert asked.startswith("deployment sub show --name catalogue --query properties.outputs.API_URL.value")
+    assert asked.startswith("deployment sub show --name catalog --query properties.outputs.API_URL.value")
 
 
 def test_without_a_deployment_it_says_so(publish: Publish) -> None:

@@ -93,7 +93,7 @@ def test_a_query_of_metrics_names_one_that_the_app_sends(path: Path) -> None:
 
 
 def _metrics(code: str) -> set[str]:
-    return set(re.findall(r'"(catalogue\.[\w.]+)"', code)) - set(re.findall(r'Properties\["([^"]+)"\]', code))
+    return set(re.findall(r'"(catalog\.[\w.]+)"', code)) - set(re.findall(r'Properties\["([^"]+)"\]', code))
 
 
 def test_every_query_stands_in_the_workbook_or_an_alert() -> None:

@@ -33,7 +33,7 @@ class Expected:
     json: object = None
 
 
-# By operation id; the statuses are those of what lies behind the guard: an empty catalogue, unknown users and imports.
+# By operation id; the statuses are those of what lies behind the guard: an empty catalog, unknown users and imports.
 EXPECTED = {
     "list_products": Expected("anyone", 200, "/products"),
     "get_product": Expected("anyone", 404, "/products/B000000001"),

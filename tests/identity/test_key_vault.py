@@ -12,9 +12,8 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from azure.keyvault.secrets import SecretClient
 
-from shared import key_vault
-from shared.required_settings import SettingsError
-from shared.settings import load_settings
+from shared.azure import key_vault
+from shared.settings import SettingsError, load_settings
 from tests.identity.fake_key_vault import FakeKeyVault
 from tests.identity.test_settings import ACCOUNT, AZURE
 

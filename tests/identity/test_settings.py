@@ -11,8 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from local.processes import PROJECT
-from shared.required_settings import SettingsError
-from shared.settings import Settings, load_settings
+from shared.settings import Settings, SettingsError, load_settings
 
 ACCOUNT = json.dumps(
     {"type": "service_account", "project_id": "p", "private_key": "S3CRET", "client_email": "e", "token_uri": "t"}

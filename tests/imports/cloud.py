@@ -22,10 +22,10 @@ from local.datafactory.server import create_app
 from local.datafactory.stores import Stores
 from local.datafactory.stores.blobs import BlobStore
 from local.processes import PROJECT
-from shared.database import sqlite
-from shared.database.tables import categories_staging, import_outcomes, import_records, products_staging
-from shared.database.tables import products as products_table
-from shared.imports.receipt import import_id_of
+from shared.catalog.tables import products as products_table
+from shared.database.sqlite import files
+from shared.imports.intake import import_id_of
+from shared.imports.tables import categories_staging, import_outcomes, import_records, products_staging
 from shared.services import Services
 from shared.settings import Settings
 from tests import databases
@@ -145,7 +145,7 @@ class Cloud:
     def _staged(self) -> list[str]:
         """On SQLite the runs' files, on a server the runs that have rows."""
         if self.url.get_backend_name() == "sqlite":
-            folder = sqlite.staging_folder(self.url)
+            folder = files.staging_folder(self.url)
             return [file.name for file in folder.iterdir()] if folder.exists() else []
         tables = (products_staging, categories_staging)
         return [row["run_id"] for table in tables for row in self.rows.read(sa.select(table.c.run_id).distinct())]

@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.database import sqlite
-from shared.database.tables import IMPORT_SCHEMA
+from shared.database.metadata import IMPORT_SCHEMA
+from shared.database.sqlite import files
 from tests import databases
 
 
@@ -20,7 +20,7 @@ class Rows:
             self._catalog = self._imports = databases.pooled_engine(url)
             return
         self._catalog = sa.create_engine(url, poolclass=sa.NullPool)
-        imports = sa.create_engine(sqlite.imports_url(url), poolclass=sa.NullPool)
+        imports = sa.create_engine(files.imports_url(url), poolclass=sa.NullPool)
         self._imports = imports.execution_options(schema_translate_map={IMPORT_SCHEMA: None})
 
     def read(self, statement: sa.Select[Any]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from shared.catalog import scopes
+from shared.catalog import tags
 from tests import databases
 from tests.imports.cloud import App, Cloud, categories, products
 
@@ -66,7 +66,7 @@ def read_all_the_time(api: httpx.Client, page: str) -> Iterator[None]:
 def test_a_changed_product_is_fresh_on_each_page_and_other_categories_pages_are_hits(
     app: App, cloud: Cloud, api: httpx.Client
 ) -> None:
-    assert scopes.product(CHANGED) != scopes.product(UNTOUCHED)
+    assert tags.product(CHANGED) != tags.product(UNTOUCHED)
     imported(app, cloud, products(5, category=1))
     imported(app, cloud, products(5, first=500, category=2))
     cached(api, *PAGES_OF_CHANGED, *PAGES_OF_OTHERS)

@@ -13,16 +13,17 @@ import pytest
 import sqlalchemy as sa
 
 from local.datafactory.stores.blobs import BlobStore
-from shared.database.tables import categories, import_records
+from shared.catalog.tables import categories
 from shared.imports import working_copies
+from shared.imports.tables import import_records
 from shared.settings import Settings
 from tests import databases
 from tests.imports.cloud import DEADLINE_SECONDS, App, Blob, Cloud, problem_of, products
 
 
 @contextmanager
-def catalogue_held(settings: Settings) -> Iterator[None]:
-    """Somebody writes to the catalogue: a merge waits, reads go on."""
+def catalog_held(settings: Settings) -> Iterator[None]:
+    """Somebody writes to the catalog: a merge waits, reads go on."""
     url = sa.make_url(settings.database_url.get_secret_value())
     on_sqlite = url.get_backend_name() == "sqlite"
     # Babelfish takes no lock on a table: there the merge waits because of the category that is its own too.
@@ -72,7 +73,7 @@ def test_an_import_that_waits_for_the_factory_ends_though_the_factory_is_away(aw
 
 def test_a_run_in_the_queue_is_cancelled(app: App, api: httpx.Client, cloud: Cloud, settings: Settings) -> None:
     first, second = cloud.put("first.csv", products(2)), cloud.put("second.csv", products(2, first=10))
-    with catalogue_held(settings):
+    with catalog_held(settings):
         app.receive(cloud, first.name)
         wait_for_merge(app, cloud, first)
         app.receive(cloud, second.name)
@@ -114,11 +115,11 @@ def test_a_running_merge_is_rolled_back_and_a_second_cancel_before_the_end_is_ta
     app: App, api: httpx.Client, cloud: Cloud, settings: Settings
 ) -> None:
     blob = cloud.put("lamps.csv", products(2))
-    with catalogue_held(settings):
+    with catalog_held(settings):
         app.receive(cloud, blob.name)
         wait_for_merge(app, cloud, blob)
         for _ in range(2):
-            # Its end is decided in the catalogue, which is held: so it hasn't ended yet.
+            # Its end is decided in the catalog, which is held: so it hasn't ended yet.
             assert cancel(api, blob)["status"] == "running"
     (record,) = app.end(cloud, blob)
     assert (record["status"], record["rows_read"]) == ("cancelled", None)
@@ -153,7 +154,7 @@ def test_a_run_whose_cancel_was_lost_is_cancelled_by_the_next_reconcile(
     app: App, cloud: Cloud, settings: Settings
 ) -> None:
     blob = cloud.put("lamps.csv", products(2))
-    with catalogue_held(settings):
+    with catalog_held(settings):
         app.receive(cloud, blob.name)
         wait_for_merge(app, cloud, blob)
         # The process died after it wrote the request, and before it told the factory.
@@ -176,7 +177,7 @@ def test_a_run_that_somebody_cancels_in_the_factory_ends_as_cancelled(
     app: App, cloud: Cloud, settings: Settings
 ) -> None:
     blob = cloud.put("lamps.csv", products(2))
-    with catalogue_held(settings):
+    with catalog_held(settings):
         app.receive(cloud, blob.name)
         wait_for_merge(app, cloud, blob)
         app.services.imports.factory.cancel(cloud.record(blob.import_id)["run_id"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shared.database.tables import categories, products
+from shared.catalog.tables import categories, products
 from tests import databases
 from tests.databases import NEEDS_SQL_SERVER
 from tests.imports.cloud import PRODUCTS, App, Cloud, local_factory
@@ -28,7 +28,7 @@ _GOOD_FILES = itertools.count()
 
 @pytest.fixture(scope="module")
 def landing(module_azurite: str, valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, App]]:
-    """One storage, catalogue and process of the app for the whole corpus."""
+    """One storage, catalog and process of the app for the whole corpus."""
     folder = tmp_path_factory.mktemp("corpus")
     settings = catalog_settings(folder, valkey, import_storage=module_azurite)
     cloud = Cloud(settings)
@@ -48,7 +48,7 @@ def rejects_of(app: App, import_id: str) -> list[list[str]]:
 
 
 def ends(entry: Entry, cloud: Cloud, app: App) -> None:
-    """The file lands in an empty catalogue and ends as stated."""
+    """The file lands in an empty catalog and ends as stated."""
     for table in (products, categories):
         cloud.rows.change(sa.delete(table))
     blob = cloud.put(f"{entry.name}.csv", entry.bytes)
@@ -67,7 +67,7 @@ def ends(entry: Entry, cloud: Cloud, app: App) -> None:
 
 
 def kept(cloud: Cloud, entry: Entry) -> dict[str | int, dict[str, object]]:
-    """The catalogue, in the columns that the entry names."""
+    """The catalog, in the columns that the entry names."""
     of_categories = any(isinstance(key, int) for key in entry.kept)
     table, key = (categories, "category_id") if of_categories else (products, "asin")
     return {

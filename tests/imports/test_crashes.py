@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from shared.imports import repository
-from shared.imports.factory import Factory
+from shared.imports.data_factory import DataFactoryClient
 from shared.imports.working_copies import WorkingCopies
 from shared.settings import Settings
 from tests.imports.cloud import App, Blob, Cloud, products
@@ -77,9 +77,9 @@ def let_it_die(app: App, cloud: Cloud, blob: Blob) -> None:
         (WorkingCopies, "look_at", "before"),
         (WorkingCopies, "make", "before"),
         (WorkingCopies, "make", "after"),
-        (Factory, "start", "before"),
-        (Factory, "start", "after"),
-        (Factory, "look_at", "before"),
+        (DataFactoryClient, "start", "before"),
+        (DataFactoryClient, "start", "after"),
+        (DataFactoryClient, "look_at", "before"),
         (repository, "read_outcome", "before"),
         (WorkingCopies, "drop", "before"),
         (WorkingCopies, "drop", "after"),
@@ -135,7 +135,7 @@ def test_a_run_that_the_factory_has_lost_is_started_again(
 ) -> None:
     blob = cloud.put("lamps.csv", products(20))
     with monkeypatch.context() as losing:
-        losing.setattr(Factory, "start", lambda *_: "lost")
+        losing.setattr(DataFactoryClient, "start", lambda *_: "lost")
         app.receive(cloud, blob.name)
     app.reconcile()
     assert cloud.record(blob.import_id)["run_id"] == "lost"

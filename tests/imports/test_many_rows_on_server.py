@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from shared.database.tables import categories
-from shared.database.tables import products as products_table
+from shared.catalog.tables import categories
+from shared.catalog.tables import products as products_table
 from tests import databases
 from tests.imports.cloud import App, Cloud, products
 

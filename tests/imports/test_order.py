@@ -1,16 +1,16 @@
-"""Files that land in any order, late, twice or at once: what then stands in the catalogue, and in their records."""
+"""Files that land in any order, late, twice or at once: what then stands in the catalog, and in their records."""
 
 from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
 
-from shared.database.tables import categories as categories_table
-from shared.database.tables import products as products_table
+from shared.catalog.tables import categories as categories_table
+from shared.catalog.tables import products as products_table
 from shared.imports.records import Record
 from shared.settings import Settings
 from tests.imports.cloud import App, Blob, Cloud, categories, products
-from tests.imports.test_cancel import catalogue_held, wait_for_merge
+from tests.imports.test_cancel import catalog_held, wait_for_merge
 
 
 def _categories(cloud: Cloud) -> list[tuple[int, str, int]]:
@@ -110,7 +110,7 @@ def test_a_blob_that_moves_on_while_its_run_waits_in_the_queue_is_imported_as_it
 ) -> None:
     first, waiting = cloud.put("first.csv", products(2, first=10)), cloud.put("lamps.csv", products(3, price="1"))
     newer: list[Blob] = []
-    with catalogue_held(settings):
+    with catalog_held(settings):
         app.receive(cloud, first.name)
         wait_for_merge(app, cloud, first)
         app.receive(cloud, waiting.name)

@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from azure.core.exceptions import ServiceRequestError
 
 import local.datafactory.factory
-from shared.database.tables import cache_invalidations
+from shared.cache.tables import cache_invalidations
 from shared.imports import reconcile, working_copies
-from shared.imports.factory import ActivityRun, Factory, FactoryRefusedError, Run
+from shared.imports.data_factory import ActivityRun, DataFactoryClient, DataFactoryRejectedError, Run
 from shared.imports.uploads import UploadedBlob, Uploads
 from shared.imports.working_copies import WorkingCopies, WorkingCopy
 from shared.settings import Settings
 from tests.imports.cloud import App, Cloud, categories, local_factory, products
-from tests.imports.test_cancel import catalogue_held, wait_for_merge
+from tests.imports.test_cancel import catalog_held, wait_for_merge
 from tests.shared_services import wait_until
 
 UNTOLD = sa.select(cache_invalidations).where(cache_invalidations.c.applied_at.is_(None))
@@ -113,7 +113,7 @@ def test_imports_beyond_the_factorys_queue_wait_for_room(
 ) -> None:
     monkeypatch.setattr(local.datafactory.factory, "QUEUE_LIMIT", 2)
     blobs = [cloud.put(f"{number}.csv", products(2, first=10 * number)) for number in range(6)]
-    with catalogue_held(settings):
+    with catalog_held(settings):
         for blob in blobs:
             app.receive(cloud, blob.name)
         statuses = [cloud.record(blob.import_id)["status"] for blob in blobs]
@@ -129,24 +129,24 @@ def test_a_run_that_the_factory_took_and_then_throttled_is_started_again(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
     """Data Factory may take a run whose queue is full, and let it fail (Microsoft Q&A 753752)."""
-    look_at = Factory.look_at
+    look_at = DataFactoryClient.look_at
     throttled: list[str] = []
 
-    def once_throttled(factory: Factory, run_id: str, since: dt.datetime) -> Run | None:
+    def once_throttled(factory: DataFactoryClient, run_id: str, since: dt.datetime) -> Run | None:
         if not throttled or run_id in throttled:
             throttled.append(run_id)
             return Run("Failed", "Pipeline execution throttled. If the concurrency value is set for a pipeline, …", ())
         return look_at(factory, run_id, since)
 
-    start = Factory.start
-    monkeypatch.setattr(Factory, "look_at", once_throttled)
-    monkeypatch.setattr(Factory, "start", lambda *_: "throttled-run")
+    start = DataFactoryClient.start
+    monkeypatch.setattr(DataFactoryClient, "look_at", once_throttled)
+    monkeypatch.setattr(DataFactoryClient, "start", lambda *_: "throttled-run")
     blob = cloud.put("lamps.csv", products(2))
     app.receive(cloud, blob.name)
     app.reconcile()
     record = cloud.record(blob.import_id)
     assert (record["status"], record["run_id"]) == ("received", None)
-    monkeypatch.setattr(Factory, "start", start)
+    monkeypatch.setattr(DataFactoryClient, "start", start)
     (record,) = app.end(cloud, blob)
     assert record["status"] == "succeeded"
 
@@ -164,13 +164,13 @@ def test_two_processes_that_reconcile_at_once_make_one_run_and_one_outcome_of_ea
     cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
-    start = Factory.start
+    start = DataFactoryClient.start
 
-    def noted(factory: Factory, kind: Any, import_id: str) -> str:
+    def noted(factory: DataFactoryClient, kind: Any, import_id: str) -> str:
         started.append(import_id)
         return start(factory, kind, import_id)
 
-    monkeypatch.setattr(Factory, "start", noted)
+    monkeypatch.setattr(DataFactoryClient, "start", noted)
     blobs = [cloud.put(f"{number}.csv", products(2, first=10 * number)) for number in range(12)]
     apps = [start_app(settings), start_app(settings)]
     threads = [threading.Thread(target=app.end_after, args=(cloud, *blobs)) for app in apps]
@@ -254,7 +254,7 @@ def test_progress_is_visible_while_the_merge_runs_and_never_goes_back(
 ) -> None:
     blob = cloud.put("lamps.csv", products(1000))
     seen: list[float] = []
-    with catalogue_held(settings):
+    with catalog_held(settings):
         app.receive(cloud, blob.name)
         wait_for_merge(app, cloud, blob)
         for _ in range(5):
@@ -290,7 +290,7 @@ def test_an_import_says_succeeded_only_when_redis_was_told(
     async def too_much_to_do() -> None:
         waiting.append(cloud.rows.read(UNTOLD))
 
-    monkeypatch.setattr(app.services.invalidations, "catch_up", too_much_to_do)
+    monkeypatch.setattr(app.services.outbox, "catch_up", too_much_to_do)
     blob = cloud.put("lamps.csv", products(2))
     app.receive(cloud, blob.name)
     app.reconcile_until(lambda: bool(waiting), "the outcome was seen")
@@ -320,11 +320,11 @@ def test_a_factory_that_refuses_is_not_asked_again_at_once(
 ) -> None:
     asked: list[str] = []
 
-    def refuse(_factory: Factory, _kind: Any, import_id: str) -> str:
+    def refuse(_factory: DataFactoryClient, _kind: Any, import_id: str) -> str:
         asked.append(import_id)
-        raise FactoryRefusedError("full")
+        raise DataFactoryRejectedError("full")
 
-    monkeypatch.setattr(Factory, "start", refuse)
+    monkeypatch.setattr(DataFactoryClient, "start", refuse)
     blobs = [cloud.put(f"{number}.csv", products(1)) for number in range(5)]
     for blob in blobs:
         app.receive(cloud, blob.name)
@@ -340,8 +340,8 @@ def test_a_failed_run_is_told_in_a_sentence_of_our_own_and_its_error_code_in_the
         ActivityRun("CopyToStaging", "Succeeded", 1.0, {}, ""),
         ActivityRun("Merge", "Failed", 2.0, {}, f"2402 {secret}"),
     )
-    monkeypatch.setattr(Factory, "start", lambda *_: "a-run")
-    monkeypatch.setattr(Factory, "look_at", lambda *_: Run("Failed", "Operation failed", tuple(activities)))
+    monkeypatch.setattr(DataFactoryClient, "start", lambda *_: "a-run")
+    monkeypatch.setattr(DataFactoryClient, "look_at", lambda *_: Run("Failed", "Operation failed", tuple(activities)))
     blob = cloud.put("lamps.csv", products(1))
     app.receive(cloud, blob.name)
     (record,) = app.end(cloud, blob)

@@ -11,9 +11,9 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from shared.database.tables import import_records, import_rejects
 from shared.imports.session_logs import SessionLogs
 from shared.imports.storage import ImportStorage
+from shared.imports.tables import import_records, import_rejects
 from tests.imports.cloud import CATEGORIES, PRODUCTS, App, Blob, Cloud, products
 
 LOG_HEADER = "Timestamp,Level,OperationName,OperationItem,Message\n"

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from shared.database.tables import import_records, import_rejects
+from shared.imports.tables import import_records, import_rejects
 from shared.imports.working_copies import WorkingCopies
 from shared.settings import Settings
 from tests.imports.cloud import PRODUCTS, App, Blob, Cloud, problem_of, products

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from shared.database.tables import import_records, products_staging
 from shared.imports import repository, staging
-from shared.imports.factory import Factory
+from shared.imports.data_factory import DataFactoryClient
+from shared.imports.tables import import_records, products_staging
 from shared.settings import Settings
 from tests import databases
 from tests.imports.cloud import App, Cloud, products
-from tests.imports.test_cancel import catalogue_held, wait_for_merge
+from tests.imports.test_cancel import catalog_held, wait_for_merge
 
 pytestmark = pytest.mark.server
 
@@ -61,7 +61,7 @@ def test_rows_of_a_run_that_is_under_way_stay_and_are_merged_while_those_of_one_
 ) -> None:
     stage(cloud, "killed", 3)
     blob = cloud.put("lamps.csv", products(2))
-    with catalogue_held(settings):
+    with catalog_held(settings):
         app.receive(cloud, blob.name)
         wait_for_merge(app, cloud, blob)
         run_id = cloud.record(blob.import_id)["run_id"]
@@ -76,11 +76,11 @@ def test_rows_that_a_merge_reads_stay_though_the_factory_has_given_its_run_up(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud, settings: Settings
 ) -> None:
     blob = cloud.put("lamps.csv", products(2))
-    with catalogue_held(settings):
+    with catalog_held(settings):
         app.receive(cloud, blob.name)
         wait_for_merge(app, cloud, blob)
         with monkeypatch.context() as given_up:
-            given_up.setattr(Factory, "has_ended", lambda *_: True)
+            given_up.setattr(DataFactoryClient, "has_ended", lambda *_: True)
             app.run(app.services.reconciliation.drop_leftover_rows())
         assert len(staged(cloud)) == 2
     (record,) = app.end(cloud, blob)

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from loadtests.catalogue import Catalogue
+from loadtests.catalog import Catalog
 from loadtests.contents import check_filled
 from loadtests.figures import Requests
 from loadtests.profiles import PROFILES
@@ -111,8 +111,8 @@ def test_the_process_that_listens_is_watched(auth_emulator: str) -> None:
 
 def test_the_largest_category_is_asked_for_most_and_an_empty_one_never() -> None:
     categories = [{"id": number, "product_count": number * 10} for number in range(20)]
-    catalogue = Catalogue(categories, random.Random(1))
-    drawn = Counter(catalogue.category_id() for _ in range(5_000))
+    catalog = Catalog(categories, random.Random(1))
+    drawn = Counter(catalog.category_id() for _ in range(5_000))
     assert drawn.most_common(1)[0][0] == 19
     assert drawn[19] > 1.5 * drawn[18] > 1.5 * drawn[1] > 0 == drawn[0]
 
@@ -132,7 +132,7 @@ def test_without_a_local_cloud_it_says_how_to_start_one(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.strip()) == (1, "No local cloud runs here: start it with `make run`.")
 
 
-def test_an_empty_catalogue_is_no_load_test(valkey: str, tmp_path: Path) -> None:
+def test_an_empty_catalog_is_no_load_test(valkey: str, tmp_path: Path) -> None:
     services = Services(catalog_settings(tmp_path, valkey))
     with served_catalog(services) as api, pytest.raises(LocalCloudError, match="has no products"):
         check_filled(f"{str(api.base_url).rstrip('/')}/api")

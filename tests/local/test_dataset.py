@@ -1,4 +1,4 @@
-"""The generated catalogue is like the real one, at any size, and the same whenever it is made."""
+"""The generated catalog is like the real one, at any size, and the same whenever it is made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.csv as arrow_csv
 import pytest
 
-from local.dataset.generate import Change, Written, write_catalogue
+from local.dataset.generate import Change, Written, write_catalog
 from local.dataset.profile import load_profile
 from local.processes import PROJECT
 
@@ -36,21 +36,21 @@ QUARTILE_TOLERANCE = 0.1
 
 
 @pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Written:
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """The files of `ROWS` rows."""
-    return write_catalogue(tmp_path_factory.mktemp("catalogue"), ROWS, seed=1)
+    return write_catalog(tmp_path_factory.mktemp("catalog"), ROWS, seed=1)
 
 
 @pytest.fixture(scope="module")
-def products(catalogue: Written) -> pa.Table:
+def products(catalog: Written) -> pa.Table:
     """The products file as another reader understands it."""
     as_text = arrow_csv.ConvertOptions(column_types={"asin": "string"})
-    return arrow_csv.read_csv(catalogue.products, convert_options=as_text)
+    return arrow_csv.read_csv(catalog.products, convert_options=as_text)
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     first, second, other = (
-        write_catalogue(tmp_path / name, 70_000, seed).products.read_bytes()
+        write_catalog(tmp_path / name, 70_000, seed).products.read_bytes()
         for name, seed in (("first", 7), ("second", 7), ("other", 8))
     )
     assert first == second
@@ -88,8 +88,8 @@ def test_asins_are_unique_and_a_thousandth_are_isbns(products: pa.Table) -> None
         assert sum(weight * int(digit) for weight, digit in zip(range(10, 0, -1), isbn, strict=True)) % 11 == 0
 
 
-def test_the_file_has_the_form_of_the_real_one(catalogue: Written) -> None:
-    with catalogue.products.open(encoding="utf-8", newline="") as file:
+def test_the_file_has_the_form_of_the_real_one(catalog: Written) -> None:
+    with catalog.products.open(encoding="utf-8", newline="") as file:
         text = file.read(2_000_000)
     header, *lines = text.splitlines()[:5_000]
     rewritten = [header]
@@ -104,8 +104,8 @@ def test_the_file_has_the_form_of_the_real_one(catalogue: Written) -> None:
 
 
 def test_a_changed_version_differs_in_the_share_asked_for(tmp_path: Path) -> None:
-    before = write_catalogue(tmp_path / "before", 70_000, seed=3)
-    after = write_catalogue(tmp_path / "after", 70_000, seed=3, change=Change(share=0.01, seed=1))
+    before = write_catalog(tmp_path / "before", 70_000, seed=3)
+    after = write_catalog(tmp_path / "after", 70_000, seed=3, change=Change(share=0.01, seed=1))
     old, new = before.products.read_text().splitlines(), after.products.read_text().splitlines()
     differing = [(one, other) for one, other in zip(old, new, strict=True) if one != other]
     assert len(differing) == after.rows_changed == pytest.approx(700, rel=0.2)
@@ -119,8 +119,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 def _peak_memory(folder: Path, rows: int) -> int:
     program = (
-        "import pathlib, resource, sys; from local.dataset.generate import write_catalogue;"
-        "write_catalogue(pathlib.Path(sys.argv[1]), int(sys.argv[2]), 1);"
+        "import pathlib, resource, sys; from local.dataset.generate import write_catalog;"
+        "write_catalog(pathlib.Path(sys.argv[1]), int(sys.argv[2]), 1);"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     command = [sys.executable, "-c", program, str(folder), str(rows)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalogue
+from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalog
 from local.processes import PROJECT
 from local.services import free_ports
 from tests.local.running import Running, running
@@ -41,16 +41,16 @@ def cloud(state: Path) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the two files."""
-    folder = tmp_path_factory.mktemp("catalogue")
-    write_catalogue(folder, 3_000, seed=1)
+    folder = tmp_path_factory.mktemp("catalog")
+    write_catalog(folder, 3_000, seed=1)
     return folder
 
 
 @pytest.mark.timeout(240)
-def test_the_demo_starts_a_cloud_shows_that_all_holds_and_stops_it(tmp_path: Path, catalogue: Path) -> None:
-    command = ("-m", "local.demo", "--csv-dir", str(catalogue), "--state", str(tmp_path / "state"))
+def test_the_demo_starts_a_cloud_shows_that_all_holds_and_stops_it(tmp_path: Path, catalog: Path) -> None:
+    command = ("-m", "local.demo", "--csv-dir", str(catalog), "--state", str(tmp_path / "state"))
     with running(tmp_path, *command, **PATIENT, **TICKING) as demo:
         demo.process.wait(200)
         said = demo.log.read_text()
@@ -70,8 +70,8 @@ def test_the_demo_ends_with_a_sentence_where_something_does_not_hold(state: Path
 
 
 @pytest.mark.usefixtures("cloud")
-def test_an_import_says_what_became_of_it(state: Path, catalogue: Path, tmp_path: Path) -> None:
-    good = _run("local.import_file", str(catalogue / CATEGORIES_FILE), "--state", str(state))
+def test_an_import_says_what_became_of_it(state: Path, catalog: Path, tmp_path: Path) -> None:
+    good = _run("local.import_file", str(catalog / CATEGORIES_FILE), "--state", str(state))
     assert (good.returncode, good.stdout[:9]) == (0, "succeeded"), good.stderr
     (tmp_path / "wrong.csv").write_text("name,cost\nA lamp,12.50\n")
     wrong = _run("local.import_file", str(tmp_path / "wrong.csv"), "--state", str(state))
@@ -79,9 +79,9 @@ def test_an_import_says_what_became_of_it(state: Path, catalogue: Path, tmp_path
 
 
 @pytest.mark.usefixtures("cloud")
-def test_users_outlive_the_emulator(state: Path, cloud: Running, catalogue: Path) -> None:
+def test_users_outlive_the_emulator(state: Path, cloud: Running, catalog: Path) -> None:
     """The operator of `make import` is such a user: made once, found again after the emulator was killed."""
-    command = ("local.import_file", str(catalogue / CATEGORIES_FILE), "--state", str(state))
+    command = ("local.import_file", str(catalog / CATEGORIES_FILE), "--state", str(state))
     assert _run(*command).returncode == 0
     operator = (state / "operator.json").read_text()
     os.kill(cloud.pid_of("auth-emulator.js"), 9)
@@ -92,8 +92,8 @@ def test_users_outlive_the_emulator(state: Path, cloud: Running, catalogue: Path
     assert (state / "operator.json").read_text() == operator
 
 
-def test_an_import_without_a_cloud_says_so(tmp_path: Path, catalogue: Path) -> None:
-    done = _run("local.import_file", str(catalogue / CATEGORIES_FILE), "--state", str(tmp_path))
+def test_an_import_without_a_cloud_says_so(tmp_path: Path, catalog: Path) -> None:
+    done = _run("local.import_file", str(catalog / CATEGORIES_FILE), "--state", str(tmp_path))
     assert (done.returncode, done.stderr) == (1, "No local cloud runs here: start it with `make run`.\n")
 
 

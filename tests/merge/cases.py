@@ -109,7 +109,7 @@ BAD_PRODUCT_VALUES: Sequence[tuple[str, str | None, str]] = (
     ("boughtInLastMonth", "0.01", 'boughtInLastMonth: not a whole number: "0.01"'),
 )
 
-# Each unusual but good value, and what the catalogue then has in the column.
+# Each unusual but good value, and what the catalog then has in the column.
 GOOD_PRODUCT_VALUES: Sequence[tuple[str, str | None, str, object]] = (
     ("asin", "0735372888", "asin", "0735372888"),
     ("title", "x", "title", "x"),
@@ -167,15 +167,15 @@ class Case:
     kind: str
     rows: Sequence[Row]
     counts: tuple[int, int, int, int, int, int]
-    scopes: frozenset[str]
+    tags: frozenset[str]
     before: Sequence[Row] = ()
     before_categories: Sequence[Row] = ()
-    # What the catalogue then has: asin and title, or id and name with product_count.
+    # What the catalog then has: asin and title, or id and name with product_count.
     products: dict[str, str] = field(default_factory=dict)
     categories: dict[int, tuple[str, int]] = field(default_factory=dict)
 
 
-# The first two bytes of their asins' SHA-256, modulo 1,024: see shared/catalog/scopes.py.
+# The first two bytes of their asins' SHA-256, modulo 1,024: see shared/catalog/tags.py.
 FIRST, SECOND = "product:201", "product:654"
 
 CASES: Sequence[Case] = (

@@ -1,4 +1,4 @@
-"""A catalogue into which tests merge rows, through the store that the local Data Factory uses."""
+"""A catalog into which tests merge rows, through the store that the local Data Factory uses."""
 
 from __future__ import annotations
 
@@ -19,25 +19,18 @@ from local.datafactory.stop import Stop
 from local.datafactory.stores import SqlStore
 from local.datafactory.stores.sqlite.process import Merge
 from local.datafactory.stores.sqlite.store import SqliteStore
-from shared.database import sqlite
-from shared.database.tables import (
-    cache_invalidations,
-    categories,
-    categories_staging,
-    import_outcomes,
-    import_records,
-    import_rejects,
-    products,
-    products_staging,
-)
+from shared.cache.tables import cache_invalidations
+from shared.catalog.tables import categories, products
+from shared.database.sqlite import files
+from shared.imports.tables import categories_staging, import_outcomes, import_records, import_rejects, products_staging
 from tests import databases
 from tests.merge.cases import Row
 
 _STAGING = {"products": products_staging, "categories": categories_staging}
 
 
-class Catalogue:
-    """An empty catalogue, on SQLite or on the server that the tests are given."""
+class Catalog:
+    """An empty catalog, on SQLite or on the server that the tests are given."""
 
     def __init__(self, url: sa.URL) -> None:
         self.url = url
@@ -49,7 +42,7 @@ class Catalogue:
         self._imports: sa.Engine
         if self.is_sqlite:
             self._catalog = sa.create_engine(url)
-            self._imports = sa.create_engine(sqlite.imports_url(url)).execution_options(
+            self._imports = sa.create_engine(files.imports_url(url)).execution_options(
                 schema_translate_map={"import": None}
             )
         else:
@@ -126,12 +119,12 @@ class Catalogue:
         """A whole import of these rows; gives the procedure's row."""
         return self.call(kind, self.register(**record), self.stage(kind, rows), rows_skipped)
 
-    def forget_scopes(self) -> None:
+    def forget_tags(self) -> None:
         with self._catalog.begin() as connection:
             connection.execute(sa.delete(cache_invalidations))
 
-    def scopes(self) -> set[str]:
-        return set(self.rows(sa.select(cache_invalidations.c.scope)))
+    def tags(self) -> set[str]:
+        return set(self.rows(sa.select(cache_invalidations.c.tag)))
 
     def products(self) -> list[Any]:
         with self._catalog.connect() as connection:
@@ -173,7 +166,7 @@ class Catalogue:
 
     @contextlib.contextmanager
     def driver(self) -> Iterator[sqlite3.Connection]:
-        with contextlib.closing(sqlite3.connect(sqlite.catalog_file(self.url), isolation_level=None)) as connection:
+        with contextlib.closing(sqlite3.connect(files.catalog_file(self.url), isolation_level=None)) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -191,8 +184,8 @@ class Catalogue:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    found = Catalogue(sa.make_url(databases.fresh_database(tmp_path)))
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    found = Catalog(sa.make_url(databases.fresh_database(tmp_path)))
     yield found
     found.close()
 

@@ -21,7 +21,7 @@ from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
 from local.datafactory.stores.sqlite.process import Merge, merge_in_process
 from local.datafactory.stores.sqlite.store import SqliteStore
-from shared.database import sqlite
+from shared.database.sqlite import files
 from tests.merge.altered import (
     as_many_rows,
     endless_when_section_runs,
@@ -31,7 +31,7 @@ from tests.merge.altered import (
     when_section_runs,
 )
 from tests.merge.cases import product
-from tests.merge.conftest import Catalogue
+from tests.merge.conftest import Catalog
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -41,92 +41,92 @@ type Factory = Callable[[Connection, sa.URL, str, str], None]
 
 
 @pytest.fixture
-def import_id(catalogue: Catalogue) -> str:
-    return catalogue.register()
+def import_id(catalog: Catalog) -> str:
+    return catalog.register()
 
 
 @pytest.fixture
-def run_id(catalogue: Catalogue) -> str:
-    return catalogue.stage("products", [product()])
+def run_id(catalog: Catalog) -> str:
+    return catalog.stage("products", [product()])
 
 
 @pytest.mark.parametrize(
     "work", [killed_when_section_runs("10 count"), killed_when_section_runs("8 insert", as_many_rows)]
 )
 def test_a_merge_whose_process_is_killed_leaves_nothing_and_can_be_done_again(
-    work: Merge, catalogue: Catalogue, import_id: str, run_id: str
+    work: Merge, catalog: Catalog, import_id: str, run_id: str
 ) -> None:
-    catalogue.merge_by(_in_process(work))
+    catalog.merge_by(_in_process(work))
     with pytest.raises(ActivityFailedError, match="ended without an outcome") as failed:
-        catalogue.call("products", import_id, run_id)
+        catalog.call("products", import_id, run_id)
     assert failed.value.failure_type == "SystemError"
-    assert catalogue.products() == []
-    assert catalogue.outcome(import_id) is None
-    catalogue.merge_by(merge_in_process)
-    assert catalogue.call("products", import_id, run_id)["status"] == "succeeded"
-    catalogue.store.end_run(run_id)
-    assert list(sqlite.staging_folder(catalogue.url).iterdir()) == []
+    assert catalog.products() == []
+    assert catalog.outcome(import_id) is None
+    catalog.merge_by(merge_in_process)
+    assert catalog.call("products", import_id, run_id)["status"] == "succeeded"
+    catalog.store.end_run(run_id)
+    assert list(files.staging_folder(catalog.url).iterdir()) == []
 
 
-def test_a_fault_of_the_merge_itself_is_told(catalogue: Catalogue, import_id: str, run_id: str) -> None:
-    catalogue.merge_by(_in_process(failing))
+def test_a_fault_of_the_merge_itself_is_told(catalog: Catalog, import_id: str, run_id: str) -> None:
+    catalog.merge_by(_in_process(failing))
     with pytest.raises(ActivityFailedError, match="ZeroDivisionError: division by zero"):
-        catalogue.call("products", import_id, run_id)
+        catalog.call("products", import_id, run_id)
 
 
-def test_a_stop_interrupts_a_statement(catalogue: Catalogue, import_id: str, run_id: str) -> None:
+def test_a_stop_interrupts_a_statement(catalog: Catalog, import_id: str, run_id: str) -> None:
     ours, theirs = multiprocessing.Pipe()
     stop = Stop()
-    catalogue.merge_by(_in_process(endless_when_section_runs("10 count", theirs)))
+    catalog.merge_by(_in_process(endless_when_section_runs("10 count", theirs)))
     with ThreadPoolExecutor(1) as pool:
-        merging = pool.submit(catalogue.call, "products", import_id, run_id, stop=stop)
+        merging = pool.submit(catalog.call, "products", import_id, run_id, stop=stop)
         ours.recv_bytes()
         stop.request()
         with pytest.raises(StoppedError):
             merging.result(_ENDS_SECONDS)
-    assert catalogue.products() == []
+    assert catalog.products() == []
 
 
-def test_a_merge_ends_with_its_factory_and_changes_nothing(catalogue: Catalogue, import_id: str, run_id: str) -> None:
-    with _factory(_merge_and_stay, catalogue.url, import_id, run_id) as (factory, pipe):
+def test_a_merge_ends_with_its_factory_and_changes_nothing(catalog: Catalog, import_id: str, run_id: str) -> None:
+    with _factory(_merge_and_stay, catalog.url, import_id, run_id) as (factory, pipe):
         assert pipe.recv_bytes() == b"here"
         below = factory.children(recursive=True)
         assert below
         factory.kill()
         _, alive = psutil.wait_procs(below, _ENDS_SECONDS)
     assert alive == []
-    assert catalogue.products() == []
-    assert catalogue.call("products", import_id, run_id)["status"] == "succeeded"
+    assert catalog.products() == []
+    assert catalog.call("products", import_id, run_id)["status"] == "succeeded"
 
 
 def test_a_merge_whose_whole_group_is_told_to_end_is_stopped_by_the_factory(
-    catalogue: Catalogue, import_id: str, run_id: str
+    catalog: Catalog, import_id: str, run_id: str
 ) -> None:
-    with _factory(_merge_until_told_to_end, catalogue.url, import_id, run_id) as (factory, pipe):
+    with _factory(_merge_until_told_to_end, catalog.url, import_id, run_id) as (factory, pipe):
         assert pipe.recv_bytes() == b"here"
         os.killpg(factory.pid, signal.SIGTERM)
         assert pipe.recv_bytes() == b"StoppedError"
-    assert catalogue.products() == []
+    assert catalog.products() == []
 
 
 def test_a_merge_that_has_committed_succeeds_though_its_staging_rows_have_gone(
-    catalogue: Catalogue, import_id: str, run_id: str
+    catalog: Catalog, import_id: str, run_id: str
 ) -> None:
-    catalogue.merge_by(when_section_runs("10 count", lambda: catalogue.store.end_run(run_id)))
-    assert catalogue.call("products", import_id, run_id)["status"] == "succeeded"
+    catalog.merge_by(when_section_runs("10 count", lambda: catalog.store.end_run(run_id)))
+    assert catalog.call("products", import_id, run_id)["status"] == "succeeded"
 
 
 def test_a_merged_import_gives_its_outcome_when_its_staging_rows_have_gone(
-    catalogue: Catalogue, import_id: str, run_id: str
+    catalog: Catalog, import_id: str, run_id: str
 ) -> None:
-    first = catalogue.call("products", import_id, run_id)
-    assert list(sqlite.staging_folder(catalogue.url).iterdir()) == []
-    assert catalogue.call("products", import_id, run_id) == first
+    first = catalog.call("products", import_id, run_id)
+    assert list(files.staging_folder(catalog.url).iterdir()) == []
+    assert catalog.call("products", import_id, run_id) == first
 
 
-def test_a_run_without_staging_rows_fails_the_activity(catalogue: Catalogue, import_id: str) -> None:
+def test_a_run_without_staging_rows_fails_the_activity(catalog: Catalog, import_id: str) -> None:
     with pytest.raises(ActivityFailedError, match="The run another has no staging rows"):
-        catalogue.call("products", import_id, "another")
+        catalog.call("products", import_id, "another")
 
 
 @contextmanager

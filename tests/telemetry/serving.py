@@ -23,7 +23,7 @@ _READY_SECONDS = 90.0
 def instance(
     folder: Path, redis_url: str, environment: Mapping[str, str], factory: str = "create"
 ) -> Iterator[httpx.Client]:
-    """A client of what this factory of `tests.telemetry.instance` makes, over an empty catalogue."""
+    """A client of what this factory of `tests.telemetry.instance` makes, over an empty catalog."""
     (port,) = free_ports(1)
     settings = {
         "AZURE_FUNCTIONS_ENVIRONMENT": "Development",

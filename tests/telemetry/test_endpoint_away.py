@@ -69,8 +69,8 @@ def test_a_fault_is_one_exception_with_its_stack_and_a_failed_span(tmp_path: Pat
         assert details["typeName"] == "RuntimeError"
         assert "in stumble" in details["stack"]
         told = dimensions(exception)
-        assert told["catalogue.operation"] == "get_product"
-        assert sorted(name for name in told if name.startswith(("catalogue.", "logger"))) == _FIELDS
+        assert told["catalog.operation"] == "get_product"
+        assert sorted(name for name in told if name.startswith(("catalog.", "logger"))) == _FIELDS
         assert "B000000001" not in str(exception), "what was asked for isn't told, but its route"
         spans = endpoint.wait_for(
             lambda: [

@@ -13,11 +13,9 @@ def story(watched: Watched, import_id: str, last: str) -> list[Item]:
     """All that was posted of an import, once the step that took it to its last state was."""
 
     def look() -> list[Item] | None:
-        items = [
-            item for item in list(watched.posted.items) if dimensions(item).get("catalogue.import_id") == import_id
-        ]
+        items = [item for item in list(watched.posted.items) if dimensions(item).get("catalog.import_id") == import_id]
         steps = {item["data"]["baseData"]["id"] for item in items if name_of(item) == "bring_on_import"}
-        ends = [item for item in items if dimensions(item).get("catalogue.import_status") == last]
+        ends = [item for item in items if dimensions(item).get("catalog.import_status") == last]
         return items if any(parent_of(item) in steps for item in ends) else None
 
     return watched.posted.wait_for(look)
@@ -29,17 +27,17 @@ def test_an_import_id_leads_from_the_blob_over_the_run_to_the_invalidation(watch
     assert record["status"] == "succeeded"
     items = story(watched, record["import_id"], "succeeded")
     states = [
-        dimensions(item)["catalogue.import_status"] for item in items if "catalogue.import_status" in dimensions(item)
+        dimensions(item)["catalog.import_status"] for item in items if "catalog.import_status" in dimensions(item)
     ]
     assert states == ["received", "running", "succeeded"]
-    started = [item for item in items if dimensions(item).get("catalogue.operation") == "start_import"]
+    started = [item for item in items if dimensions(item).get("catalog.operation") == "start_import"]
     calls = {name_of(item) for item in started}
     assert any("createRun" in name for name in calls)
     # The blob's event, with all of that below it, is one trace.
     (trace,) = {trace_of(item) for item in started}
     (event,) = [item for item in watched.posted.of("requests", name="start_import") if trace_of(item) == trace]
     assert event["data"]["baseData"]["success"]
-    followed = [item for item in items if dimensions(item).get("catalogue.run_id") == record["run_id"]]
+    followed = [item for item in items if dimensions(item).get("catalog.run_id") == record["run_id"]]
     assert any(item["data"]["baseData"].get("type") == "redis" for item in followed)
     assert any(item["data"]["baseData"].get("type") == "SQL" for item in followed)
 
@@ -48,7 +46,7 @@ def test_a_failing_import_shows_as_failed(watched: Watched) -> None:
     record = watched.cloud.drop("bad-story.csv", products(5, price="x"))
     assert record["status"] == "failed"
     items = story(watched, record["import_id"], "failed")
-    (line,) = [item for item in items if dimensions(item).get("catalogue.import_status") == "failed"]
+    (line,) = [item for item in items if dimensions(item).get("catalog.import_status") == "failed"]
     assert line["data"]["baseData"]["severityLevel"] == 2  # a warning
     failed = [item for item in items if item["data"]["baseData"].get("success") is False]
     assert [name_of(item) for item in failed] == ["bring_on_import"]
@@ -56,8 +54,8 @@ def test_a_failing_import_shows_as_failed(watched: Watched) -> None:
         lambda: [
             item
             for item in watched.posted.of("customMetrics")
-            if name_of(item) == "catalogue.imports"
-            and dimensions(item) == {"catalogue.import_kind": "products", "catalogue.import_status": "failed"}
+            if name_of(item) == "catalog.imports"
+            and dimensions(item) == {"catalog.import_kind": "products", "catalog.import_status": "failed"}
         ]
     )
     assert sum(item["data"]["baseData"]["metrics"][0]["value"] for item in counted) >= 1
@@ -70,12 +68,12 @@ def test_each_state_that_an_import_comes_to_is_one_line(watched: Watched) -> Non
     assert watched.cloud.api.post(f"/api/imports/{first['import_id']}/retry").status_code == 202
 
     def lines(record: dict[str, Any]) -> list[str]:
-        items = [item for item in watched.posted.of("traces") if "catalogue.import_status" in dimensions(item)]
+        items = [item for item in watched.posted.of("traces") if "catalog.import_status" in dimensions(item)]
         items.sort(key=lambda item: str(item["time"]))
         return [
-            dimensions(item)["catalogue.import_status"]
+            dimensions(item)["catalog.import_status"]
             for item in items
-            if dimensions(item)["catalogue.import_id"] == record["import_id"]
+            if dimensions(item)["catalog.import_id"] == record["import_id"]
         ]
 
     watched.posted.wait_for(lambda: lines(first).count("failed") == 2)

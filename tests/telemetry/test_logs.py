@@ -17,7 +17,7 @@ def test_a_line_is_an_object_with_the_work_and_the_trace() -> None:
     handler = logging.StreamHandler(output)
     handler.setFormatter(JsonLines())
     handler.addFilter(DescribesWork())
-    logger = logging.Logger("shared.imports.steps")  # noqa: LOG001  # of its own
+    logger = logging.Logger("shared.imports.workflow")  # noqa: LOG001  # of its own
     logger.addHandler(handler)
     with use_span(NonRecordingSpan(SpanContext(255, 1, is_remote=False))), work.on(operation="start_import"):
         with work.on(import_id="one", run_id="seven"):
@@ -28,9 +28,9 @@ def test_a_line_is_an_object_with_the_work_and_the_trace() -> None:
             logger.exception("no more")
     told, failed = map(json.loads, output.getvalue().splitlines())
     assert told["message"] == "rows\n2"
-    assert (told["level"], told["logger"], told["trace_id"]) == ("WARNING", "shared.imports.steps", f"{255:032x}")
-    assert told["catalogue.operation"] == "start_import"
-    assert (told["catalogue.import_id"], told["catalogue.run_id"]) == ("one", "seven")
-    assert told["catalogue.import_status"] == "failed"
+    assert (told["level"], told["logger"], told["trace_id"]) == ("WARNING", "shared.imports.workflow", f"{255:032x}")
+    assert told["catalog.operation"] == "start_import"
+    assert (told["catalog.import_id"], told["catalog.run_id"]) == ("one", "seven")
+    assert told["catalog.import_status"] == "failed"
     assert "ValueError: invalid literal" in failed["exception"]
-    assert "catalogue.import_id" not in failed
+    assert "catalog.import_id" not in failed

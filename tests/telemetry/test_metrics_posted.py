@@ -49,8 +49,8 @@ def busy(tmp_path_factory: pytest.TempPathFactory, valkey: str, auth_emulator: s
 
 def test_a_deadlocks_victim_is_one_retry(busy: Busy) -> None:
     assert busy.client.get("/api/products/B000000001").status_code == 404
-    busy.posted.wait_for(lambda: busy.told("catalogue.sql.retries"))
-    assert busy.told("catalogue.sql.retries") == {"victim": 1}
+    busy.posted.wait_for(lambda: busy.told("catalog.sql.retries"))
+    assert busy.told("catalog.sql.retries") == {"victim": 1}
     # It was done again and answered: nobody has to look at it.
     assert busy.posted.of("exceptions") == []
 
@@ -61,7 +61,7 @@ async def _ask_at_once(client: httpx.Client, path: str) -> list[httpx.Response]:
 
 
 def test_misses_that_join_anothers_query_are_counted(busy: Busy) -> None:
-    metric = "catalogue.cache.joined_flights"
+    metric = "catalog.cache.joined_flights"
 
     def ask() -> bool:
         replies = asyncio.run(_ask_at_once(busy.client, f"/api/products?min_price={secrets.randbelow(10**6)}"))
@@ -78,7 +78,7 @@ def _fail(busy: Busy, email: str, address: str) -> int:
 
 
 def test_refused_log_ins_are_counted_by_what_refused_them(busy: Busy) -> None:
-    metric = "catalogue.throttled_log_ins"
+    metric = "catalog.throttled_log_ins"
     email = f"{secrets.token_hex(8)}@example.org"
     by_email = [_fail(busy, email, f"192.0.2.{number}") for number in range(_PER_EMAIL + 3)]
     assert by_email == [401] * _PER_EMAIL + [429] * 3

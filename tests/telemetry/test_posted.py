@@ -29,7 +29,7 @@ _HEADERS = {
 _PRICE = 48_151_623.42
 _WORDS = ("ada@example.org", "correct horse", "any-key-serves-the-emulator", str(_PRICE), "AccountKey", "203.0.113.77")
 # Of the imports' dimensions, what only tells them apart.
-_OURS = ("catalogue.", "http.response.", "faas.", "logger_name")
+_OURS = ("catalog.", "http.response.", "faas.", "logger_name")
 
 
 def _use(watched: Watched) -> None:
@@ -120,7 +120,7 @@ def test_the_fields_that_queries_may_name_are_posted(watched: Watched) -> None:
 
 
 # Seen in test_metrics_posted.py, where things collide.
-_SELDOM = {"catalogue.sql.retries", "catalogue.cache.joined_flights", "catalogue.throttled_log_ins"}
+_SELDOM = {"catalog.sql.retries", "catalog.cache.joined_flights", "catalog.throttled_log_ins"}
 
 
 def _use_everything(watched: Watched) -> None:

@@ -68,7 +68,7 @@ def test_an_operation_is_one_request_with_the_workers_span_below(
     assert data["duration"] > "0.00:00:00.000"
     (work,) = [item for item in below if parent_of(item) == data["id"]]
     assert work["data"]["baseData"]["type"] == "InProc"
-    assert dimensions(work)["catalogue.operation"] == operation
+    assert dimensions(work)["catalog.operation"] == operation
     assert work["data"]["baseData"]["duration"] <= data["duration"]
 
 
@@ -84,7 +84,7 @@ def test_each_operation_is_named_by_its_route(watched: Watched, each: Operation)
     assert request["data"]["baseData"]["responseCode"] == str(reply.status_code)
     (work,) = [item for item in below if parent_of(item) == request["data"]["baseData"]["id"]]
     assert name_of(work) == f"{each.method} /api{each.path}"
-    assert dimensions(work)["catalogue.operation"] == each.name
+    assert dimensions(work)["catalog.operation"] == each.name
 
 
 def test_a_timers_run_is_one_request_with_its_work_below(watched: Watched) -> None:
@@ -98,7 +98,7 @@ def test_a_timers_run_is_one_request_with_its_work_below(watched: Watched) -> No
     run, work = watched.posted.wait_for(look)
     assert trace_of(run) == trace_of(work)
     assert dimensions(run)["faas.trigger"] == "timer"
-    assert dimensions(work)["catalogue.operation"] == "reconcile_imports"
+    assert dimensions(work)["catalog.operation"] == "reconcile_imports"
 
 
 def test_a_miss_has_redis_and_sql_below_it_and_a_hit_is_one_span(watched: Watched) -> None:
@@ -107,13 +107,13 @@ def test_a_miss_has_redis_and_sql_below_it_and_a_hit_is_one_span(watched: Watche
     reply, trace, _ = ask(watched, "GET", path)
     assert reply.headers["X-Cache"] == "HIT"
     _, below = posted_of(watched, trace)
-    assert [(name_of(item), dimensions(item)["catalogue.cache"]) for item in below] == [("GET /api/products", "hit")]
+    assert [(name_of(item), dimensions(item)["catalog.cache"]) for item in below] == [("GET /api/products", "hit")]
     watched.cloud.api.get(f"/api/products?max_price={secrets.randbelow(10**6)}")
     reply, trace, _ = ask(watched, "GET", f"/api/products?max_price={secrets.randbelow(10**6)}&limit=3")
     assert reply.headers["X-Cache"] == "MISS"
     (request,), below = posted_of(watched, trace, 4)
     (work,) = [item for item in below if parent_of(item) == request["data"]["baseData"]["id"]]
-    assert dimensions(work)["catalogue.cache"] == "miss"
+    assert dimensions(work)["catalog.cache"] == "miss"
     inside = [item for item in below if parent_of(item) == work["data"]["baseData"]["id"]]
     kinds = {(item["data"]["baseData"]["type"], name_of(item)) for item in inside}
     assert {("redis", "MGET"), ("redis", "SET"), ("SQL", "SELECT")} <= kinds

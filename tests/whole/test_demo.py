@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalogue
+from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalog
 from local.processes import PROJECT
 from tests.whole.conftest import LocalCloud
 
@@ -23,10 +23,10 @@ def own_cloud(start_cloud: Callable[..., LocalCloud]) -> LocalCloud:
 
 
 @pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with both files."""
-    folder = tmp_path_factory.mktemp("catalogue")
-    write_catalogue(folder, ROWS, seed=7)
+    folder = tmp_path_factory.mktemp("catalog")
+    write_catalog(folder, ROWS, seed=7)
     return folder
 
 
@@ -41,9 +41,9 @@ def command(cloud: LocalCloud, module: str, *arguments: str) -> subprocess.Compl
     )
 
 
-def test_demo_holds_on_a_first_and_a_second_run(own_cloud: LocalCloud, catalogue: Path) -> None:
+def test_demo_holds_on_a_first_and_a_second_run(own_cloud: LocalCloud, catalog: Path) -> None:
     for inserted_or_unchanged in (f"{ROWS:,} inserted", "unchanged"):
-        done = command(own_cloud, "local.demo", "--csv-dir", str(catalogue))
+        done = command(own_cloud, "local.demo", "--csv-dir", str(catalog))
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stderr == ""
         assert inserted_or_unchanged in done.stdout
@@ -51,9 +51,9 @@ def test_demo_holds_on_a_first_and_a_second_run(own_cloud: LocalCloud, catalogue
 
 
 def test_demo_ends_with_a_sentence_where_a_step_does_not_hold(
-    own_cloud: LocalCloud, catalogue: Path, tmp_path: Path
+    own_cloud: LocalCloud, catalog: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / CATEGORIES_FILE).write_bytes((catalogue / CATEGORIES_FILE).read_bytes())
+    (tmp_path / CATEGORIES_FILE).write_bytes((catalog / CATEGORIES_FILE).read_bytes())
     (tmp_path / PRODUCTS_FILE).write_text("asin,cost\nB000000001,12.50\n")
     done = command(own_cloud, "local.demo", "--csv-dir", str(tmp_path))
     assert done.returncode == 1
@@ -61,8 +61,8 @@ def test_demo_ends_with_a_sentence_where_a_step_does_not_hold(
     assert done.stderr.count("\n") == 1
 
 
-def test_import_of_a_good_file_succeeds(own_cloud: LocalCloud, catalogue: Path) -> None:
-    done = command(own_cloud, "local.import_file", str(catalogue / CATEGORIES_FILE))
+def test_import_of_a_good_file_succeeds(own_cloud: LocalCloud, catalog: Path) -> None:
+    done = command(own_cloud, "local.import_file", str(catalog / CATEGORIES_FILE))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("succeeded. 248 rows read")
 

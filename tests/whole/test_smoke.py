@@ -22,7 +22,7 @@ def _smoke(cloud: LocalCloud, email: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_smoke_test_passes_on_a_catalogue_that_works(cloud: LocalCloud) -> None:
+def test_the_smoke_test_passes_on_a_catalog_that_works(cloud: LocalCloud) -> None:
     done = _smoke(cloud, "ada@example.org")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "a CSV goes through upload, import and query" in done.stdout

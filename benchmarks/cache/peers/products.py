@@ -1,4 +1,4 @@
-"""The catalogue's products for the peers: the same columns of the same file, read and written in threads."""
+"""The catalog's products for the peers: the same columns of the same file, read and written in threads."""
 
 from __future__ import annotations
 

@@ -61,9 +61,9 @@ def sql_store(url: sa.URL) -> SqlStore:
     if url.get_backend_name() == "mssql":
         # Only here is pyodbc needed, and unixODBC with it.
         from local.datafactory.stores.sql_server import SqlServerStore
-        from shared.database import azure_sql
+        from shared.database.mssql import engines
 
-        return SqlServerStore(azure_sql.create_engine(url))
+        return SqlServerStore(engines.create_engine(url))
     raise SystemExit(
         f"DATABASE_URL: expected sqlite:///… or mssql+pyodbc://…, got one of {url.get_backend_name()}, "
         "which Copy can't write to."

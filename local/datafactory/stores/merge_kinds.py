@@ -8,10 +8,9 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-import shared.database
-from shared.database.tables import categories_staging, products_staging
+from shared.imports.tables import categories_staging, products_staging
 
-_FOLDER = Path(shared.database.__file__).parent / "sql" / "sqlite"
+_FOLDER = Path(__file__).parent / "sqlite"
 _SECTION = re.compile(r"^-- section: (.+)$", re.MULTILINE)
 
 

@@ -1,5 +1,5 @@
 -- record
-INSERT INTO cache_invalidations (scope, created_at) OUTPUT inserted.invalidation_id VALUES (?, ?), (?, ?);
+INSERT INTO cache_invalidations (tag, created_at) OUTPUT inserted.invalidation_id VALUES (?, ?), (?, ?);
 --   'catalog' VARCHAR; a time; 'category:104' VARCHAR; a time
 
 -- has_landed

@@ -21,7 +21,7 @@ WHOLE = len(cut(9_999))
 
 
 def outcome_of_cut(content: bytes) -> tuple[str, Counts]:
-    """Status and counts of the import of `content`, into a catalogue that lacks its asins."""
+    """Status and counts of the import of `content`, into a catalog that lacks its asins."""
     if len(content) < len(PRODUCTS):
         return "rejected", Counts()
     try:

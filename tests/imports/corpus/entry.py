@@ -44,8 +44,8 @@ class Entry:
     """`content` is the file, or makes it where it is large.
 
     `message` is a part of the record's (None: it has none); `reasons` are those of the rejected rows, in order.
-    `kept` is what the catalogue has then, by asin or category id: some columns of products (money in hundredths), names
-    of categories. What isn't there isn't in the catalogue either.
+    `kept` is what the catalog has then, by asin or category id: some columns of products (money in hundredths), names
+    of categories. What isn't there isn't in the catalog either.
     """
 
     name: str

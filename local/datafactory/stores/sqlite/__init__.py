@@ -1,4 +1,4 @@
-"""SQLite as Copy's sink and as the place of procedures: a staging file per run, beside the catalogue.
+"""SQLite as Copy's sink and as the place of procedures: a staging file per run, beside the catalog.
 
 Three copies of SQLite's library work on these files: ADBC's, which takes whole columns, APSW's, the newest one, which
 merges, and Python's, which serves the API. The POSIX locks that a process has on a file are lost when any of its

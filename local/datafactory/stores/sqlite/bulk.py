@@ -29,7 +29,7 @@ class ProductInsert:
     """How new products are inserted: `insert` and `index_words` run the merge's sections of these names.
 
     Both are given the last product_id that there was before. `rows` is how many the file has that may be new. Entered
-    with the catalogue's lock held: where it is empty, the text index of many rows is begun at once.
+    with the catalog's lock held: where it is empty, the text index of many rows is begun at once.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # what it works on, and the two sections

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from local.datafactory.failures import ActivityFailedError
 from local.datafactory.stores.merge_outcome import ImportRecord
-from shared.database import sqlite
+from shared.database.sqlite import files
 
 # All are counted, the first ones kept.
 REJECTS_KEPT = 10_000
@@ -21,10 +21,10 @@ _LOCK_WAIT_MILLISECONDS = 60_000
 
 
 class ImportStore:
-    """A connection of its own to the imports' file: it sees what others commit while the catalogue is held."""
+    """A connection of its own to the imports' file: it sees what others commit while the catalog is held."""
 
     def __init__(self, url: sa.URL) -> None:
-        self._connection = apsw.Connection(str(sqlite.imports_file(url)), apsw.SQLITE_OPEN_READWRITE)
+        self._connection = apsw.Connection(str(files.imports_file(url)), apsw.SQLITE_OPEN_READWRITE)
         self._connection.set_busy_timeout(_LOCK_WAIT_MILLISECONDS)
 
     def __enter__(self) -> Self:

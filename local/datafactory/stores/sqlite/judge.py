@@ -1,4 +1,4 @@
-"""Judging a run's staging rows: which are rejected, which replaced by later ones, and which differ from the catalogue.
+"""Judging a run's staging rows: which are rejected, which replaced by later ones, and which differ from the catalog.
 
 Reading text and trying patterns on it is what an import spends most of its time on beside the indexes, so it's done
 on two cores.
@@ -14,12 +14,12 @@ import apsw
 from local.datafactory.stop import Stop
 from local.datafactory.stores.merge_kinds import Kind
 from local.datafactory.stores.sqlite.readers import Readers
-from shared.database.tables import IMPORT_SCHEMA
+from shared.database.metadata import IMPORT_SCHEMA
 
 # With fewer rows, starting threads and connections takes longer than they save.
 _FEWEST_ROWS = 20_000
 _CACHE_KIB = 24_576
-# While the last of others closes the catalogue, or one reads its log anew after a crash, it is locked even for readers.
+# While the last of others closes the catalog, or one reads its log anew after a crash, it is locked even for readers.
 BUSY_MILLISECONDS = 5_000
 # So that neither of the two threads is left with much when the other has no more.
 _PARTS = 8
@@ -40,7 +40,7 @@ def quoted(text: str) -> str:
 
 
 def judge(connection: apsw.Connection, staging_file: Path, kind: Kind, stop: Stop) -> None:
-    """Fills the connection's temporary tables `rejected` and `superseded`; the catalogue isn't needed yet."""
+    """Fills the connection's temporary tables `rejected` and `superseded`; the catalog isn't needed yet."""
     connection.execute(_TABLES)
     (judged,), (repeated,) = kind.sections["1 judge"], kind.sections["2 repeated"]
     last = _last_row(connection, kind)
@@ -55,7 +55,7 @@ def judge(connection: apsw.Connection, staging_file: Path, kind: Kind, stop: Sto
 
 
 def compare(connection: apsw.Connection, staging_file: Path, catalog_file: Path, kind: Kind, stop: Stop) -> None:
-    """Fills the temporary table `pending`; the connection holds the catalogue's lock and has written nothing to it."""
+    """Fills the temporary table `pending`; the connection holds the catalog's lock and has written nothing to it."""
     (statement,) = kind.sections["6 compare"]
     last = _last_row(connection, kind)
     columns = "?, ?, ?" if kind.staging == "products_staging" else "?, ?"

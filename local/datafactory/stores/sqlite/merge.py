@@ -1,6 +1,6 @@
-"""The merge on SQLite: the sections of shared/database/sql/sqlite/merge_*.sql, in one transaction on the catalogue.
+"""The merge on SQLite: the sections of local/datafactory/stores/sqlite/merge_*.sql, in one transaction on the catalog.
 
-Judging the rows comes before the lock. The catalogue is then held while rows are compared and written; readers go on
+Judging the rows comes before the lock. The catalog is then held while rows are compared and written; readers go on
 with the state before. The rejects go to the imports' file in a short transaction of its own just before the commit:
 written again they are the same.
 """
@@ -24,9 +24,9 @@ from local.datafactory.stores.merge_outcome import Counts, ImportRecord, Outcome
 from local.datafactory.stores.sqlite.bulk import ProductInsert
 from local.datafactory.stores.sqlite.import_store import ImportStore
 from local.datafactory.stores.sqlite.judge import BUSY_MILLISECONDS, compare, judge
-from shared.catalog import scopes
-from shared.database import sqlite
-from shared.database.tables import IMPORT_SCHEMA
+from shared.catalog import tags
+from shared.database.metadata import IMPORT_SCHEMA
+from shared.database.sqlite import files
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ _PRAGMAS = (
     # Files: what is sorted, and what is found in the staging rows, may be larger than memory should be.
     "temp_store = FILE",
     "temp.journal_mode = OFF",
-    # What is freed need not be overwritten: whoever can read the file can read the catalogue.
+    # What is freed need not be overwritten: whoever can read the file can read the catalog.
     "secure_delete = OFF",
     "foreign_keys = OFF",
     # The log goes back into the file when the commit is done, see _write_log_back.
@@ -54,7 +54,7 @@ _PRAGMAS = (
 
 @dataclass(frozen=True)
 class MergeCall:
-    """A call of a merge's procedure: the catalogue, the procedure's name and its parameters."""
+    """A call of a merge's procedure: the catalog, the procedure's name and its parameters."""
 
     url: sa.URL
     procedure: str
@@ -64,11 +64,11 @@ class MergeCall:
 
 
 def merge(call: MergeCall, stop: Stop) -> dict[str, Json]:
-    """Merges a run's staging rows into the catalogue; gives the outcome as the procedure's one row.
+    """Merges a run's staging rows into the catalog; gives the outcome as the procedure's one row.
 
     Raises StoppedError when told to stop: nothing is changed then. Raises ActivityFailedError.
     """
-    catalog = sqlite.catalog_file(call.url)
+    catalog = files.catalog_file(call.url)
     try:
         with contextlib.closing(apsw.Connection(str(catalog), apsw.SQLITE_OPEN_READWRITE)) as connection:
             connection.set_busy_timeout(BUSY_MILLISECONDS)
@@ -83,8 +83,8 @@ def merge(call: MergeCall, stop: Stop) -> dict[str, Json]:
 class _Merge:
     def __init__(self, connection: apsw.Connection, imports: ImportStore, call: MergeCall, stop: Stop) -> None:
         self._connection = connection
-        self._catalog_file = sqlite.catalog_file(call.url)
-        self._staging_file = sqlite.staging_file(call.url, call.run_id)
+        self._catalog_file = files.catalog_file(call.url)
+        self._staging_file = files.staging_file(call.url, call.run_id)
         self._imports = imports
         self._kind = KINDS[call.procedure]
         self._of_products = self._kind is KINDS["import.merge_products"]
@@ -191,7 +191,7 @@ class _Merge:
             if new or changed:
                 self._section("7 update")
                 insert(new)
-                self._write_stale_scopes()
+                self._write_stale_tags()
         return Counts(read, new, changed, good - new - changed, superseded, rejected)
 
     @contextlib.contextmanager
@@ -210,29 +210,29 @@ class _Merge:
         ) as products:
             yield products.run
 
-    def _write_stale_scopes(self) -> None:
-        stale = {scopes.CATEGORIES}
+    def _write_stale_tags(self) -> None:
+        stale = {tags.CATEGORIES}
         if self._of_products:
             counted = self._section("10 count")
-            stale = {scopes.CATALOG, *self._category_scopes(), *self._product_scopes()}
+            stale = {tags.CATALOG, *self._category_tags(), *self._product_tags()}
             if counted:
-                stale.add(scopes.CATEGORIES)
+                stale.add(tags.CATEGORIES)
         self._connection.executemany(
-            "INSERT INTO main.cache_invalidations (scope, created_at) VALUES (?, ?)",
-            [(scope, self._now) for scope in sorted(stale)],
+            "INSERT INTO main.cache_invalidations (tag, created_at) VALUES (?, ?)",
+            [(tag, self._now) for tag in sorted(stale)],
         )
 
-    def _category_scopes(self) -> Iterator[str]:
+    def _category_tags(self) -> Iterator[str]:
         for (category_id,) in self._connection.execute("SELECT category_id FROM temp.touched"):
-            yield scopes.category(category_id)
+            yield tags.category(category_id)
 
-    def _product_scopes(self) -> set[str]:
+    def _product_tags(self) -> set[str]:
         found: set[str] = set()
         changed = self._connection.execute(
             f"SELECT asin FROM temp.pending JOIN [{IMPORT_SCHEMA}].products_staging USING (row_no)"
         )
         for (asin,) in changed:
-            found.add(scopes.product(asin))
+            found.add(tags.product(asin))
             if len(found) == _BUCKETS:  # after some 7,500 of them: the rest can't add any
                 break
         return found
@@ -290,7 +290,7 @@ class _Merge:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """The one transaction on the catalogue: committed at its end, rolled back when anything is raised."""
+        """The one transaction on the catalog: committed at its end, rolled back when anything is raised."""
         with self._interruptible():
             self._begin()
             try:

@@ -1,4 +1,4 @@
-"""SqliteStore: Copy fills a run's staging file by ADBC, a procedure merges it into the catalogue."""
+"""SqliteStore: Copy fills a run's staging file by ADBC, a procedure merges it into the catalog."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from local.datafactory.stop import Stop
 from local.datafactory.stores.merge_kinds import KINDS
 from local.datafactory.stores.sqlite.merge import MergeCall
 from local.datafactory.stores.sqlite.process import Merge, merge_in_process
-from shared.database import sqlite
-from shared.database.tables import IMPORT_SCHEMA, staging_metadata
+from shared.database.metadata import IMPORT_SCHEMA, staging_metadata
+from shared.database.sqlite import files
 
 _PAGE_BYTES = 16384
 # The file is the run's alone and goes with it: nothing in it need survive a crash.
@@ -27,7 +27,7 @@ _STAGING_PRAGMAS = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = E
 
 
 class SqliteStore:
-    """The catalogue of a `sqlite:///` URL."""
+    """The catalog of a `sqlite:///` URL."""
 
     def __init__(self, url: sa.URL, merge: Merge = merge_in_process) -> None:
         self._url = url
@@ -39,7 +39,7 @@ class SqliteStore:
         """See SqlStore."""
         if f"{schema}.{table}" not in staging_metadata.tables:
             raise ActivityFailedError("SqlInvalidObjectName", f"Invalid object name '{schema}.{table}'.")
-        file = sqlite.staging_file(self._url, run_id)
+        file = files.staging_file(self._url, run_id)
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._prepare(run_id, f"{schema}.{table}", pre_copy_script)
@@ -76,19 +76,19 @@ class SqliteStore:
     def end_run(self, run_id: str) -> None:
         """See SqlStore."""
         # With what stands beside it while a text index is built.
-        for file in sqlite.staging_folder(self._url).glob(f"{run_id}.*"):
+        for file in files.staging_folder(self._url).glob(f"{run_id}.*"):
             file.unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """See SqlStore."""
         with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(sqlite.staging_folder(self._url))
+            shutil.rmtree(files.staging_folder(self._url))
 
     def _prepare(self, run_id: str, table: str, pre_copy_script: str | None) -> None:
         """Makes the staging table where it is missing, and runs Copy's script, which names it `[import].[…]`."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
         with contextlib.closing(connection):
-            connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(sqlite.staging_file(self._url, run_id))])
+            connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(files.staging_file(self._url, run_id))])
             connection.execute(f"PRAGMA [{IMPORT_SCHEMA}].page_size = {_PAGE_BYTES}")
             create = CreateTable(staging_metadata.tables[table], if_not_exists=True)
             connection.execute(str(create.compile(dialect=SQLiteDialect())))

@@ -1,7 +1,7 @@
 """The text index of a first load, built beside the inserts by a second thread, in a file of the run's own.
 
 An FTS5 table is two ordinary tables behind its name, `…_data` and `…_idx`; a contentless one refers to its rows by
-number alone. So where the catalogue has no words yet, those tables can be filled from ones that were built elsewhere
+number alone. So where the catalog has no words yet, those tables can be filled from ones that were built elsewhere
 with the same definition and the same row numbers. (Source: SQLite's "FTS5 Data Structures".)
 """
 
@@ -16,7 +16,7 @@ from typing import Self
 import apsw
 
 from local.datafactory.stop import Stop
-from shared.database.tables import IMPORT_SCHEMA
+from shared.database.metadata import IMPORT_SCHEMA
 
 _TABLE = "products_title_words"
 _PARTS = ("data", "idx")
@@ -50,7 +50,7 @@ class TitleWords:
         self._file.unlink(missing_ok=True)
 
     def move_into(self, connection: apsw.Connection) -> None:
-        """Waits for the end of the work and puts it into the catalogue's own, empty index."""
+        """Waits for the end of the work and puts it into the catalog's own, empty index."""
         assert self._built is not None
         self._built.result()
         with contextlib.closing(apsw.Connection(str(self._file), apsw.SQLITE_OPEN_READONLY)) as built:

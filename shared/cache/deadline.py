@@ -1,0 +1,71 @@
+"""A time limit on exchanges that follow one another, by one timer for many of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+# A timer that fires this late says that the process itself was busy, not that Redis was slow.
+_LATE_SECONDS = 0.005
+_LONGEST_BUSY_SECONDS = 1.0
+
+
+class Deadline:
+    """Calls `ran_out` where an exchange isn't over after its time.
+
+    Time in which this process was busy with something else doesn't count, up to a second.
+    """
+
+    def __init__(self, ran_out: Callable[[], None]) -> None:
+        self._ran_out = ran_out
+        self._seconds = 0.0
+        # The end of the exchange's time, and of the time that it gets at most; None while there is none under way.
+        self._deadline: float | None = None
+        self._latest = 0.0
+        # By how much the deadline has moved, since this process was busy.
+        self.excused_seconds = 0.0
+        # An exchange takes a fraction of its time: so the timer is left running over those that follow, and looks at
+        # the deadline of the day when it fires.
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, seconds: float) -> None:
+        """An exchange begins, which may take so long."""
+        loop = asyncio.get_running_loop()
+        self._seconds = seconds
+        self._deadline = deadline = loop.time() + seconds
+        self._latest = deadline + _LONGEST_BUSY_SECONDS
+        self.excused_seconds = 0.0
+        if self._timer is None:
+            self._timer = loop.call_at(deadline, self._look)
+        elif self._timer.when() > deadline:
+            self._timer.cancel()
+            self._timer = loop.call_at(deadline, self._look)
+
+    def extend(self, seconds: float) -> None:
+        """The exchange's time ran out, and it may take so much longer."""
+        loop = asyncio.get_running_loop()
+        self._seconds = seconds
+        self._deadline = deadline = min(loop.time() + seconds, self._latest)
+        self._timer = loop.call_at(deadline, self._look)
+
+    def end(self) -> None:
+        """It is over."""
+        self._deadline = None
+
+    def _look(self) -> None:
+        assert self._timer
+        due = self._timer.when()
+        self._timer = None
+        if self._deadline is None:
+            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now - due >= _LATE_SECONDS:
+            later = min(now + self._seconds, self._latest)
+            self.excused_seconds += later - self._deadline
+            self._deadline = later
+        if now < self._deadline:
+            self._timer = loop.call_at(self._deadline, self._look)
+        else:
+            self._deadline = None
+            self._ran_out()

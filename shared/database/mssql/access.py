@@ -1,0 +1,96 @@
+"""Azure SQL's users: `python -m shared.database.mssql.access --app NAME CLIENT_ID --factory NAME CLIENT_ID`.
+
+Run by a deployment's job as the server's administrator, after the migrations; a second run changes nothing. What each
+may do stands in mssql/grants.sql.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from shared.database.migrate import MigrationSettings
+from shared.database.mssql import programs
+from shared.database.mssql.engines import create_engine
+
+# What Azure allows in the name of a managed identity or a Data Factory.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A managed identity; raises ValueError for a name or id that can't be one."""
+
+    name: str
+    client_id: str
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"Not the name of an identity: {self.name!r}")
+        uuid.UUID(self.client_id)
+
+    @property
+    def sid(self) -> str:
+        """How SQL writes the identity: its client id in the byte order of Windows' GUIDs."""
+        return f"0x{uuid.UUID(self.client_id).bytes_le.hex().upper()}"
+
+
+def statements(app: Identity, factory: Identity) -> Iterator[str]:
+    """T-SQL, each statement a batch of its own."""
+    yield from programs.batches("grants.sql")
+    yield from _member(app, "catalog_app")
+    yield from _member(factory, "catalog_factory")
+
+
+def _member(identity: Identity, role: str) -> Iterator[str]:
+    """The user of an identity, made anew where one of its name belongs to an identity that is gone.
+
+    By SID, since FROM EXTERNAL PROVIDER would have the server look the name up in Entra, for which it needs a
+    directory role that only a tenant's administrator can give.
+    """
+    # Neither name nor SID can hold a quote: Identity has looked.
+    yield (
+        f"IF EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'{identity.name}' AND sid <> {identity.sid}) "  # noqa: S608
+        f"DROP USER [{identity.name}]"
+    )
+    yield (
+        f"IF DATABASE_PRINCIPAL_ID(N'{identity.name}') IS NULL "
+        f"CREATE USER [{identity.name}] WITH SID = {identity.sid}, TYPE = E"
+    )
+    yield f"ALTER ROLE [{role}] ADD MEMBER [{identity.name}]"
+
+
+def grant(url: sa.URL, app: Identity, factory: Identity) -> None:
+    """Makes roles and users in one transaction."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in statements(app, factory):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def main() -> int:
+    """The command; its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m shared.database.mssql.access", description="Makes Azure SQL's users."
+    )
+    for who in ("app", "factory"):
+        parser.add_argument(f"--{who}", nargs=2, required=True, metavar=("NAME", "CLIENT_ID"))
+    options = parser.parse_args()
+    url = sa.make_url(MigrationSettings().database_url.get_secret_value())
+    if url.get_backend_name() != "mssql":
+        print("Only Azure SQL has users; DATABASE_URL names another database.", file=sys.stderr)  # noqa: T201
+        return 1
+    grant(url, Identity(*options.app), Identity(*options.factory))
+    print(f"Users of {url.database}: {options.app[0]}, {options.factory[0]}.")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

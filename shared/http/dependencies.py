@@ -1,0 +1,20 @@
+"""FastAPI dependencies that several rooms share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Depends, Request
+
+
+def provided(name: str) -> Any:  # noqa: ANN401  # FastAPI's Depends has no type
+    """The part of the application with this name in `services.py`.
+
+    An endpoint names the part's type as text (`Annotated["CatalogService", provided("catalog")]`), so that loading
+    the endpoints doesn't load what the part needs (SQL, Azure's SDKs).
+    """
+
+    async def find(request: Request) -> object:
+        return getattr(request.app.state.services, name)
+
+    return Depends(find)

@@ -1,0 +1,214 @@
+"""The runs of Azure Data Factory, through Microsoft's own client; locally the same calls go to the local factory."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+
+from shared.azure.credential import azure_credential
+from shared.imports.schemas import Kind
+from shared.settings import Settings, is_loopback
+
+if TYPE_CHECKING:
+    from azure.mgmt.datafactory import DataFactoryManagementClient, models
+
+log = logging.getLogger(__name__)
+
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 20
+_RETRIES = 2
+_LONGEST_WAIT_SECONDS = 5
+_SERVER_ERROR = 500
+# Data Factory's clock may differ from ours, and an activity's last change lies before its run's.
+_AROUND = dt.timedelta(hours=1)
+# A look for a run reads at most so many pages of (in Azure) 100 runs.
+_PAGES = 10
+
+_ENDED = frozenset({"Succeeded", "Failed", "Cancelled"})
+_QUEUED = "Queued"
+_TO_BE_FOLLOWED = frozenset({_QUEUED, "InProgress", "Succeeded"})
+
+
+class DataFactoryUnavailableError(Exception):
+    """Data Factory didn't answer, or failed itself: what was asked of it may have been done."""
+
+
+class DataFactoryRejectedError(Exception):
+    """Data Factory said no: nothing was done. Its queue is full, most likely."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityRun:
+    """One activity of a run; `output` as Data Factory gives it (rowsRead, rowsCopied, dataRead in bytes, …).
+
+    `error` is its error code and message, "" for none.
+    """
+
+    name: str
+    status: str
+    seconds: float
+    output: Mapping[str, object]
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A pipeline run: Queued, InProgress, Succeeded, Failed, Canceling or Cancelled."""
+
+    status: str
+    message: str
+    activities: tuple[ActivityRun, ...]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.status in _ENDED
+
+    @property
+    def never_began(self) -> bool:
+        """Whether it was taken, and then failed for want of a place in the queue ("Pipeline execution throttled")."""
+        return self.status == "Failed" and not self.activities and "throttled" in self.message.lower()
+
+
+class DataFactoryClient:
+    """Blocking calls; each may raise DataFactoryUnavailableError."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def start(self, kind: Kind, import_id: str) -> str:
+        """Starts the pipeline of this kind and gives the run's id. Raises DataFactoryRejectedError."""
+        try:
+            reply = self._client.pipelines.create_run(*self._names, _pipeline(kind), {"import_id": import_id})
+        except HttpResponseError as error:
+            if error.status_code is None or error.status_code >= _SERVER_ERROR:
+                raise DataFactoryUnavailableError(error.message) from error
+            raise DataFactoryRejectedError(error.message) from error
+        except AzureError as error:
+            raise DataFactoryUnavailableError(error.message) from error
+        return str(reply.run_id)
+
+    def find(self, kind: Kind, import_id: str, since: dt.datetime) -> str | None:
+        """The id of a run of this import that was started since then and hasn't failed; None where there is none."""
+        from azure.mgmt.datafactory.models import RunFilterParameters, RunQueryFilter
+
+        token: str | None = None
+        for _ in range(_PAGES):
+            query = RunFilterParameters(
+                last_updated_after=since - _AROUND,
+                last_updated_before=dt.datetime.now(dt.UTC) + _AROUND,
+                filters=[RunQueryFilter(operand="PipelineName", operator="Equals", values_property=[_pipeline(kind)])],
+                continuation_token=token,
+            )
+            try:
+                found = self._client.pipeline_runs.query_by_factory(*self._names, query)
+            except AzureError as error:
+                raise DataFactoryUnavailableError(error.message) from error
+            for run in found.value:
+                if (run.parameters or {}).get("import_id") == import_id and run.status in _TO_BE_FOLLOWED:
+                    return str(run.run_id)
+            token = found.continuation_token
+            if not token:
+                return None
+        return None
+
+    def look_at(self, run_id: str, since: dt.datetime) -> Run | None:
+        """How a run stands that was started then or later; None where the factory knows none of this id."""
+        try:
+            run = self._client.pipeline_runs.get(*self._names, run_id)
+            # One in the queue has none.
+            activities = () if run.status == _QUEUED else self._activities(run_id, since)
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            raise DataFactoryUnavailableError(error.message) from error
+        return Run(str(run.status), str(run.message or ""), activities)
+
+    def has_ended(self, run_id: str) -> bool | None:
+        """Whether nothing more comes of a run; None where the factory knows none of this id."""
+        try:
+            run = self._client.pipeline_runs.get(*self._names, run_id)
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            raise DataFactoryUnavailableError(error.message) from error
+        return run.status in _ENDED
+
+    def cancel(self, run_id: str) -> None:
+        """Asks for the run's end; one that has ended, or that the factory doesn't know, is left alone."""
+        try:
+            self._client.pipeline_runs.cancel(*self._names, run_id)
+        except HttpResponseError as error:
+            if error.status_code is None or error.status_code >= _SERVER_ERROR:
+                raise DataFactoryUnavailableError(error.message) from error
+            log.info("Data Factory did not take the cancel of run %s: %s", run_id, error.message)
+        except AzureError as error:
+            raise DataFactoryUnavailableError(error.message) from error
+
+    def _activities(self, run_id: str, since: dt.datetime) -> tuple[ActivityRun, ...]:
+        from azure.mgmt.datafactory.models import RunFilterParameters
+
+        now = dt.datetime.now(dt.UTC)
+        window = RunFilterParameters(last_updated_after=since - _AROUND, last_updated_before=now + _AROUND)
+        found = self._client.activity_runs.query_by_pipeline_run(*self._names, run_id, window)
+        return tuple(
+            ActivityRun(
+                name=str(activity.activity_name),
+                status=str(activity.status),
+                seconds=_seconds(activity, now),
+                output=activity.output if isinstance(activity.output, dict) else {},
+                error=_error_of(activity),
+            )
+            for activity in sorted(found.value, key=lambda activity: activity.activity_run_start or now)
+        )
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        return self._settings.data_factory_resource_group, self._settings.data_factory_name
+
+    @functools.cached_property
+    def _client(self) -> DataFactoryManagementClient:
+        """Made at the first call: its package takes most of a second to load."""
+        from azure.core.pipeline.policies import SansIOHTTPPolicy
+        from azure.mgmt.datafactory import DataFactoryManagementClient
+
+        endpoint = self._settings.data_factory_endpoint
+        # Over plain HTTP to the local factory no token may go; None stands for the SDK's own policy.
+        # (Any: requests and replies of whatever transport.)
+        authentication: SansIOHTTPPolicy[Any, Any] | None = (
+            SansIOHTTPPolicy() if is_loopback(urlsplit(endpoint).hostname or "") else None
+        )
+        return DataFactoryManagementClient(
+            azure_credential(self._settings.azure_client_id),
+            self._settings.data_factory_subscription_id,
+            base_url=endpoint,
+            retry_total=_RETRIES,
+            retry_backoff_max=_LONGEST_WAIT_SECONDS,
+            connection_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            authentication_policy=authentication,
+        )
+
+
+def _pipeline(kind: Kind) -> str:
+    return f"import_{kind}"
+
+
+def _seconds(activity: models.ActivityRun, now: dt.datetime) -> float:
+    """How long an activity took, or has taken so far: Data Factory says so only of one that has ended."""
+    if activity.duration_in_ms is not None:
+        return activity.duration_in_ms / 1000
+    started = activity.activity_run_start
+    return max(0.0, (now - started).total_seconds()) if started else 0.0
+
+
+def _error_of(activity: models.ActivityRun) -> str:
+    error = activity.error
+    return f"{error.get('errorCode', '')} {error.get('message', '')}".strip() if isinstance(error, dict) else ""
