@@ -223,10 +223,14 @@ class Settings(BaseSettings):
         key_vault_url = os.environ.get("KEY_VAULT_URL", "")
         if not re.fullmatch(_VAULT_PATTERN, key_vault_url):  # one that is malformed the field refuses by its name
             return init_settings, env_settings
-        from shared.azure.key_vault import KeyVaultSource
+        from shared.azure.key_vault import KeyVaultError, KeyVaultSource
 
         required = [name.upper() for name in REQUIRED_ELSEWHERE]
-        return init_settings, env_settings, KeyVaultSource(settings_cls, key_vault_url, required)
+        try:
+            vault = KeyVaultSource(settings_cls, key_vault_url, required)
+        except KeyVaultError as error:
+            raise SettingsError(str(error)) from None
+        return init_settings, env_settings, vault
 
     @property
     def is_local(self) -> bool:

@@ -56,8 +56,8 @@ class _Secrets(AzureKeyVaultMapping):
     """The vault's enabled secrets by setting; an error says which vault or secret, and what to look at."""
 
     def __init__(self, client: SecretClient, required: Sequence[str]) -> None:
+        self._required = required  # first of all: the base class loads
         super().__init__(client, case_sensitive=False, snake_case_conversion=False, env_prefix=None)
-        self._required = required
 
     @override
     def _load_remote(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -20,14 +21,16 @@ _DECLARED: dict[Line, sa.MetaData] = {"catalog": catalog_metadata, "imports": im
 _READ: dict[Dialect, str] = {"sqlite": "sqlite", "mssql": "tsql"}
 _DIALECTS: tuple[Dialect, ...] = ("sqlite", "mssql")
 
-# A table's columns: name, type, whether null is allowed, and what stands there by default.
+# FTS5's table and its triggers are SQLite's own; sqlglot can't parse them.
+_OF_FTS5 = re.compile(r"CREATE VIRTUAL TABLE .*?;|CREATE TRIGGER .*?END;|DROP TABLE products_title_words;", re.DOTALL)
+
+# A table's columns in alphabetical order: name, type, whether null is allowed, and what stands there by default.
 type Columns = list[tuple[str, str, bool, str]]
 
 
 def _parsed(text: str, dialect: Dialect) -> Sequence[exp.Expr]:
     lines = (line for line in text.splitlines() if line.strip() != "GO")
-    # FTS5's tables and their triggers are SQLite's own, and beyond sqlglot.
-    without_words = "\n".join(lines).partition("CREATE VIRTUAL TABLE")[0]
+    without_words = _OF_FTS5.sub("", "\n".join(lines))
     return [statement for statement in sqlglot.parse(without_words, read=_READ[dialect]) if statement]
 
 
@@ -39,7 +42,29 @@ def _tables(statements: Sequence[exp.Expr], dialect: Dialect) -> dict[str, Colum
             found[table.name] = [_column(column, dialect) for column in statement.find_all(exp.ColumnDef)]
         if isinstance(statement, exp.Drop) and statement.args["kind"] == "TABLE" and table:
             del found[table.name]
-    return {name: columns for name, columns in found.items() if not name.startswith("alembic_version")}
+        if isinstance(statement, exp.Alter) and table:
+            found[table.name] = _altered(found[table.name], statement, dialect)
+        if isinstance(statement, exp.Execute) and table and table.name == "sp_rename":
+            path, new, _kind = (part.name for part in statement.expressions)
+            name, _, old = path.rpartition(".")
+            found[name] = _renamed(found[name], old, new)
+    return {name: sorted(columns) for name, columns in found.items() if not name.startswith("alembic_version")}
+
+
+def _altered(columns: Columns, statement: exp.Alter, dialect: Dialect) -> Columns:
+    for action in statement.args["actions"]:
+        match action:
+            case exp.ColumnDef():
+                columns = [*columns, _column(action, dialect)]
+            case exp.RenameColumn():
+                columns = _renamed(columns, action.this.name, action.args["to"].name)
+            case _:
+                raise AssertionError(f"a change of a table that this test doesn't know: {action!r}")
+    return columns
+
+
+def _renamed(columns: Columns, old: str, new: str) -> Columns:
+    return [(new if name == old else name, *rest) for name, *rest in columns]  # type: ignore[misc]  # the rest of a tuple
 
 
 def _column(column: exp.ColumnDef, dialect: Dialect) -> tuple[str, str, bool, str]:

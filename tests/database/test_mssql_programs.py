@@ -11,14 +11,14 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-import shared.database
+import local.datafactory.stores.sqlite
 from local.datafactory.stores.merge_outcome import Counts, Outcome
 from shared.catalog import tags
 from shared.catalog.schemas import CSV_COLUMNS
 from shared.database.mssql import programs
 from tests.database.tsql_statements import statements_of
 
-_SQLITE = Path(shared.database.__file__).parent / "sql" / "sqlite"
+_SQLITE = Path(local.datafactory.stores.sqlite.__file__).parent
 _PROGRAMS = {program.name: program for program in programs.programs()}
 _KINDS = ("products", "categories")
 _SIMPLE = (

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+import local.datafactory.stores.sqlite
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.stop import Stop
 from local.datafactory.stores.sqlite.process import merge_in_process
@@ -365,7 +366,7 @@ def test_a_stop_while_the_text_index_is_built_leaves_nothing(catalog: Catalog) -
 
 
 def test_the_list_of_reasons_in_the_script_is_complete() -> None:
-    script = (Path(files.__file__).parent / "sql" / "sqlite" / "merge_products.sql").read_text()
+    script = (Path(local.datafactory.stores.sqlite.__file__).parent / "merge_products.sql").read_text()
     lines = [line.removeprefix("--     ") for line in script.splitlines() if line.startswith("--     ")]
     listed = {line.split('"')[0].split("  ")[0].strip() for line in lines}
     for field, _, reason in BAD_PRODUCT_VALUES:
