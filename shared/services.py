@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shared.cache.store import CacheStore
     from shared.cache.views import CachedViews
     from shared.catalog.service import CatalogService
-    from shared.database.engine import Database
+    from shared.database.database import Database
     from shared.identity.service import IdentityService
     from shared.imports.reconcile import Reconciliation
     from shared.imports.service import ImportService
@@ -32,7 +32,7 @@ class Services:
     @functools.cached_property
     def database(self) -> Database:
         """SQL connections."""
-        from shared.database.engine import Database
+        from shared.database.database import Database
 
         return Database(self.settings)
 

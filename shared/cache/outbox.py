@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.cache.redis_client import CacheUnavailableError
 from shared.cache.store import CacheStore
 from shared.cache.tables import cache_invalidations
-from shared.database.engine import Database
+from shared.database.database import Database
 from shared.database.retry_policy import RetryPolicy
 from shared.http.problems import UnavailableError
 from shared.telemetry import metrics, spans, work
@@ -108,7 +108,7 @@ class Outbox:
             log.warning("%d stale tags wait in the outbox: %s", len(recorded.tags), error)
             return
         try:
-            await self._database.catalog.write(functools.partial(_mark, ids=recorded.ids), waits=_ONE_TRY)
+            await self._database.catalog.write(functools.partial(_mark, ids=recorded.ids), policy=_ONE_TRY)
         except (UnavailableError, DBAPIError) as error:
             log.warning("%d applied tags are unmarked and will be applied again: %s", len(recorded.tags), error)
 

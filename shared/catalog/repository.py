@@ -13,7 +13,7 @@ from shared.catalog.paging import Order, Position, read_page
 from shared.catalog.schemas import NewCategory, NewProduct, ProductQuery
 from shared.catalog.tables import categories, products
 from shared.catalog.title_search import among_titles, has_words
-from shared.database.retry_policy import ChangedMeanwhileError
+from shared.database.failures import RowChangedError
 
 _SHOWN = (
     products.c.asin,
@@ -105,7 +105,7 @@ def insert_products(connection: sa.Connection, new: Sequence[NewProduct], now: d
 
 
 def update_product(connection: sa.Connection, seen: sa.Row[Any], changes: Mapping[str, Any], now: dt.datetime) -> None:
-    """Changes fields of a product that still is as it was seen. Raises ChangedMeanwhileError.
+    """Changes fields of a product that still is as it was seen. Raises RowChangedError.
 
     `updated_at` grows with each change, so it tells one state of the row from any other.
     """
@@ -115,7 +115,7 @@ def update_product(connection: sa.Connection, seen: sa.Row[Any], changes: Mappin
 
 
 def delete_product(connection: sa.Connection, seen: sa.Row[Any]) -> None:
-    """Deletes a product that still is as it was seen. Raises ChangedMeanwhileError."""
+    """Deletes a product that still is as it was seen. Raises RowChangedError."""
     _change_one(connection, sa.delete(products).where(*_as_seen(seen)))
 
 
@@ -130,7 +130,7 @@ def _change_one(connection: sa.Connection, statement: sa.Update | sa.Delete) -> 
     locks them the other way round.
     """
     if connection.execute(statement).rowcount != 1:
-        raise ChangedMeanwhileError
+        raise RowChangedError
 
 
 def add_to_product_counts(connection: sa.Connection, changes: Mapping[int, int]) -> None:

@@ -16,7 +16,7 @@ from shared.cache.page import etag_of
 from shared.catalog import rendering, repository, tags
 from shared.catalog.paging import Order, Position
 from shared.catalog.schemas import CategoryPatch, NewCategory, NewProduct, ProductPatch, ProductQuery
-from shared.database.engine import Database
+from shared.database.database import Database
 from shared.http.cursors import decode_cursor, encode_cursor
 from shared.http.problems import (
     ConflictError,

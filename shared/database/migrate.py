@@ -1,8 +1,8 @@
-"""`python -m shared.database.migrate`: brings the database that DATABASE_URL names to the newest schema.
+"""`python -m shared.database.migrate`: upgrades the database that DATABASE_URL names to the newest schema.
 
-The catalog and the imports have a line of revisions each, since on SQLite they are a file each. On Azure SQL both are
-one transaction, and so are the views and procedures (programs.py): another that starts meanwhile waits for its end.
-The app itself never does this: in Azure its database user can't change the schema.
+The catalog and the imports have a line of revisions each, because on SQLite each is a file. On Azure SQL both lines,
+the views and the procedures (programs.py) are one transaction, and a second migration waits for its end. The app itself
+never migrates: in Azure its database user can't change the schema.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
-from sqlalchemy import event
 
-from shared.database.mssql import locks, programs, title_index
+from shared.database.mssql import engines, features, locks, programs
+from shared.database.sqlite import engines as sqlite_engines
 from shared.database.sqlite import files
 from shared.settings import Settings
 
@@ -35,7 +35,7 @@ _FOLDER = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: sa.URL) -> None:
-    """Brings both lines to their newest revision; two that start at once wait for each other."""
+    """Upgrades both lines to their newest revision. Two upgrades that start at once wait for each other."""
     if url.get_backend_name() == "sqlite":
         files.catalog_file(url).parent.mkdir(parents=True, exist_ok=True)
         for line, line_url in urls_of(url).items():
@@ -48,14 +48,14 @@ def upgrade(url: sa.URL) -> None:
         counts_code_points = not connection.exec_driver_sql(programs.COLLATION_QUERY).scalar_one()
         for program in programs.programs():
             connection.exec_driver_sql(program.definition(counts_code_points=counts_code_points))
-    title_index.make(url)
+    features.create_title_index(url)
 
 
 def downgrade(url: sa.URL, revision: str) -> None:
-    """Takes the line that has this revision back to it, or with `base` both to nothing.
+    """Downgrades the line that has this revision to it; `base` drops the tables of both lines.
 
-    On Azure SQL the views and procedures go: what they read may be gone. An upgrade brings them back.
-    Raises ValueError for an unknown revision.
+    On Azure SQL the views and procedures are dropped, because the tables that they read may be gone. An upgrade creates
+    them again. Raises ValueError for an unknown revision.
     """
     lines = [line for line in reversed(LINES) if revision == "base" or revision in _revisions(line)]
     if not lines:
@@ -67,14 +67,14 @@ def downgrade(url: sa.URL, revision: str) -> None:
                 command.downgrade(_on(connection, line), revision)
         return
     if revision == "base":
-        title_index.drop(url)
+        features.drop_title_index(url)
     with _azure_sql_transaction(url) as connection:
         for line in lines:
             command.downgrade(_on(connection, line), revision)
 
 
 def script(dialect: Dialect, line: Line) -> str:
-    """The statements that make a line's newest schema in an empty database."""
+    """The statements that create a line's newest schema in an empty database."""
     text = io.StringIO()
     config = _config_of(line)
     config.attributes["dialect"] = dialect
@@ -84,7 +84,7 @@ def script(dialect: Dialect, line: Line) -> str:
 
 
 def urls_of(url: sa.URL) -> dict[Line, sa.URL]:
-    """Where each line's tables stand."""
+    """The database of each line's tables."""
     if url.get_backend_name() == "sqlite":
         return {"catalog": url, "imports": files.imports_url(url)}
     return {"catalog": url, "imports": url}
@@ -112,19 +112,16 @@ def _revisions(line: Line) -> set[str]:
 @contextlib.contextmanager
 def _sqlite_transaction(url: sa.URL) -> Iterator[sa.Connection]:
     engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": locks.SESSION_LOCK_SECONDS})
-    event.listen(engine, "connect", files.prepare_connection)
-    event.listen(engine, "begin", files.begin)
-    # The lock that keeps a second one waiting is taken at once.
+    sqlite_engines.prepare_engine(engine)
+    # IMMEDIATE takes the lock that a second migration waits for.
     with engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
         yield connection
 
 
 @contextlib.contextmanager
 def _azure_sql_transaction(url: sa.URL) -> Iterator[sa.Connection]:
-    """The lock taken, the views and procedures gone."""
-    from shared.database.mssql import engines, row_versions
-
-    row_versions.switch_on(url)
+    """A transaction that holds the migration lock, with the views and procedures dropped."""
+    features.switch_on_row_versions(url)
     engine = engines.create_engine(url, poolclass=sa.NullPool)
     with engine.begin() as connection:
         locks.take_session_lock(connection, "migrate")
@@ -134,7 +131,7 @@ def _azure_sql_transaction(url: sa.URL) -> Iterator[sa.Connection]:
 
 
 class MigrationSettings(BaseSettings):
-    """The one setting that migrations need: they run where the app's others aren't known."""
+    """The one setting that migrations need. They run where the app's other settings aren't known."""
 
     database_url: SecretStr = Settings.model_fields["database_url"].default
 
@@ -142,7 +139,7 @@ class MigrationSettings(BaseSettings):
 def main() -> int:
     """The command; its exit status."""
     parser = argparse.ArgumentParser(prog="python -m shared.database.migrate", description="Migrates DATABASE_URL.")
-    parser.add_argument("--down", metavar="REVISION", help="back to this revision; base: no tables, and no data")
+    parser.add_argument("--down", metavar="REVISION", help="downgrade to this; base drops all tables and data")
     options = parser.parse_args()
     url = sa.make_url(MigrationSettings().database_url.get_secret_value())
     if options.down is None:

@@ -13,8 +13,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
-# Azure SQL compares text as its collation says: of a database in its usual one, `Tea` is `tea` and `é` is `e`. This one
-# compares code by code, as SQLite does. (Trailing spaces still count for nothing in a comparison with `=`.)
+# Azure SQL compares text by its collation; in the usual one `Tea` equals `tea` and `é` equals `e`. This collation
+# compares code by code, as SQLite does. (Comparisons with `=` still ignore trailing spaces.)
 EXACT = "Latin1_General_100_BIN2"
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -31,7 +31,7 @@ class Hundredths(TypeDecorator[Decimal]):
     cache_ok = True
 
     def __init__(self, precision: int) -> None:
-        """`precision` is the number of digits in all, two of them behind the point."""
+        """`precision` is the total number of digits, of which two follow the decimal point."""
         super().__init__()
         self.precision = precision
 
@@ -55,7 +55,7 @@ class Hundredths(TypeDecorator[Decimal]):
 
 
 class UtcTime(TypeDecorator[dt.datetime]):
-    """A point in time to the microsecond, in UTC: DATETIME2(6) on Azure SQL, microseconds since 1970 on SQLite."""
+    """A time in UTC with microseconds: DATETIME2(6) on Azure SQL, microseconds since 1970 on SQLite."""
 
     impl = BigInteger
     cache_ok = True
@@ -84,7 +84,7 @@ class UtcTime(TypeDecorator[dt.datetime]):
 
 
 def exact_text(length: int) -> TypeEngine[str]:
-    """Text of at most so many UTF-16 units, compared code by code."""
+    """Text of at most `length` UTF-16 units, compared code by code."""
     return Unicode(length).with_variant(mssql.NVARCHAR(length, collation=EXACT), "mssql")
 
 
@@ -94,10 +94,10 @@ def exact_long_text() -> TypeEngine[str]:
 
 
 def exact_ascii(length: int) -> TypeEngine[str]:
-    """At most so many ASCII characters, compared code by code."""
+    """At most `length` ASCII characters, compared code by code."""
     return String(length).with_variant(mssql.VARCHAR(length, collation=EXACT), "mssql")
 
 
 def exact_code(length: int) -> TypeEngine[str]:
-    """Exactly so many ASCII characters, compared code by code."""
+    """Exactly `length` ASCII characters, compared code by code."""
     return CHAR(length).with_variant(mssql.CHAR(length, collation=EXACT), "mssql")

@@ -33,7 +33,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from shared.database.transactions import Store
+    from shared.database.transactions import Transactions
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ _FIREBASE_THROTTLES_SECONDS = 60
 class IdentityService:
     """What users and admins may do about users."""
 
-    def __init__(self, settings: Settings, locks: Callable[[], Store]) -> None:
+    def __init__(self, settings: Settings, locks: Callable[[], Transactions]) -> None:
         """`locks` gives the SQL store that a change of an admin's role is serialised by; only then it is needed."""
         self._settings = settings
         self._locks = locks

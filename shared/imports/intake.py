@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.database.transactions import Store
+from shared.database.transactions import Transactions
 from shared.imports import repository
 from shared.imports.events import import_received
 from shared.imports.header import Recognition, recognise
@@ -45,7 +45,7 @@ class ImportIntake:
     """Writes the records of uploads, and lets their imports begin."""
 
     def __init__(
-        self, records: Store, uploads: Uploads, steps: ImportWorkflow, threads: Threads, max_reject_share: float
+        self, records: Transactions, uploads: Uploads, steps: ImportWorkflow, threads: Threads, max_reject_share: float
     ) -> None:
         self._records = records
         self._uploads = uploads

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from azure.core.exceptions import AzureError
 
-from shared.database.transactions import Store
+from shared.database.transactions import Transactions
 from shared.http.problems import UnavailableError
 from shared.imports import repository
 from shared.imports.data_factory import DataFactoryUnavailableError
@@ -37,7 +37,7 @@ class Reconciliation:
     It remembers in memory how far it has come; a new process begins from the start, which does no harm.
     """
 
-    def __init__(self, service: ImportService, records: Store, settings: Settings) -> None:
+    def __init__(self, service: ImportService, records: Transactions, settings: Settings) -> None:
         self._service = service
         self._records = records
         self._event_lost_after = dt.timedelta(seconds=settings.import_event_lost_seconds)

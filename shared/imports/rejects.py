@@ -11,7 +11,7 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 
-from shared.database.transactions import Store
+from shared.database.transactions import Transactions
 from shared.imports import repository
 from shared.imports.header import COLUMNS
 from shared.imports.records import Record
@@ -25,7 +25,7 @@ _PART = 500
 class Rejects:
     """What became of the rows that couldn't be loaded."""
 
-    def __init__(self, records: Store, logs: SessionLogs, threads: Threads) -> None:
+    def __init__(self, records: Transactions, logs: SessionLogs, threads: Threads) -> None:
         self._records = records
         self._logs = logs
         self._threads = threads

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import AzureError
 
 from shared.cache.outbox import Outbox
-from shared.database.engine import Database
+from shared.database.database import Database
 from shared.http.cursors import decode_cursor, encode_cursor
 from shared.http.problems import ConflictError, NotFoundError, UnavailableError
 from shared.imports import repository

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 
-from shared.database.transactions import Store
+from shared.database.transactions import Transactions
 from shared.imports import repository
 from shared.imports.data_factory import DataFactoryClient
 from shared.imports.schemas import Kind
@@ -30,7 +30,7 @@ _PARTS = 100
 class Staging:
     """The staging tables. On SQLite there are none: each run has a file of its own, which ends with it."""
 
-    def __init__(self, records: Store, factory: DataFactoryClient, threads: Threads) -> None:
+    def __init__(self, records: Transactions, factory: DataFactoryClient, threads: Threads) -> None:
         self._records = records
         self._factory = factory
         self._threads = threads

@@ -25,7 +25,7 @@ from azure.core.exceptions import AzureError
 
 from shared.cache.outbox import Outbox
 from shared.cache.redis_client import CacheUnavailableError
-from shared.database.engine import Database
+from shared.database.database import Database
 from shared.http.problems import UnavailableError
 from shared.imports import progress, repository
 from shared.imports.data_factory import DataFactoryClient, DataFactoryRejectedError, DataFactoryUnavailableError, Run

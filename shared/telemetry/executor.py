@@ -15,10 +15,10 @@ class ContextExecutor:
     def __init__(self, threads: int, name: str) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
-    async def run[**P, T](self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Waits for the call in a thread and returns its result."""
+    def run[**P, T](self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Starts the call in a thread; await the future for its result."""
         work = functools.partial(contextvars.copy_context().run, call, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        return asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     def close(self, *, wait: bool = True) -> None:
         """Ends the threads: drops queued calls and, by default, waits for those that run."""

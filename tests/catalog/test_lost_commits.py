@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from shared.cache.outbox import Recorded
 from shared.cache.tables import cache_invalidations
 from shared.catalog.tables import categories, products
-from shared.database.retry_policy import Failure, RetryPolicy
+from shared.database.failures import Failure
+from shared.database.retry_policy import RetryPolicy
 from shared.http.problems import UnavailableError
 from shared.services import Services
 from tests.database.scripted_driver import lost
@@ -137,14 +138,14 @@ def test_an_asin_that_another_has_inserted_meanwhile_is_409_all_the_same(
     class WhileWaiting(RetryPolicy):
         """Between the first try, which vanishes, and the second."""
 
-        def before(self, failure: Failure, times: int) -> float | None:
+        def wait_before_retry(self, failure: Failure, times: int) -> float | None:
             values = {"reviews": 0, "is_best_seller": False, "bought_in_last_month": 0}
             then = dt.datetime.now(dt.UTC)
             with sa.create_engine(services.database.url).begin() as connection:
                 connection.execute(sa.insert(products), [toy() | values | {"created_at": then, "updated_at": then}])
-            return super().before(failure, times)
+            return super().wait_before_retry(failure, times)
 
-    store._waits = WhileWaiting()
+    store._policy = WhileWaiting()
     network.fates = ["vanished"]
     reply = api.post("/api/products", json=toy() | {"title": "Mine"})
     assert reply.status_code == 409
@@ -167,7 +168,7 @@ def test_a_row_of_the_outbox_that_is_there_is_proof_at_any_age(services: Service
 def test_a_commit_of_which_nothing_can_be_learnt_is_503_and_never_done_twice(
     network: Network, api: httpx.Client, rows: Callable[[sa.Table], list[Any]], services: Services
 ) -> None:
-    services.database.catalog._waits = RetryPolicy(away=0.001, away_limit=0.001, total=0.5)
+    services.database.catalog._policy = RetryPolicy(away=0.001, away_limit=0.001, total=0.5)
     network.fates = ["landed"]
     landed = services.outbox.has_landed
 
@@ -178,5 +179,5 @@ def test_a_commit_of_which_nothing_can_be_learnt_is_503_and_never_done_twice(
     services.outbox.has_landed = never  # type: ignore[method-assign]
     reply = api.post("/api/products", json=toy())
     assert (reply.status_code, "Retry-After" in reply.headers) == (503, True)
-    assert reply.json()["detail"] == "Whether the change was saved isn't known; look before you try again."
+    assert reply.json()["detail"] == "It isn't known whether the change was saved; check before you try again."
     assert len(rows(products)) == 1

@@ -15,7 +15,7 @@ from shared.catalog import repository
 from shared.catalog.paging import Order, Position
 from shared.catalog.schemas import ProductQuery
 from shared.catalog.tables import products
-from shared.database.engine import Database
+from shared.database.database import Database
 from tests.catalog.showplan import Plan, read_plan
 from tests.databases import server_engine
 from tests.serving import catalog_settings

@@ -224,7 +224,7 @@ def test_without_a_token_the_client_is_told_to_try_again(driver: ScriptedDriver,
 
 def test_on_sqlite_nothing_of_azure_sql_is_loaded(tmp_path: Path) -> None:
     program = (
-        "import sys; from shared.database.engine import Database; from shared.settings import Settings;"
+        "import sys; from shared.database.database import Database; from shared.settings import Settings;"
         f"Database(Settings(azure_functions_environment='Development', database_url='sqlite:///{tmp_path}/c.db')).close();"
         "print(sorted({'pyodbc', 'azure.identity', 'shared.database.mssql.engines'} & sys.modules.keys()))"
     )

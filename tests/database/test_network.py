@@ -59,7 +59,7 @@ def through(network: Network, settings: Settings, **query: str) -> Services:
 def services(settings: Settings, network: Network) -> Services:
     """The application's parts, behind the network."""
     found = through(network, settings)
-    found.database.catalog._waits = SHORT
+    found.database.catalog._policy = SHORT
     return found
 
 
@@ -173,13 +173,13 @@ def test_a_database_that_is_gone_is_503_and_comes_back_by_itself(
     api: httpx.Client, network: Network, services: Services
 ) -> None:
     store = services.database.catalog
-    store._waits = RetryPolicy(away=0.05, away_limit=0.1, total=1)
+    store._policy = RetryPolicy(away=0.05, away_limit=0.1, total=1)
     with network.is_(Weather(down=True)):
         for reply in (api.post("/api/products", json=toy("B000000001")), api.get("/api/products/B000000009")):
             assert (reply.status_code, "Retry-After" in reply.headers) == (503, True)
             assert reply.headers["Content-Type"] == "application/problem+json"
         assert api.get("/api/health/ready").status_code == 503
-    store._waits = SHORT
+    store._policy = SHORT
     assert api.post("/api/products", json=toy("B000000001"), timeout=300).status_code == 201
     assert api.get("/api/health/ready").status_code == 200
 

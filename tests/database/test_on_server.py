@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from shared.catalog.tables import categories
-from shared.database.engine import Database
+from shared.database.database import Database
 from shared.http.problems import UnavailableError
 from shared.settings import Settings
 from tests.databases import server_engine

@@ -7,7 +7,6 @@ import datetime as dt
 import logging
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Never
 
@@ -15,11 +14,13 @@ import pytest
 import sqlalchemy as sa
 
 from shared.cache.outbox import Outbox, Recorded
+from shared.database.failures import Failure, RowChangedError
 from shared.database.mssql.engines import app_engine
-from shared.database.retry_policy import ChangedMeanwhileError, Failure, RetryPolicy
-from shared.database.transactions import Store
+from shared.database.retry_policy import RetryPolicy
+from shared.database.transactions import Transactions
 from shared.http.problems import UnavailableError
 from shared.settings import Settings
+from shared.telemetry.executor import ContextExecutor
 from tests.database import scripted_driver
 from tests.database.scripted_driver import ScriptedDriver, deadlock, lost, server_error, waking_up
 
@@ -32,26 +33,27 @@ def driver() -> ScriptedDriver:
 
 
 @pytest.fixture
-def store(driver: ScriptedDriver) -> Iterator[Store]:
+def store(driver: ScriptedDriver) -> Iterator[Transactions]:
     settings = Settings(azure_functions_environment="Development", database_pool_size=2)
     url = sa.make_url("mssql+pyodbc://user:secret@127.0.0.1:1433/catalog")
-    with ThreadPoolExecutor(2) as executor:
-        engine = app_engine(url, settings, "READ COMMITTED", module=driver)
-        yield Store(engine, engine, executor, 5.0, QUICK)
-        engine.dispose()
+    executor = ContextExecutor(2, "sql")
+    engine = app_engine(url, settings, "READ COMMITTED", module=driver)
+    yield Transactions(engine, engine, executor, 5.0, QUICK)
+    executor.close()
+    engine.dispose()
 
 
 def statement(connection: sa.Connection) -> int:
     return int(connection.exec_driver_sql("SELECT test").scalar_one())
 
 
-def refused(store: Store, retry_after: int, words: str) -> None:
+def refused(store: Transactions, retry_after: int, words: str) -> None:
     with pytest.raises(UnavailableError, match=words) as told:
         asyncio.run(store.write(statement))
     assert told.value.headers == {"Retry-After": str(retry_after)}
 
 
-def test_a_database_that_wakes_up_is_asked_until_it_is_awake(driver: ScriptedDriver, store: Store) -> None:
+def test_a_database_that_wakes_up_is_asked_until_it_is_awake(driver: ScriptedDriver, store: Transactions) -> None:
     driver.fails["connect"] = [waking_up(), waking_up(), scripted_driver.login_timeout(), None]
     assert asyncio.run(store.read(statement)) == 7
     assert driver.count("connect") == 4
@@ -59,7 +61,7 @@ def test_a_database_that_wakes_up_is_asked_until_it_is_awake(driver: ScriptedDri
 
 @pytest.mark.parametrize("error", [deadlock(), server_error(3960), waking_up(), server_error(10928), lost()])
 def test_a_write_that_was_not_committed_is_done_again_as_a_whole(
-    error: scripted_driver.Error, driver: ScriptedDriver, store: Store
+    error: scripted_driver.Error, driver: ScriptedDriver, store: Transactions
 ) -> None:
     driver.fails["execute"] = [None, error]
 
@@ -70,13 +72,13 @@ def test_a_write_that_was_not_committed_is_done_again_as_a_whole(
     assert [call for call, *_ in driver.calls if call != "connect"] == ["execute"] * 4 + ["commit"]
 
 
-def test_a_row_that_was_changed_meanwhile_is_looked_at_anew(driver: ScriptedDriver, store: Store) -> None:
+def test_a_row_that_was_changed_meanwhile_is_looked_at_anew(driver: ScriptedDriver, store: Transactions) -> None:
     looks = []
 
     def look(connection: sa.Connection) -> int:
         looks.append(statement(connection))
         if len(looks) < 3:
-            raise ChangedMeanwhileError
+            raise RowChangedError
         return len(looks)
 
     assert asyncio.run(store.write(look)) == 3
@@ -93,7 +95,7 @@ def test_a_row_that_was_changed_meanwhile_is_looked_at_anew(driver: ScriptedDriv
     ],
 )
 def test_an_error_of_the_programs_own_quotes_no_value_in_the_log(
-    said: str, left: str, driver: ScriptedDriver, store: Store, caplog: pytest.LogCaptureFixture
+    said: str, left: str, driver: ScriptedDriver, store: Transactions, caplog: pytest.LogCaptureFixture
 ) -> None:
     text = f"[22001] [Microsoft][ODBC Driver 18 for SQL Server][SQL Server]{said} (2628) (SQLExecDirectW)"
     driver.fails["execute"] = [scripted_driver.ProgrammingError("22001", text)]
@@ -111,29 +113,33 @@ def test_an_error_of_the_programs_own_quotes_no_value_in_the_log(
     [(waking_up(), logging.WARNING), (server_error(18456, "28000", scripted_driver.InterfaceError), logging.ERROR)],
 )
 def test_only_what_does_not_pass_by_itself_is_for_somebody_to_look_at(
-    error: scripted_driver.Error, level: int, driver: ScriptedDriver, store: Store, caplog: pytest.LogCaptureFixture
+    error: scripted_driver.Error,
+    level: int,
+    driver: ScriptedDriver,
+    store: Transactions,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     driver.fails["connect"] = [error]
-    store._waits = RetryPolicy(total=0)
+    store._policy = RetryPolicy(total=0)
     refused(store, 5, "can't be reached")
     assert [entry.levelno for entry in caplog.records if entry.name == "shared.database.transactions"] == [level]
 
 
-def test_victims_give_up_in_the_end(driver: ScriptedDriver, store: Store) -> None:
+def test_victims_give_up_in_the_end(driver: ScriptedDriver, store: Transactions) -> None:
     driver.fails["execute"] = [deadlock() for _ in range(50)]
-    refused(store, 2, "Others change the same")
+    refused(store, 2, "Other requests keep changing")
     assert driver.count("execute") == QUICK.victim_times + 1
 
 
-def test_a_database_that_stays_away_is_503_when_the_time_is_over(driver: ScriptedDriver, store: Store) -> None:
+def test_a_database_that_stays_away_is_503_when_the_time_is_over(driver: ScriptedDriver, store: Transactions) -> None:
     driver.fails["connect"] = [waking_up() for _ in range(1000)]
-    store._waits = RetryPolicy(away=0.01, away_limit=0.01, total=1.0)
+    store._policy = RetryPolicy(away=0.01, away_limit=0.01, total=1.0)
     refused(store, 5, "can't be reached")
     assert 1 < driver.count("connect") <= 101
 
 
 def test_requests_don_t_queue_up_behind_those_that_can_t_sign_in(
-    driver: ScriptedDriver, store: Store, monkeypatch: pytest.MonkeyPatch
+    driver: ScriptedDriver, store: Transactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def connect(*_arguments: object, **_options: object) -> Never:
         driver.calls.append(("connect",))
@@ -144,20 +150,20 @@ def test_requests_don_t_queue_up_behind_those_that_can_t_sign_in(
         return await asyncio.gather(*(store.read(statement) for _ in range(times)), return_exceptions=True)
 
     monkeypatch.setattr(driver, "connect", connect)
-    store._waits, store._statement_seconds = RetryPolicy(total=0), 0.05
+    store._policy, store._statement_seconds = RetryPolicy(total=0), 0.05
     replies = asyncio.run(ask(20))
     assert all(isinstance(reply, UnavailableError) for reply in replies)
     assert 0 < driver.count("connect") <= 2, "each waited for its turn to sign in"
 
 
-def test_waiting_for_a_lock_beyond_the_limit_is_503_at_once(driver: ScriptedDriver, store: Store) -> None:
+def test_waiting_for_a_lock_beyond_the_limit_is_503_at_once(driver: ScriptedDriver, store: Transactions) -> None:
     driver.fails["execute"] = [server_error(1222)]
     refused(store, 2, "Another write holds the catalog")
     assert driver.count("execute") == 1
 
 
 def test_a_statement_beyond_its_limit_is_503_at_once_and_costs_no_connection(
-    driver: ScriptedDriver, store: Store
+    driver: ScriptedDriver, store: Transactions
 ) -> None:
     driver.fails["execute"] = [scripted_driver.query_timeout()]
     refused(store, 1, "beyond its limit of 5 s")
@@ -165,7 +171,9 @@ def test_a_statement_beyond_its_limit_is_503_at_once_and_costs_no_connection(
     assert (driver.count("connect"), driver.closed) == (1, 0)
 
 
-def test_a_statement_that_can_t_even_be_ended_is_not_asked_for_again(driver: ScriptedDriver, store: Store) -> None:
+def test_a_statement_that_can_t_even_be_ended_is_not_asked_for_again(
+    driver: ScriptedDriver, store: Transactions
+) -> None:
     driver.fails["execute"] = [scripted_driver.query_timeout()]
     driver.fails["rollback"] = [lost("SQLEndTran")]
     refused(store, 1, "beyond its limit of 5 s")
@@ -174,14 +182,14 @@ def test_a_statement_that_can_t_even_be_ended_is_not_asked_for_again(driver: Scr
     assert driver.count("connect") == 2
 
 
-def test_a_lost_connection_takes_the_pool_with_it(driver: ScriptedDriver, store: Store) -> None:
+def test_a_lost_connection_takes_the_pool_with_it(driver: ScriptedDriver, store: Transactions) -> None:
     asyncio.run(store.read(lambda connection: [statement(connection)]))
     driver.fails["execute"] = [lost()]
     assert asyncio.run(store.read(statement)) == 7
     assert driver.count("connect") == 2
 
 
-def test_a_write_that_is_saved_and_told_is_not_held_up_by_its_mark(driver: ScriptedDriver, store: Store) -> None:
+def test_a_write_that_is_saved_and_told_is_not_held_up_by_its_mark(driver: ScriptedDriver, store: Transactions) -> None:
     driver.fails["connect"] = [waking_up(), None]
 
     class Told:
@@ -193,21 +201,21 @@ def test_a_write_that_is_saved_and_told_is_not_held_up_by_its_mark(driver: Scrip
     assert driver.count("connect") == 1
 
 
-def test_a_mistake_of_the_program_is_not_told_as_the_database_s(driver: ScriptedDriver, store: Store) -> None:
+def test_a_mistake_of_the_program_is_not_told_as_the_database_s(driver: ScriptedDriver, store: Transactions) -> None:
     driver.fails["execute"] = [server_error(208)]
     with pytest.raises(sa.exc.ProgrammingError):
         asyncio.run(store.read(statement))
     assert driver.count("execute") == 1
 
 
-def test_a_key_that_is_taken_is_the_caller_s_to_tell(driver: ScriptedDriver, store: Store) -> None:
+def test_a_key_that_is_taken_is_the_caller_s_to_tell(driver: ScriptedDriver, store: Transactions) -> None:
     driver.fails["execute"] = [server_error(2627, "23000", scripted_driver.IntegrityError)]
     with pytest.raises(sa.exc.IntegrityError):
         asyncio.run(store.write(statement))
     assert driver.count("execute") == 1
 
 
-def test_a_read_whose_end_gets_lost_has_been_read(driver: ScriptedDriver, store: Store) -> None:
+def test_a_read_whose_end_gets_lost_has_been_read(driver: ScriptedDriver, store: Transactions) -> None:
     driver.fails["commit"] = [lost("SQLEndTran")]
     assert asyncio.run(store.read(statement)) == 7
     assert driver.count("execute") == 1
@@ -215,15 +223,15 @@ def test_a_read_whose_end_gets_lost_has_been_read(driver: ScriptedDriver, store:
 
 @pytest.mark.parametrize("error", [lost("SQLEndTran"), waking_up(), scripted_driver.query_timeout()])
 def test_a_commit_without_an_answer_is_not_done_again_blindly(
-    error: scripted_driver.Error, driver: ScriptedDriver, store: Store
+    error: scripted_driver.Error, driver: ScriptedDriver, store: Transactions
 ) -> None:
     driver.fails["commit"] = [error]
-    with pytest.raises(UnavailableError, match="look whether it was"):
+    with pytest.raises(UnavailableError, match="check whether it was"):
         asyncio.run(store.write(statement))
     assert driver.count("execute") == 1
 
 
-def test_a_commit_without_an_answer_that_has_landed_is_one(driver: ScriptedDriver, store: Store) -> None:
+def test_a_commit_without_an_answer_that_has_landed_is_one(driver: ScriptedDriver, store: Transactions) -> None:
     driver.fails["commit"] = [lost("SQLEndTran")]
     asked = []
 
@@ -235,14 +243,16 @@ def test_a_commit_without_an_answer_that_has_landed_is_one(driver: ScriptedDrive
     assert (driver.count("execute"), len(asked)) == (1, 1)
 
 
-def test_a_commit_without_an_answer_that_has_not_landed_is_done_again(driver: ScriptedDriver, store: Store) -> None:
+def test_a_commit_without_an_answer_that_has_not_landed_is_done_again(
+    driver: ScriptedDriver, store: Transactions
+) -> None:
     driver.fails["commit"] = [lost("SQLEndTran")]
     assert asyncio.run(store.write(statement, lambda _connection, _result: False)) == 7
     assert driver.count("execute") == 2
 
 
 def test_of_a_commit_that_is_known_not_to_have_landed_nobody_says_that_it_isn_t_known(
-    driver: ScriptedDriver, store: Store
+    driver: ScriptedDriver, store: Transactions
 ) -> None:
     driver.fails["commit"] = [lost("SQLEndTran")]
     driver.fails["execute"] = [None, server_error(1222)]
@@ -251,22 +261,22 @@ def test_of_a_commit_that_is_known_not_to_have_landed_nobody_says_that_it_isn_t_
 
 
 def test_after_a_lost_commit_a_database_that_is_away_is_asked_as_soon_as_after_none(
-    driver: ScriptedDriver, store: Store
+    driver: ScriptedDriver, store: Transactions
 ) -> None:
     class Noted(RetryPolicy):
-        def before(self, failure: Failure, times: int) -> float | None:
+        def wait_before_retry(self, failure: Failure, times: int) -> float | None:
             met.append((failure, times))
-            return super().before(failure, times)
+            return super().wait_before_retry(failure, times)
 
     met: list[tuple[Failure, int]] = []
-    store._waits = Noted(away=0.001, away_limit=0.001)
+    store._policy = Noted(away=0.001, away_limit=0.001)
     driver.fails["connect"] = [None, waking_up(), waking_up()]
     driver.fails["commit"] = [lost("SQLEndTran")]
     assert asyncio.run(store.write(statement, lambda _connection, _result: True)) == 7
     assert met == [(Failure.LOST, 1), (Failure.AWAY, 1), (Failure.AWAY, 2)]
 
 
-def test_a_commit_that_the_server_refused_is_done_again(driver: ScriptedDriver, store: Store) -> None:
+def test_a_commit_that_the_server_refused_is_done_again(driver: ScriptedDriver, store: Transactions) -> None:
     driver.fails["commit"] = [deadlock()]
     assert asyncio.run(store.write(statement)) == 7
     assert driver.count("execute") == 2

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shared.database.retry_policy import Failure, RetryPolicy, failure_of
+from shared.database.failures import Failure
+from shared.database.mssql.errors import failure_of
+from shared.database.retry_policy import RetryPolicy
 from tests.database import scripted_driver as driver
 
 # Microsoft's list (BaselineTransientErrors), by what becomes of the transaction.
@@ -51,23 +53,23 @@ def test_each_of_several_messages_counts() -> None:
 
 
 def test_a_victim_begins_anew_within_a_moment_and_gives_up_in_the_end() -> None:
-    waits = RetryPolicy()
-    moments = [waits.before(Failure.VICTIM, times) for times in range(1, waits.victim_times + 1)]
+    policy = RetryPolicy()
+    moments = [policy.wait_before_retry(Failure.VICTIM, times) for times in range(1, policy.victim_times + 1)]
     assert all(wait is not None and 0 <= wait <= min(0.02 * 2**times, 0.5) for times, wait in enumerate(moments, 1))
-    assert waits.before(Failure.VICTIM, waits.victim_times + 1) is None
+    assert policy.wait_before_retry(Failure.VICTIM, policy.victim_times + 1) is None
 
 
 def test_a_database_that_is_away_is_asked_after_five_seconds_then_less_and_less_often() -> None:
-    waits = [RetryPolicy().before(Failure.AWAY, times) or 0.0 for times in range(1, 5)]
+    waits = [RetryPolicy().wait_before_retry(Failure.AWAY, times) or 0.0 for times in range(1, 5)]
     for wait, least in zip(waits, [5, 10, 20, 20], strict=True):
         assert least <= wait <= least * 1.2
 
 
 def test_after_a_lost_connection_the_first_retry_comes_at_once() -> None:
-    assert RetryPolicy().before(Failure.LOST, 1) == 0
-    assert (RetryPolicy().before(Failure.LOST, 2) or 0) >= 10
+    assert RetryPolicy().wait_before_retry(Failure.LOST, 1) == 0
+    assert (RetryPolicy().wait_before_retry(Failure.LOST, 2) or 0) >= 10
 
 
 @pytest.mark.parametrize("failure", [Failure.LOCKED, Failure.TOO_LONG, Failure.OTHER])
 def test_what_no_retry_would_help_gets_none(failure: Failure) -> None:
-    assert RetryPolicy().before(failure, 1) is None
+    assert RetryPolicy().wait_before_retry(failure, 1) is None

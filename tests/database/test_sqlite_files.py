@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
-from shared.database.sqlite import files
+from shared.database.sqlite import engines
 
 
 def test_who_opens_a_new_file_waits_for_another_who_does(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_who_opens_a_new_file_waits_for_another_who_does(tmp_path: Path) -> None
     release = threading.Timer(0.3, other.commit)
     release.start()
     connection = sqlite3.connect(path, timeout=60)
-    files.prepare_connection(connection)
+    engines.prepare_connection(connection)
     release.join()
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shared.database.engine import Database
+from shared.database.database import Database
 from shared.database.sqlite import files
 from shared.http.problems import UnavailableError
 from tests.serving import catalog_settings

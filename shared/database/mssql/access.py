@@ -1,7 +1,7 @@
-"""Azure SQL's users: `python -m shared.database.mssql.access --app NAME CLIENT_ID --factory NAME CLIENT_ID`.
+"""Creates Azure SQL's users: `python -m shared.database.mssql.access --app NAME CLIENT_ID --factory NAME CLIENT_ID`.
 
-Run by a deployment's job as the server's administrator, after the migrations; a second run changes nothing. What each
-may do stands in mssql/grants.sql.
+A deployment's job runs it as the server's administrator, after the migrations. A second run changes nothing. grants.sql
+says what each user may do.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from shared.database.migrate import MigrationSettings
 from shared.database.mssql import programs
 from shared.database.mssql.engines import create_engine
 
-# What Azure allows in the name of a managed identity or a Data Factory.
+# The names that Azure allows for a managed identity or a Data Factory.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A managed identity; raises ValueError for a name or id that can't be one."""
+    """A managed identity. Raises ValueError for a name or client id that Azure doesn't allow."""
 
     name: str
     client_id: str
@@ -37,24 +37,24 @@ class Identity:
 
     @property
     def sid(self) -> str:
-        """How SQL writes the identity: its client id in the byte order of Windows' GUIDs."""
+        """The identity's security identifier in SQL: its client id in the byte order of Windows' GUIDs."""
         return f"0x{uuid.UUID(self.client_id).bytes_le.hex().upper()}"
 
 
 def statements(app: Identity, factory: Identity) -> Iterator[str]:
-    """T-SQL, each statement a batch of its own."""
+    """The T-SQL statements, each a batch of its own."""
     yield from programs.batches("grants.sql")
     yield from _member(app, "catalog_app")
     yield from _member(factory, "catalog_factory")
 
 
 def _member(identity: Identity, role: str) -> Iterator[str]:
-    """The user of an identity, made anew where one of its name belongs to an identity that is gone.
+    """Creates the user of an identity, and replaces one of the same name that belongs to a deleted identity.
 
-    By SID, since FROM EXTERNAL PROVIDER would have the server look the name up in Entra, for which it needs a
-    directory role that only a tenant's administrator can give.
+    The user is created by SID. With FROM EXTERNAL PROVIDER the server looks the name up in Entra, for which it needs a
+    directory role that only a tenant's administrator can grant.
     """
-    # Neither name nor SID can hold a quote: Identity has looked.
+    # Identity has checked that neither the name nor the SID contains a quote.
     yield (
         f"IF EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'{identity.name}' AND sid <> {identity.sid}) "  # noqa: S608
         f"DROP USER [{identity.name}]"
@@ -67,7 +67,7 @@ def _member(identity: Identity, role: str) -> Iterator[str]:
 
 
 def grant(url: sa.URL, app: Identity, factory: Identity) -> None:
-    """Makes roles and users in one transaction."""
+    """Creates the roles and users in one transaction."""
     engine = create_engine(url)
     with engine.begin() as connection:
         for statement in statements(app, factory):
@@ -78,14 +78,14 @@ def grant(url: sa.URL, app: Identity, factory: Identity) -> None:
 def main() -> int:
     """The command; its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m shared.database.mssql.access", description="Makes Azure SQL's users."
+        prog="python -m shared.database.mssql.access", description="Creates Azure SQL's users."
     )
     for who in ("app", "factory"):
         parser.add_argument(f"--{who}", nargs=2, required=True, metavar=("NAME", "CLIENT_ID"))
     options = parser.parse_args()
     url = sa.make_url(MigrationSettings().database_url.get_secret_value())
     if url.get_backend_name() != "mssql":
-        print("Only Azure SQL has users; DATABASE_URL names another database.", file=sys.stderr)  # noqa: T201
+        print("DATABASE_URL: expected mssql+pyodbc://…, since only Azure SQL has users.", file=sys.stderr)  # noqa: T201
         return 1
     grant(url, Identity(*options.app), Identity(*options.factory))
     print(f"Users of {url.database}: {options.app[0]}, {options.factory[0]}.")  # noqa: T201

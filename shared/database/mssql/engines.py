@@ -1,7 +1,6 @@
-"""Connections to Azure SQL, or to any SQL Server, through pyodbc and ODBC Driver 18.
+"""Engines for Azure SQL, or any SQL Server, through pyodbc and ODBC Driver 18.
 
-pyodbc is imported when the first engine is made: it needs unixODBC's library, which a machine without
-Azure SQL may lack.
+pyodbc is imported when the first engine is made: it needs unixODBC, which a machine that uses SQLite may lack.
 """
 
 from __future__ import annotations
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from shared.database.failures import Failure
 from shared.database.mssql.access_token import give_tokens
-from shared.database.retry_policy import Failure, failure_of
+from shared.database.mssql.errors import failure_of
 from shared.database.types import Hundredths
 from shared.settings import Settings, check_transport
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 type Isolation = Literal["READ COMMITTED", "SNAPSHOT"]
 
 DRIVER = "ODBC Driver 18 for SQL Server"
-# The managed identity whose client id is the URL's user, as ODBC spells it.
+# ODBC's name for a managed identity; the URL's user is its client id.
 _MANAGED_IDENTITY = "activedirectorymsi"
 # https://learn.microsoft.com/sql/connect/odbc/dsn-connection-string-attribute
 _KEYWORDS = {
@@ -36,34 +36,34 @@ _KEYWORDS = {
     "TrustServerCertificate": "no",
     "MARS_Connection": "no",
     "APP": "product-catalog",
-    # Text of more than 4,000 characters as NVARCHAR(MAX), not as the old NTEXT, which can't be compared.
+    # Sends text of more than 4,000 characters as NVARCHAR(MAX). The old NTEXT can't be compared.
     "LongAsMax": "yes",
-    # One place decides what is done again (transient.py), and knows what was open when the connection broke.
+    # The application retries (retry_policy.py): it knows which transaction was open when the connection broke.
     "ConnectRetryCount": "0",
 }
-# Azure's gateway forgets an idle connection after 30 minutes.
+# Azure's gateway drops a connection that is idle for 30 minutes.
 _RECYCLE_SECONDS = 1500
-# A transaction that waits for a lock gives up this much of a statement's limit before the statement does.
+# The share of a statement's time limit that a transaction waits for a lock.
 _LOCK_SHARE = 0.8
 
 
 def create_engine(url: sa.URL, **options: Any) -> sa.Engine:  # noqa: ANN401  # create_engine's own
-    """An engine whose connections are encrypted to a verified server, and signed in as the URL says.
+    """Creates an engine whose connections are encrypted, to a server with a verified certificate.
 
-    Raises ValueError where the URL asks for less on another machine's server.
+    Raises ValueError where the URL asks for less, unless the server is on this machine.
     """
     pyodbc: Any = options.get("module") or importlib.import_module("pyodbc")
-    # SQLAlchemy's pool is the only one: the driver manager's would keep connections that it has closed.
+    # SQLAlchemy's pool is the only one. The driver manager's would keep connections open that SQLAlchemy has closed.
     pyodbc.pooling = False
     odbc = odbc_url(url, pyodbc.drivers())
-    # fast_executemany: an array of parameters in one round trip.
+    # fast_executemany sends an array of parameters in one round trip.
     defaults = {"fast_executemany": True, "pool_recycle": _RECYCLE_SECONDS, "hide_parameters": True}
     engine = sa.create_engine(odbc, **defaults | options | {"module": pyodbc})
-    event.listen(engine, "handle_error", _tell_lost_connections)
+    event.listen(engine, "handle_error", _mark_lost_connections)
 
     @event.listens_for(engine, "do_setinputsizes")
     def size_decimals(sizes: dict[sa.BindParameter[Any], Any], *_: object) -> None:
-        # As wide as their column: by its value alone 9.99 and 19.95 would be of two types, with a plan for each.
+        # The type of the column. By their values alone 9.99 and 19.95 would have two types, with a plan for each.
         for parameter in sizes:
             if isinstance(parameter.type, Hundredths):
                 sizes[parameter] = (pyodbc.SQL_NUMERIC, parameter.type.precision, 2)
@@ -76,7 +76,7 @@ def create_engine(url: sa.URL, **options: Any) -> sa.Engine:  # noqa: ANN401  # 
 
 
 def app_engine(url: sa.URL, settings: Settings, isolation: Isolation, **options: Any) -> sa.Engine:  # noqa: ANN401  # create_engine's own
-    """An engine for requests: a bounded pool, and limits on signing in, on statements and on waiting for locks."""
+    """Creates an engine for requests: a bounded pool, and limits on log-in, statements and waits for locks."""
     engine = create_engine(
         url,
         pool_size=settings.database_pool_size,
@@ -86,7 +86,7 @@ def app_engine(url: sa.URL, settings: Settings, isolation: Isolation, **options:
         **options,
     )
     statement_seconds = max(1, round(settings.database_statement_seconds))
-    # Where a request and a merge deadlock, the request is the victim: it begins anew in no time.
+    # In a deadlock of a request and a merge the request is the victim, because it is repeated sooner.
     session = (
         f"SET LOCK_TIMEOUT {round(statement_seconds * _LOCK_SHARE * 1000)}; "
         f"SET DEADLOCK_PRIORITY LOW; SET TRANSACTION ISOLATION LEVEL {isolation}"
@@ -94,22 +94,22 @@ def app_engine(url: sa.URL, settings: Settings, isolation: Isolation, **options:
 
     @event.listens_for(engine, "connect", insert=True)
     def limit_statements(connection: Any, _record: object) -> None:  # noqa: ANN401  # pyodbc has no types
-        # Before SQLAlchemy itself asks the first connection anything.
+        # Set before SQLAlchemy sends its own first statement.
         connection.timeout = statement_seconds
 
     @event.listens_for(engine, "connect")
     def set_session(connection: Any, _record: object) -> None:  # noqa: ANN401  # as above
         connection.execute(session).close()
-        # The driver has begun a transaction under the level of before, in which SNAPSHOT can't read (error 3951).
+        # The driver has begun a transaction under the previous level, in which SNAPSHOT can't read (error 3951).
         connection.commit()
 
     return engine
 
 
 def odbc_url(url: sa.URL, installed_drivers: Sequence[str]) -> sa.URL:
-    """The URL with everything that the driver is told; without a user where it signs in with tokens.
+    """Adds the driver's keywords to the URL, and removes the user where tokens are used to sign in.
 
-    Raises ValueError where it asks for less than encryption and a verified server, but for one on this machine.
+    Raises ValueError as `create_engine` does.
     """
     check_transport(url.render_as_string(hide_password=False))
     asked = {keyword.lower(): str(value) for keyword, value in url.query.items()}
@@ -130,7 +130,7 @@ def _is_managed_identity(url: sa.URL) -> bool:
 
 
 def _driver_in_wheel() -> str:
-    """The driver's library in the wheel `mssql-python-odbc`, which is for development; without it the driver's name."""
+    """The path of the driver in the development package mssql-python-odbc, or the driver's name without it."""
     package = importlib.util.find_spec("mssql_python_odbc")
     if package is None or package.origin is None:
         return DRIVER
@@ -138,6 +138,6 @@ def _driver_in_wheel() -> str:
     return str(next(libraries.glob("libmsodbcsql-18*"), DRIVER))
 
 
-def _tell_lost_connections(context: ExceptionContext) -> None:
-    """SQLAlchemy takes each time-out for a lost connection, and gives up the whole pool for one slow statement."""
+def _mark_lost_connections(context: ExceptionContext) -> None:
+    """Says which errors lose the connection: SQLAlchemy takes each time-out for one and empties the whole pool."""
     context.is_disconnect = failure_of(context.original_exception) in {Failure.LOST, Failure.AWAY}

@@ -1,12 +1,12 @@
-"""Application locks of SQL Server (sp_getapplock): of several sessions that would do one thing, one does at a time."""
+"""Application locks of SQL Server (sp_getapplock): one session at a time does what the lock's name says."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 SESSION_LOCK_SECONDS = 60
-# The session's, since what is done under it may need to be outside of any transaction. A negative result is a lock that
-# wasn't given. Without counts of rows, else the error may stand behind one, unread.
+# The session owns the lock, because some work under it can't be in a transaction. A negative result means that the lock
+# wasn't granted. NOCOUNT: the driver stops reading at a row count and misses the error behind it.
 _TAKE_FOR_SESSION = """
 SET NOCOUNT ON;
 DECLARE @granted INT;
@@ -26,12 +26,12 @@ _TAKE_FOR_TRANSACTION = sa.text(
     "EXEC sp_getapplock @Resource = :resource, @LockMode = N'Exclusive', @LockOwner = N'Transaction', "
     "@LockTimeout = :milliseconds"
 ).bindparams(_RESOURCE)
-# Not the procedure's result: a server may put a message in front of one that says no, and the driver stops there.
+# Asked instead of the procedure's result: a server may send a message before a refusal, and the driver stops there.
 _MODE = sa.text("SELECT APPLOCK_MODE(N'public', :resource, N'Transaction') AS lock_mode").bindparams(_RESOURCE)
 
 
 def take_session_lock(connection: sa.Connection, resource: str) -> None:
-    """Waits for the lock; it ends with the connection. Raises SQLAlchemy's DBAPIError where it isn't to be had."""
+    """Waits for a lock that lasts as long as the connection. Raises DBAPIError after SESSION_LOCK_SECONDS."""
     statement = _TAKE_FOR_SESSION.format(
         resource=resource, milliseconds=SESSION_LOCK_SECONDS * 1000, seconds=SESSION_LOCK_SECONDS
     )
@@ -39,6 +39,6 @@ def take_session_lock(connection: sa.Connection, resource: str) -> None:
 
 
 def take_transaction_lock(connection: sa.Connection, resource: str, milliseconds: int) -> bool:
-    """Waits so long for the lock; False where another holds it longer."""
+    """Waits for a lock that lasts until the transaction ends. Returns False if another session holds it longer."""
     connection.execute(_TAKE_FOR_TRANSACTION, {"resource": resource, "milliseconds": milliseconds}).close()
     return bool(connection.execute(_MODE, {"resource": resource}).scalar_one() == "Exclusive")

@@ -1,7 +1,7 @@
-"""What a server's error quotes of the values that it refuses: a title, a word that was searched for.
+"""Takes a row's values out of a server's error, which goes to the log: a title, a word that was searched for.
 
-Such an error is the program's own and goes to the log as it is, so the values are taken out of it. The messages are
-SQL Server's 2601, 2627 (duplicate key), 2628 (truncated), 245 (converting the … value), 7630 (full text), and FTS5's.
+The messages are SQL Server's 2601, 2627 (duplicate key), 2628 (truncated), 245 (converting the … value), 7630 (full
+text), and FTS5's.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
 
-# Greedy: a value may hold quotes and brackets of its own.
+# Greedy: a value may contain quotes and brackets of its own.
 _QUOTED = re.compile(r"""\b(value(?: is|:)?|condition|near) (?:\(.*\)(?=\.)|'.*'|".*")""", re.DOTALL | re.IGNORECASE)
 
 
-def hide_values(error: DBAPIError) -> None:
-    """Takes them out of the driver's error, and out of SQLAlchemy's, which has its text within its own."""
+def redact_values(error: DBAPIError) -> None:
+    """Replaces the values in the driver's error and in SQLAlchemy's, which contains the driver's text."""
     driver = error.orig
     if driver is None:
         return
