@@ -1,4 +1,4 @@
-"""All SQL of the catalog."""
+"""The SQL statements of the catalog; `batches.py` has those of many rows on Azure SQL."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _OPERATORS: dict[Comparison, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
     "at most": operator.le,
 }
 _CONDITIONS = tuple((name, products.c[each.column], _OPERATORS[each.comparison]) for name, each in FILTERS.items())
-# A category alone is no such filter: its products are counted beforehand and have indexes of their own.
+# The filters whose products must be counted at a read. Those of a category are counted when they are written
+# (`categories.product_count`).
 _NARROWING = ("q", *(name for name, each in FILTERS.items() if each.column != "category_id"))
 
 # Azure SQL keeps a statement's plan. How many rows a filter leaves depends on its value, and so does the better index.
@@ -65,7 +66,7 @@ def count_products(connection: sa.Connection, query: ProductQuery) -> int:
 
 
 def read_product(connection: sa.Connection, asin: str) -> sa.Row[Any] | None:
-    """One product."""
+    """The product with this asin."""
     rows: sa.Select[Any] = sa.select(*_SHOWN).where(products.c.asin == asin)
     return connection.execute(rows).one_or_none()
 
@@ -147,7 +148,7 @@ def read_categories(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
 
 
 def read_category(connection: sa.Connection, category_id: int) -> sa.Row[Any] | None:
-    """One category."""
+    """The category with this id."""
     return connection.execute(sa.select(categories).where(categories.c.category_id == category_id)).one_or_none()
 
 

@@ -28,7 +28,7 @@ from shared.catalog.fields import (
 )
 from shared.http.fields import PageLimit, QueryFlag, Time
 
-# Each column has two indexes (`tables.py`).
+# Each of these columns has its indexes in `tables.py`.
 type Sort = Literal[
     "asin",
     "-asin",
@@ -52,12 +52,12 @@ _STRICT = ConfigDict(strict=True, extra="forbid")
 
 
 def _patch_of(model: type[BaseModel], key: str) -> type[BaseModel]:
-    """A model with the same fields, all optional, but for the key, which never changes.
+    """A model with all fields of `model` but its key, each optional.
 
-    The fields keep their types: null is accepted only where the model accepts it.
+    The fields keep their types: a field accepts null only if it does so in `model`.
     """
     hints = typing.get_type_hints(model, include_extras=True)
-    # A factory, unlike a default, is not part of the OpenAPI document: a field that isn't given is left as it is.
+    # A factory instead of a default: OpenAPI would show the default, but a field that isn't given stays unchanged.
     fields: dict[str, typing.Any] = {
         name: (hints[name], Field(default_factory=lambda: None)) for name in model.model_fields if name != key
     }
