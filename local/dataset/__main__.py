@@ -1,4 +1,4 @@
-"""`python -m local.dataset --rows N --seed S --out DIR`: see the package's docstring."""
+"""The command line of the generator; the package's docstring has examples."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from local.dataset.generate import Change, write_catalog
 
 
 def main() -> None:
-    """Writes the two files and says how large they are."""
+    """Writes the two files and prints their sizes."""
     parser = argparse.ArgumentParser(
-        prog="python -m local.dataset", description="Makes a catalog like Amazon Products 2023."
+        prog="python -m local.dataset", description="Generates a catalog like Amazon Products 2023."
     )
-    parser.add_argument("--rows", type=int, default=1_426_337, help="products (default: as many as the real one has)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed, another catalog (default: 1)")
+    parser.add_argument(
+        "--rows", type=int, default=1_426_337, help="number of products (default: as many as the real data set has)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="another seed gives another catalog (default: 1)")
     parser.add_argument("--out", type=Path, required=True, help="the folder of the two files")
     parser.add_argument(
-        "--change-share", type=float, default=0.0, help="write the next version, with this share of the rows changed"
+        "--change-share",
+        type=float,
+        default=0.0,
+        help="write the next version of the catalog, in which this share of the rows differs",
     )
-    parser.add_argument("--change-seed", type=int, default=1, help="which rows, and how (default: 1)")
+    parser.add_argument("--change-seed", type=int, default=1, help="another seed changes other rows (default: 1)")
     options = parser.parse_args()
     began = time.monotonic()
     change = Change(options.change_share, options.change_seed) if options.change_share else None

@@ -1,4 +1,4 @@
-"""The columns of numbers, drawn whole: stars, reviews, prices, units bought."""
+"""Draws the columns of numbers: stars, reviews, prices, units bought."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ type Integers = npt.NDArray[np.int64]
 type Floats = npt.NDArray[np.float64]
 type Flags = npt.NDArray[np.bool_]
 
-# The shape of a category's ratings about its mean, fitted to the published quartiles (4.1, 4.4, 4.6) and standard
-# deviation (0.45 of those that have one): most within a third of a star, a tail of bad ones, a few perfect tens.
+# The distribution of a category's ratings around its mean: most within a third of a star, a tail of bad ones, a few
+# of 5. Fitted to the published quartiles (4.1, 4.4, 4.6) and standard deviation (0.45 of the rows with a rating).
 _STARS_SD, _BAD_SHARE, _BAD_MEAN, _PERFECT_SHARE = 0.26, 0.07, 0.85, 0.035
-# What the tail takes from a category's mean is given back to the others.
+# Added to the other ratings, so that the tail doesn't change the category's mean.
 _STARS_LIFT = _BAD_SHARE * _BAD_MEAN - _PERFECT_SHARE * 0.6
-# Prices about a category's mean: lognormal, with a few far above (the published quartiles, and a mean of 43).
+# The distribution of prices around a category's mean: lognormal, with a few far above. Fitted to the published
+# quartiles and mean (43).
 _PRICE_SHIFT, _PRICE_POWER, _PRICE_SD, _DEAR_SHARE, _DEAR_SD = -0.15, 0.90, 0.65, 0.08, 1.4
 
 
 class CategoryFigures:
-    """The figures of the categories as arrays, indexed by a category's place in the profile."""
+    """The figures of the categories as arrays, in the order of the profile's categories."""
 
     def __init__(self, profile: Profile) -> None:
         categories = profile.categories
@@ -42,12 +43,12 @@ class CategoryFigures:
 
 
 class NumberColumns:
-    """One chunk's numbers; money in cents, stars in tenths."""
+    """The numbers of one chunk; money in cents, stars in tenths."""
 
     def __init__(
         self, profile: Profile, figures: CategoryFigures, category: npt.NDArray[np.intp], random: np.random.Generator
     ) -> None:
-        """`category` is each row's place in the profile's list."""
+        """`category` is the index of each row's category in the profile."""
         self.stars = _stars(profile, figures.stars[category], random)
         self.reviews = _reviews(profile, figures.reviews_zero_share[category], random)
         self.price = _prices(profile, figures.price[category], random)
@@ -56,9 +57,9 @@ class NumberColumns:
         self.best_seller: Flags = random.random(len(category)) < figures.best_seller_share[category]
 
     def change(self, share: float, profile: Profile, random: np.random.Generator) -> int:
-        """Gives a share of the rows another price, and half of these other sales; returns how many."""
+        """Changes the price of a share of the rows, and the sales of every second of them; returns their number."""
         rows = np.flatnonzero(random.random(len(self.price)) < share)
-        # Between a tenth less and a fifth more, but never the same: a cent at least.
+        # From 10 % less to 20 % more. Each price differs by a cent at least.
         moved = np.round(self.price[rows] * random.uniform(0.9, 1.2, len(rows))).astype(np.int64)
         moved[moved == self.price[rows]] += 1
         self.price[rows] = np.minimum(moved, round(profile.price_max * 100))
@@ -68,7 +69,10 @@ class NumberColumns:
 
 
 def _zero_first(top_shares: Floats, row_shares: Floats, published: float) -> Floats:
-    """Shares of rows without reviews: categories that had none keep none; the rest make up the published share."""
+    """Shares of rows without reviews.
+
+    A category whose top products have none has none at all. The others are scaled to meet the published share.
+    """
     without = top_shares >= 1
     rest = (published - row_shares[without].sum()) / row_shares[~without].sum()
     return np.where(without, 1.0, rest)
@@ -105,7 +109,7 @@ def _prices(profile: Profile, mean: Floats, random: np.random.Generator) -> Inte
 
 
 def _list_prices(profile: Profile, price: Integers, random: np.random.Generator) -> Integers:
-    """0 for most; else what the price is reduced from."""
+    """The prices before a reduction; 0 for most rows."""
     size = len(price)
     shares, discounts = np.array(profile.discount_quantiles).T
     discount = np.interp(random.random(size), shares, discounts)
@@ -117,7 +121,7 @@ def _list_prices(profile: Profile, price: Integers, random: np.random.Generator)
 
 
 def _snap(dollars: Floats, profile: Profile, random: np.random.Generator) -> Integers:
-    """Whole dollars with the cents that shops like; a share of prices keeps its own."""
+    """Prices in cents. Most end in the cents that are usual in shops; the others are only rounded."""
     endings, weights = np.array(profile.price_cents).T
     cents = np.round(dollars * 100).astype(np.int64)
     draw = random.random(len(dollars)) * 100

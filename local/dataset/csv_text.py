@@ -1,4 +1,4 @@
-"""Columns to lines of CSV, in the form of the real files: `0.0`, `True`, quotes only where they are needed."""
+"""Writes columns as lines of CSV in the form of the real files: `0.0`, `True`, quotes only where needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _FLAGS = pa.array(["False", "True"])
-# A fraction as Python writes it: 5 tenths are .5, 50 hundredths too.
+# Fractions as Python writes them: .5 for 50 hundredths.
 _HUNDREDTHS = pa.array([f"{value / 100!r}"[1:] for value in range(100)])
 _TENTHS = pa.array([f"{value / 10!r}" for value in range(51)])
 
@@ -21,13 +21,13 @@ def lines(columns: list[pa.Array]) -> memoryview:
     """The rows as bytes, each ending in a line feed."""
     joined = pc.binary_join_element_wise(*columns, ",")
     ended = pc.binary_join_element_wise(joined, "\n", "")
-    # Arrow keeps an array's strings one after the other: that is the text.
+    # The data buffer of an Arrow array has its strings one after the other.
     _, offsets, text = ended.buffers()
     return memoryview(text)[: np.frombuffer(offsets, dtype=np.int32)[len(ended)]]
 
 
 def quoted(text: pa.Array) -> pa.Array:
-    """In double quotes where there is a comma, a quote or a line break in it (RFC 4180)."""
+    """In double quotes where the text has a comma, a quote or a line break (RFC 4180)."""
     inside = pc.replace_substring(text, '"', '""')
     return pc.if_else(
         pc.match_substring_regex(text, '[",\r\n]'), pc.binary_join_element_wise('"', inside, '"', ""), text

@@ -1,4 +1,4 @@
-"""ASINs: unique, looking random, and known from the row's number alone, so that no list of them is kept."""
+"""Generates unique ASINs that look random. Each follows from the row's number, so no list of them is needed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _ZERO = ord("0")
 _ASIN_BITS = 40
 # 2^26 is the largest power of two below 10^8: an ISBN-10 is a leading 0 or 1, eight digits, and a check digit.
 _ISBN_BITS = 26
-# Odd constants, so that multiplying modulo a power of two is a permutation (splitmix64's).
+# The constants of splitmix64. They are odd, so a product with them modulo a power of two is a permutation.
 _FIRST_FACTOR, _SECOND_FACTOR = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 type Numbers = npt.NDArray[np.uint64]
 
 
 def asins(rows: Numbers, seed: int, isbn_share: float) -> pa.Array:
-    """The identifiers of these rows: B0 and eight characters, or for a share of them an ISBN-10 (books)."""
+    """The identifiers of these rows: B0 and eight characters, or an ISBN-10 for a share of them (books)."""
     text = np.empty((len(rows), LENGTH), dtype=np.uint8)
     text[:, 0], text[:, 1] = ord("B"), _ZERO
     _write_digits(text[:, 2:], _permute(rows, _ASIN_BITS, seed), base=36)
@@ -33,7 +33,7 @@ def asins(rows: Numbers, seed: int, isbn_share: float) -> pa.Array:
 
 
 def _isbns(numbers: Numbers, seed: int) -> npt.NDArray[np.uint8]:
-    """ISBN-10s with the standard's check digit; the first digit is the one that doesn't make it an X."""
+    """ISBN-10s with the standard's check digit. The first digit is chosen so that the check digit isn't X."""
     digits = np.zeros((len(numbers), LENGTH), dtype=np.uint8)
     _write_digits(digits[:, 1:9], _permute(numbers, _ISBN_BITS, seed), base=10)
     digits[:, 1:9] -= _ZERO
@@ -44,13 +44,13 @@ def _isbns(numbers: Numbers, seed: int) -> npt.NDArray[np.uint8]:
 
 
 def _check_digit(digits: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """What makes the sum, weighted 10 to 1, divisible by 11 (ISO 2108:1992); 10 stands for X."""
+    """The digit that makes the sum, weighted 10 to 1, divisible by 11 (ISO 2108:1992); 10 stands for X."""
     weights = np.arange(LENGTH, 1, -1)
     return np.asarray(-(digits[:, :9].astype(np.int64) @ weights) % 11)
 
 
 def _write_digits(target: npt.NDArray[np.uint8], numbers: Numbers, base: int) -> None:
-    """Writes the numbers in that base into the columns of `target`, from the right."""
+    """Writes the digits of the numbers into the columns of `target`, right-aligned."""
     left = numbers.copy()
     for column in reversed(range(target.shape[1])):
         left, digit = np.divmod(left, np.uint64(base))
@@ -58,7 +58,7 @@ def _write_digits(target: npt.NDArray[np.uint8], numbers: Numbers, base: int) ->
 
 
 def _permute(numbers: Numbers, bits: int, seed: int) -> Numbers:
-    """Each number below 2^bits to another one, no two to the same: xor, shifts and odd factors can be undone."""
+    """A permutation of the numbers below 2^bits, made of invertible steps: xor, shifts, odd factors."""
     mask = np.uint64((1 << bits) - 1)
     half = np.uint64(bits // 2)
     mixed = (numbers ^ np.uint64(seed * int(_FIRST_FACTOR) & int(mask))) & mask

@@ -1,4 +1,4 @@
-"""What the generator knows of Amazon Products 2023: figures per category, and of the whole data set."""
+"""The figures of Amazon Products 2023, per category and of the whole data set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FILE = Path(__file__).parent / "profile.json"
 
 
 class CategoryProfile(BaseModel):
-    """One category. Shares are of its rows; `stars` and `price` are means of those that aren't 0."""
+    """One category. Shares are of its rows; `stars` and `price` are means without zeros."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,7 +27,7 @@ class CategoryProfile(BaseModel):
 
 
 class Profile(BaseModel):
-    """The data set; money in dollars, quantiles as (share, value) pairs, tables as (value, weight) pairs."""
+    """The data set. Money is in dollars; quantiles are (share, value) pairs, tables (value, weight) pairs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,5 +59,5 @@ class Profile(BaseModel):
 
 
 def load_profile() -> Profile:
-    """The profile that is part of the project."""
+    """Reads the profile that is part of the project."""
     return Profile.model_validate_json(_FILE.read_text())

@@ -1,4 +1,4 @@
-"""The columns of text: titles and image addresses."""
+"""Draws the columns of text: titles and image URLs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 type Places = npt.NDArray[np.intp]
 
-# How fast words become rare: a word's place in its list is drawn as the square of an even draw.
+# The index of a word in its list is a uniform draw to this power, so that later words are rarer.
 _RARENESS = 2.0
 _MIN_WORDS = 2
 
@@ -24,7 +24,7 @@ _IMAGE_LENGTH = 11
 
 
 class Titles:
-    """Makes titles of a category's own words, common words and special ones (signs, inches, letters beyond ASCII)."""
+    """Draws titles of a category's own words, common words and special ones (signs, inches, non-ASCII letters)."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -41,7 +41,7 @@ class Titles:
         self._special_limits = np.cumsum([share for _, share in profile.special_words])
 
     def of(self, category: Places, random: np.random.Generator) -> pa.Array:
-        """A title for each row; `category` is its place in the profile's list. Some repeat the row before."""
+        """A title for each row; `category` is the index of its category. Some rows repeat the title before."""
         profile = self._profile
         drawn = random.normal(profile.title_words_mean, profile.title_words_sd, len(category))
         lengths = np.clip(np.round(drawn), _MIN_WORDS, profile.title_words_max).astype(np.int32)
@@ -55,7 +55,7 @@ class Titles:
         return pc.take(titles, pa.array(_some_repeated(len(category), profile.repeated_title_share, random)))
 
     def _places(self, category: Places, random: np.random.Generator) -> Places:
-        """A word's place for each row of `category`."""
+        """The index of a word for each element of `category`."""
         count = len(category)
         rareness = random.random(count) ** _RARENESS
         own = self._starts[category] + (rareness * self._sizes[category]).astype(np.intp)
@@ -68,7 +68,7 @@ class Titles:
 
 
 def image_urls(wide: npt.NDArray[np.bool_], repeated_share: float, random: np.random.Generator) -> pa.Array:
-    """An image's address for each row; some are the one of the row before. `wide` ones have Amazon's other size."""
+    """An image URL for each row. Some rows repeat the URL before; `wide` ones have Amazon's other size."""
     text = np.empty((len(wide), _IMAGE_LENGTH), dtype=np.uint8)
     text[:, 0] = random.choice(_IMAGE_SIZES, len(wide)) + ord("0")
     text[:, 1] = ord("1")
@@ -82,7 +82,7 @@ def image_urls(wide: npt.NDArray[np.bool_], repeated_share: float, random: np.ra
 
 
 def _some_repeated(count: int, share: float, random: np.random.Generator) -> Places:
-    """Each row's own place, or for a share of them the one of the row before."""
+    """The index of each row, or of the row before for a share of them."""
     places = np.arange(count)
     repeated = np.flatnonzero(random.random(count) < share)
     places[repeated] = np.maximum(repeated - 1, 0)

@@ -1,7 +1,6 @@
-"""Many rows as one parameter, a JSON text, on Azure SQL.
+"""Writes of many rows on Azure SQL: the rows are one parameter, a JSON text.
 
-Bound as an array of parameters they would cost more: pyodbc then asks the server for each parameter's type, a round
-trip for which all threads wait.
+An array of parameters takes longer: pyodbc asks the server for the type of each, and all threads wait for the reply.
 """
 
 from __future__ import annotations
@@ -9,37 +8,35 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
 
+from shared.catalog.declaration import declared
 from shared.catalog.schemas import NewProduct
+from shared.catalog.tables import products
 from shared.database.types import UtcTime
 
 _ROWS = sa.bindparam("rows", type_=sa.UnicodeText())
-# The types are those of the columns (database/tables.py).
-_INSERT_PRODUCTS = sa.text("""
-INSERT INTO products (
-    asin, title, image_url, product_url, stars, reviews, price, list_price, category_id, is_best_seller,
-    bought_in_last_month, created_at, updated_at
-)
-SELECT
-    asin, title, image_url, product_url, stars, reviews, price, list_price, category_id, is_best_seller,
-    bought_in_last_month, :now, :now
+
+
+def _json_column(column: sa.Column[Any]) -> str:
+    """A column as OPENJSON declares it: without a collation, and with INT instead of its synonym INTEGER."""
+    kind = column.type.compile(mssql.dialect()).partition(" COLLATE ")[0]  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
+    return f"    {column.name} {kind.replace('INTEGER', 'INT')}"
+
+
+_COLUMNS = [products.c[field.column] for field in declared(NewProduct)]
+_NAMES = ", ".join(column.name for column in _COLUMNS)
+_INSERT_PRODUCTS = sa.text(f"""
+INSERT INTO products ({_NAMES}, created_at, updated_at)
+SELECT {_NAMES}, :now, :now
 FROM OPENJSON(:rows) WITH (
-    asin CHAR(10),
-    title NVARCHAR(2000),
-    image_url NVARCHAR(4000),
-    product_url NVARCHAR(4000),
-    stars DECIMAL(3, 2),
-    reviews INT,
-    price DECIMAL(10, 2),
-    list_price DECIMAL(10, 2),
-    category_id INT,
-    is_best_seller BIT,
-    bought_in_last_month INT
+{",\n".join(map(_json_column, _COLUMNS))}
 )
-""").bindparams(_ROWS, sa.bindparam("now", type_=UtcTime()))
-# By the categories' key, in the order of the text, so that two writers take their locks in one order.
+""").bindparams(_ROWS, sa.bindparam("now", type_=UtcTime()))  # noqa: S608  # the names are the table's
+# FORCE ORDER takes the locks in the order of the text, so that two writers never wait for each other.
 _ADD_TO_COUNTS = sa.text("""
 UPDATE categories
 SET product_count = categories.product_count + changed.change

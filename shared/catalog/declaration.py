@@ -1,67 +1,143 @@
-"""What a model in `schemas.py` declares about a field beyond its type, and how it is read.
+"""What a model declares about a field beyond its type, and how it is read.
 
-A field of `NewProduct` and `NewCategory` is declared once, there. Everything else is derived from `declared()`: the
-table's columns, the header of a CSV file, the staging table, the merge's SQL and its sentences, Data Factory's mapping.
+A field of `NewProduct` and `NewCategory` (`schemas.py`) is declared once, there. Everything else is derived from
+`declared()`: the table's columns, the header of a CSV file, the staging table, the merge's SQL, Data Factory's mapping.
+
+A rule says which values a field takes. It is also the metadata with which pydantic checks a value of the API: a
+validator's message says what was expected, and the API appends what came.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from annotated_types import Ge, GroupedMetadata, Le, MaxLen, MinLen
+from pydantic import AfterValidator, BaseModel, BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic.fields import FieldInfo
+
+# The merge accepts the same URLs: what a file has brought in can be sent back through the API.
+_HTTP_URL = re.compile(r"https?://.+", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class AsciiCode:
+class AsciiCode(GroupedMetadata):
     """Text of exactly `length` characters, each of `characters` (as between the brackets of a pattern)."""
 
     length: int
     characters: str
 
+    @property
+    def pattern(self) -> str:
+        """The regular expression of a whole value."""
+        return f"^[{self.characters}]{{{self.length}}}$"
+
+    def __iter__(self) -> Iterator[object]:
+        """What pydantic checks."""
+        pattern = re.compile(self.pattern.removesuffix("$"))
+        ranges = " and ".join(re.findall(".-.", self.characters))
+
+        def check(text: str) -> str:
+            if not pattern.fullmatch(text):
+                raise ValueError(f"Expected {self.length} characters of {ranges}")
+            return text
+
+        yield AfterValidator(check)
+        yield WithJsonSchema({"type": "string", "pattern": self.pattern})
+
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Text(GroupedMetadata):
     """Text of 1 to `max_length` code points, without NUL."""
 
     max_length: int
 
+    def __iter__(self) -> Iterator[object]:
+        """What pydantic checks."""
+        yield MinLen(1)
+        yield MaxLen(self.max_length)
+        yield AfterValidator(_without_nul)
+
 
 @dataclass(frozen=True, slots=True)
-class HttpUrlText:
+class HttpUrlText(GroupedMetadata):
     """An http or https URL of at most `max_length` code points, without NUL; empty in a file means null."""
 
     max_length: int
 
+    def __iter__(self) -> Iterator[object]:
+        """What pydantic checks."""
+        yield MaxLen(self.max_length)
+        yield AfterValidator(_without_nul)
+        yield AfterValidator(_http_url)
+
 
 @dataclass(frozen=True, slots=True)
-class Hundredths:
+class Hundredths(GroupedMetadata):
     """A number from 0 to `maximum` with at most two decimals; 0 in a file means null ("missing" in the data set)."""
 
     maximum: Decimal
 
+    def __iter__(self) -> Iterator[object]:
+        """What pydantic checks, and how it writes the value."""
+        yield BeforeValidator(_decimal)
+        yield Ge(0)
+        yield Le(self.maximum)
+        yield AfterValidator(_two_decimals)
+        # Ten significant digits at most: a binary float's shortest spelling gives each of them back.
+        yield PlainSerializer(float, return_type=float, when_used="json")
+        yield WithJsonSchema({"type": "number", "minimum": 0, "maximum": float(self.maximum)})
+
 
 @dataclass(frozen=True, slots=True)
-class WholeNumber:
+class WholeNumber(GroupedMetadata):
     """An integer from `minimum` to `maximum`."""
 
     minimum: int
     maximum: int
 
+    def __iter__(self) -> Iterator[object]:
+        """What pydantic checks."""
+        yield Ge(self.minimum)
+        yield Le(self.maximum)
+
 
 @dataclass(frozen=True, slots=True)
 class TrueOrFalse:
-    """`True` or `False` in any case in a file; a JSON boolean on the wire."""
+    """`True` or `False` in any case in a file; a JSON boolean in the API."""
 
 
 type Rule = AsciiCode | Text | HttpUrlText | Hundredths | WholeNumber | TrueOrFalse
 _RULES = (AsciiCode, Text, HttpUrlText, Hundredths, WholeNumber, TrueOrFalse)
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("Expected text without NUL characters")
+    return text
+
+
+def _http_url(text: str) -> str:
+    if not _HTTP_URL.fullmatch(text):
+        raise ValueError("Expected a URL that begins with http:// or https://")
+    return text
+
+
+def _decimal(value: object) -> object:
+    """A JSON integer as Decimal; pydantic refuses any other type."""
+    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _two_decimals(value: Decimal) -> Decimal:
+    if value != value.quantize(Decimal("0.01")):
+        raise ValueError("Expected at most two decimals")
+    return abs(value)  # -0 is 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +201,21 @@ def _metadata_of(annotation: Any) -> Iterator[object]:  # noqa: ANN401  # any ty
     yield from getattr(annotation, "__metadata__", ())
     for part in typing.get_args(annotation):
         yield from _metadata_of(part)
+
+
+type Comparison = Literal["equals", "at least", "at most"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Marks a query parameter that compares a column of the list's table with its value."""
+
+    column: str
+    comparison: Comparison = "equals"
+
+
+def declared_filters(query: type[BaseModel]) -> dict[str, Filter]:
+    """The filters of a query by the parameter's name, in their order."""
+    return {
+        name: each for name, field in query.model_fields.items() for each in field.metadata if isinstance(each, Filter)
+    }

@@ -1,4 +1,4 @@
-"""Rows as the JSON that clients get: one way for single products and pages, cached or fresh, to the byte."""
+"""Rows as JSON. A product has the same bytes alone and in a page, cached or not."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic_core import to_json
 
+from shared.catalog.declaration import declared
+from shared.catalog.schemas import NewCategory
+from shared.catalog.tables import products
+from shared.database.types import Hundredths, UtcTime
 from shared.http.fields import rfc3339
 
-_NUMBERS = ("stars", "price", "list_price")
-_TIMES = ("created_at", "updated_at")
+_DECIMALS = tuple(column.name for column in products.c if isinstance(column.type, Hundredths))
+_TIMES = tuple(column.name for column in products.c if isinstance(column.type, UtcTime))
+_CATEGORY = tuple((field.name, field.column) for field in declared(NewCategory))
 
 
 def _product(row: sa.Row[Any]) -> dict[str, Any]:
     shown = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name
-    for name in _NUMBERS:
+    for name in _DECIMALS:
         if shown[name] is not None:
             # At most ten significant digits: the float's shortest spelling is the decimal's own.
             shown[name] = float(shown[name])
@@ -26,7 +31,7 @@ def _product(row: sa.Row[Any]) -> dict[str, Any]:
 
 
 def _category(row: sa.Row[Any]) -> dict[str, Any]:
-    return {"id": row.category_id, "name": row.name, "product_count": row.product_count}
+    return {**{name: getattr(row, column) for name, column in _CATEGORY}, "product_count": row.product_count}
 
 
 def product(row: sa.Row[Any]) -> bytes:

@@ -1,50 +1,48 @@
-"""All SQL of the catalog."""
+"""The SQL statements of the catalog; `batches.py` has those of many rows on Azure SQL."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from shared.catalog import batches
+from shared.catalog.declaration import Comparison, declared
 from shared.catalog.paging import Order, Position, read_page
-from shared.catalog.schemas import NewCategory, NewProduct, ProductQuery
+from shared.catalog.schemas import FILTERS, NewCategory, NewProduct, Product, ProductQuery
 from shared.catalog.tables import categories, products
 from shared.catalog.title_search import among_titles, has_words
 from shared.database.failures import RowChangedError
 
-_SHOWN = (
-    products.c.asin,
-    products.c.title,
-    products.c.image_url,
-    products.c.product_url,
-    products.c.stars,
-    products.c.reviews,
-    products.c.price,
-    products.c.list_price,
-    products.c.category_id,
-    products.c.is_best_seller,
-    products.c.bought_in_last_month,
-    products.c.created_at,
-    products.c.updated_at,
-)
+_SHOWN = tuple(products.c[name] for name in Product.model_fields)
 
-# Azure SQL keeps a statement's plan. How many rows a filter leaves depends on its values alone, from all to none, and
-# so does whether the sort's index or the filter's is the better way: these are planned anew each time.
+_OPERATORS: dict[Comparison, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
+    "equals": operator.eq,
+    "at least": operator.ge,
+    "at most": operator.le,
+}
+_CONDITIONS = tuple((name, products.c[each.column], _OPERATORS[each.comparison]) for name, each in FILTERS.items())
+# The filters whose products must be counted at a read. Those of a category are counted when they are written
+# (`categories.product_count`).
+_NARROWING = ("q", *(name for name, each in FILTERS.items() if each.column != "category_id"))
+
+# Azure SQL keeps a statement's plan. How many rows a filter leaves depends on its value, and so does the better index.
+# So a statement with a filter is planned at each execution.
 _PLANNED_ANEW = "OPTION (RECOMPILE)"
 
 _MICROSECOND = dt.timedelta(microseconds=1)
 
-# How many parameters one statement takes at most, everywhere.
+# The most keys in one statement: each engine accepts as many parameters.
 _MAX_KEYS = 500
 
 
 def read_products(
     connection: sa.Connection, query: ProductQuery, after: Position | None, count: int
 ) -> Sequence[sa.Row[Any]]:
-    """At most `count` products of the query's list, from `after` on."""
+    """At most `count` products of the query's list, those after `after`."""
     rows = sa.select(*_SHOWN).where(*_filters(query))
     if _is_narrowed(query):
         rows = rows.with_statement_hint(_PLANNED_ANEW, "mssql")
@@ -54,7 +52,7 @@ def read_products(
 
 
 def count_products(connection: sa.Connection, query: ProductQuery) -> int:
-    """How many products the whole query has."""
+    """The number of products on all pages of the query."""
     if not _is_narrowed(query):
         counts = sa.select(sa.func.coalesce(sa.func.sum(categories.c.product_count), 0))
         if query.category_id is not None:
@@ -68,13 +66,13 @@ def count_products(connection: sa.Connection, query: ProductQuery) -> int:
 
 
 def read_product(connection: sa.Connection, asin: str) -> sa.Row[Any] | None:
-    """One product."""
+    """The product with this asin."""
     rows: sa.Select[Any] = sa.select(*_SHOWN).where(products.c.asin == asin)
     return connection.execute(rows).one_or_none()
 
 
 def known_asins(connection: sa.Connection, asins: Iterable[str]) -> set[str]:
-    """Which of these asins there are."""
+    """The asins among these that exist."""
     return {
         asin
         for part in _parts(list(asins))
@@ -83,7 +81,7 @@ def known_asins(connection: sa.Connection, asins: Iterable[str]) -> set[str]:
 
 
 def known_categories(connection: sa.Connection, category_ids: Iterable[int]) -> set[int]:
-    """Which of these categories there are."""
+    """The ids among these that are a category's."""
     ids = categories.c.category_id
     return {
         category_id
@@ -96,7 +94,7 @@ def insert_products(connection: sa.Connection, new: Sequence[NewProduct], now: d
     """Inserts the products; their asins are new and their categories known."""
     times = {"created_at": now, "updated_at": now}
     if len(new) == 1:
-        # What is NULL isn't named: for a NULL pyodbc asks the server for the column's type, and all threads wait.
+        # Nulls are left out: for a NULL pyodbc asks the server for the column's type, and all threads wait.
         connection.execute(sa.insert(products).values(**new[0].model_dump(exclude_none=True), **times))
     elif connection.dialect.name == "mssql":
         batches.insert_products(connection, new, now)
@@ -105,9 +103,9 @@ def insert_products(connection: sa.Connection, new: Sequence[NewProduct], now: d
 
 
 def update_product(connection: sa.Connection, seen: sa.Row[Any], changes: Mapping[str, Any], now: dt.datetime) -> None:
-    """Changes fields of a product that still is as it was seen. Raises RowChangedError.
+    """Changes fields of a product that is still as it was `seen`. Raises RowChangedError.
 
-    `updated_at` grows with each change, so it tells one state of the row from any other.
+    `updated_at` grows with each change, so it identifies a state of the row.
     """
     updated_at = max(now, seen.updated_at + _MICROSECOND)
     values = {name: sa.null() if value is None else value for name, value in changes.items()}
@@ -115,7 +113,7 @@ def update_product(connection: sa.Connection, seen: sa.Row[Any], changes: Mappin
 
 
 def delete_product(connection: sa.Connection, seen: sa.Row[Any]) -> None:
-    """Deletes a product that still is as it was seen. Raises RowChangedError."""
+    """Deletes a product that is still as it was `seen`. Raises RowChangedError."""
     _change_one(connection, sa.delete(products).where(*_as_seen(seen)))
 
 
@@ -124,17 +122,17 @@ def _as_seen(seen: sa.Row[Any]) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _change_one(connection: sa.Connection, statement: sa.Update | sa.Delete) -> None:
-    """On Azure SQL others write between the look and the change; on SQLite nobody does.
+    """Raises RowChangedError where another transaction has written the row since it was read.
 
-    A look that locks the row (UPDLOCK) would wait instead, but holding a product while it waits for a category: a merge
-    locks them the other way round.
+    That happens on Azure SQL only. A read with UPDLOCK would prevent it, but a write would then hold the lock on a
+    product while it waits for a category; a merge takes these locks in the opposite order.
     """
     if connection.execute(statement).rowcount != 1:
         raise RowChangedError
 
 
 def add_to_product_counts(connection: sa.Connection, changes: Mapping[int, int]) -> None:
-    """Adds to the categories' counts, in the order of their ids so that two writers never wait for each other."""
+    """Adds to the categories' counts in the order of their ids, so that two writers never wait for each other."""
     in_order = {key: changes[key] for key in sorted(changes)}
     if len(changes) > 1 and connection.dialect.name == "mssql":
         batches.add_to_product_counts(connection, in_order)
@@ -150,39 +148,30 @@ def read_categories(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
 
 
 def read_category(connection: sa.Connection, category_id: int) -> sa.Row[Any] | None:
-    """One category."""
+    """The category with this id."""
     return connection.execute(sa.select(categories).where(categories.c.category_id == category_id)).one_or_none()
 
 
 def insert_category(connection: sa.Connection, new: NewCategory) -> None:
     """Inserts a category; its id is new."""
-    connection.execute(sa.insert(categories).values(category_id=new.id, name=new.name, product_count=0))
+    values = {field.column: getattr(new, field.name) for field in declared(NewCategory)}
+    connection.execute(sa.insert(categories).values(**values, product_count=0))
 
 
 def rename_category(connection: sa.Connection, category_id: int, name: str) -> None:
-    """Gives a category another name."""
+    """Renames a category."""
     connection.execute(sa.update(categories).where(categories.c.category_id == category_id).values(name=name))
 
 
 def _is_narrowed(query: ProductQuery) -> bool:
     """Whether the list shows less than the catalog or a category."""
-    parts = (query.min_price, query.max_price, query.min_stars, query.best_seller, query.q)
-    return any(part is not None for part in parts)
+    return any(getattr(query, name) is not None for name in _NARROWING)
 
 
 def _filters(query: ProductQuery) -> list[sa.ColumnElement[bool]]:
-    filters: list[sa.ColumnElement[bool]] = []
-    if query.category_id is not None:
-        filters.append(products.c.category_id == query.category_id)
-    if query.min_price is not None:
-        filters.append(products.c.price >= query.min_price)
-    if query.max_price is not None:
-        filters.append(products.c.price <= query.max_price)
-    if query.min_stars is not None:
-        filters.append(products.c.stars >= query.min_stars)
-    if query.best_seller is not None:
-        filters.append(products.c.is_best_seller == query.best_seller)
-    return filters
+    return [
+        compare(column, value) for name, column, compare in _CONDITIONS if (value := getattr(query, name)) is not None
+    ]
 
 
 def _parts[T](keys: list[T]) -> Iterable[list[T]]:

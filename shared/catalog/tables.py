@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
 
+from pydantic import BaseModel
+from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, Table
+from sqlalchemy.types import TypeEngine
+
+from shared.catalog.declaration import (
+    AsciiCode,
+    HttpUrlText,
+    Hundredths,
+    Rule,
+    Text,
+    TrueOrFalse,
+    WholeNumber,
+    declared,
+)
+from shared.catalog.schemas import FILTERS, SORT_COLUMNS, NewCategory, NewProduct
+from shared.database import types
 from shared.database.metadata import RowId, catalog_metadata
-from shared.database.types import Hundredths, UtcTime, exact_code, exact_text
 
-# The API counts text in code points, NVARCHAR in UTF-16 units: so twice the length.
+
+def _sql_type(rule: Rule) -> TypeEngine[Any]:
+    match rule:
+        case AsciiCode(length):
+            return types.exact_code(length)
+        case Text(max_length) | HttpUrlText(max_length):
+            # A code point is up to two UTF-16 units, which NVARCHAR counts.
+            return types.exact_text(2 * max_length)
+        case Hundredths(maximum):
+            return types.Hundredths(precision=_digits(maximum))
+        case WholeNumber():
+            return Integer()
+        case TrueOrFalse():
+            return Boolean()
+
+
+def _digits(maximum: Decimal) -> int:
+    """How many digits the numbers up to `maximum` have, with two decimals."""
+    return len(str(int(maximum.scaleb(2))))
+
+
+def _columns(model: type[BaseModel], **options: dict[str, Any]) -> Iterator[Column[Any]]:
+    """The declared columns; `options` adds to a column what isn't part of its declaration."""
+    for field in declared(model):
+        own = options.get(field.column, {})
+        yield Column(field.column, _sql_type(field.rule), nullable=field.nullable, **own)
+
+
 categories = Table(
     "categories",
     catalog_metadata,
-    Column("category_id", Integer, primary_key=True, autoincrement=False),
-    Column("name", exact_text(400), nullable=False),
-    # Kept with the products, in their transactions: counting 1.4 million on each read costs 0.1 s.
+    *_columns(NewCategory, category_id={"primary_key": True, "autoincrement": False}),
+    # Kept by each write of products, in its transaction: counting 1.4 million at each read takes 0.1 s.
     Column("product_count", Integer, nullable=False, server_default="0"),
 )
 
@@ -21,36 +64,19 @@ products = Table(
     "products",
     catalog_metadata,
     Column("product_id", RowId, primary_key=True, autoincrement=True),
-    Column("asin", exact_code(10), nullable=False),
-    Column("title", exact_text(2000), nullable=False),
-    Column("image_url", exact_text(4000)),
-    Column("product_url", exact_text(4000)),
-    Column("stars", Hundredths(3)),
-    Column("reviews", Integer, nullable=False),
-    Column("price", Hundredths(10)),
-    Column("list_price", Hundredths(10)),
-    Column("category_id", Integer, ForeignKey(categories.c.category_id), nullable=False),
-    Column("is_best_seller", Boolean, nullable=False),
-    Column("bought_in_last_month", Integer, nullable=False),
-    Column("created_at", UtcTime, nullable=False),
-    Column("updated_at", UtcTime, nullable=False),
+    *_columns(NewProduct),
+    Column("created_at", types.UtcTime, nullable=False),
+    Column("updated_at", types.UtcTime, nullable=False),
+    ForeignKeyConstraint(["category_id"], [categories.c.category_id]),
 )
 
+# On Azure SQL the two indexes by asin include the other columns that filters compare: to count a filtered list, the
+# server reads the index alone.
+FILTERED = tuple(dict.fromkeys(each.column for each in FILTERS.values() if each.column != "category_id"))
+Index("uq_products_asin", products.c.asin, unique=True, mssql_include=FILTERED)
+Index("ix_products_category", products.c.category_id, products.c.asin, mssql_include=FILTERED)
 # One index per sort, with and without a category, each ending in asin: every page is a seek (catalog/paging.py).
-# On Azure SQL the two by asin hold what filters ask for too: counting what they leave reads no product.
-FILTERS = ("price", "stars", "is_best_seller")
-Index("uq_products_asin", products.c.asin, unique=True, mssql_include=FILTERS)
-Index("ix_products_price", products.c.price, products.c.asin)
-Index("ix_products_stars", products.c.stars, products.c.asin)
-Index("ix_products_reviews", products.c.reviews, products.c.asin)
-Index("ix_products_bought_in_last_month", products.c.bought_in_last_month, products.c.asin)
-Index("ix_products_category", products.c.category_id, products.c.asin, mssql_include=FILTERS)
-Index("ix_products_category_price", products.c.category_id, products.c.price, products.c.asin)
-Index("ix_products_category_stars", products.c.category_id, products.c.stars, products.c.asin)
-Index("ix_products_category_reviews", products.c.category_id, products.c.reviews, products.c.asin)
-Index(
-    "ix_products_category_bought_in_last_month",
-    products.c.category_id,
-    products.c.bought_in_last_month,
-    products.c.asin,
-)
+for _sort in SORT_COLUMNS:
+    if _sort != "asin":
+        Index(f"ix_products_{_sort}", products.c[_sort], products.c.asin)
+        Index(f"ix_products_category_{_sort}", products.c.category_id, products.c[_sort], products.c.asin)

@@ -1,4 +1,4 @@
-"""The API over a fresh SQLite catalog and a real Valkey, served over HTTP."""
+"""The API on an empty catalog and a real Valkey, served over HTTP."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tests.serving import catalog_settings, served_catalog
 
 @pytest.fixture
 def services(tmp_path: Path, valkey: str) -> Services:
-    """The application's parts; closed when the API ends."""
+    """The application's services; closed when the API ends."""
     return Services(catalog_settings(tmp_path, valkey))
 
 
 @pytest.fixture
 def api(services: Services) -> Iterator[httpx.Client]:
-    """A client of the API; everybody may write, since who may is the identity tests' matter."""
+    """A client of the API that may write; tests/identity checks who may."""
     with served_catalog(services) as client:
         yield client
 
 
 @pytest.fixture
 def insert(api: httpx.Client) -> Callable[..., dict[str, Any]]:
-    """Inserts a product (fields by name) and gives it; its category is made where it is missing."""
+    """Inserts a product and returns it. Inserts its category if it is missing."""
 
     def insert(**fields: Any) -> dict[str, Any]:
         product = {"asin": "B000000001", "title": "A toy", "category_id": 1, **fields}

@@ -1,8 +1,8 @@
 """SQL Server's plan of a statement, as SET STATISTICS XML gives it.
 
-The names are those of Microsoft's schema (http://schemas.microsoft.com/sqlserver/2004/07/showplan): an operator is a
-`RelOp`, what it has read stands in its `RunTimeCountersPerThread`, the index in the `Object` of its `IndexScan`. A look
-in the table for what an index lacks is a `Clustered Index Seek` whose `IndexScan` says `Lookup`.
+The names are those of Microsoft's schema (http://schemas.microsoft.com/sqlserver/2004/07/showplan). An operator is a
+`RelOp`. `RunTimeCountersPerThread` has the rows it read, the `Object` of its `IndexScan` the index. A lookup of columns
+that an index lacks is a `Clustered Index Seek` whose `IndexScan` has the attribute `Lookup`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 _SPACE = "{http://schemas.microsoft.com/sqlserver/2004/07/showplan}"
-# Gives constants, and reads nothing.
+# Returns constants and reads nothing.
 _READS_NOTHING = "Constant Scan"
 
 
 @dataclass(frozen=True)
 class Operator:
-    """A physical operator, the index that it reads ("": none), and how many rows it has read there."""
+    """A physical operator, the index that it reads ("" for none), and the number of rows it read there."""
 
     name: str
     index: str
@@ -26,13 +26,13 @@ class Operator:
 
 @dataclass(frozen=True)
 class Plan:
-    """The operators of one statement, and the conversions that keep it from a seek."""
+    """The operators of one statement, and the type conversions that prevent a seek."""
 
     operators: tuple[Operator, ...]
     conversions: tuple[str, ...]
 
     def faults(self, rows: int) -> list[str]:
-        """Why this isn't a few seeks that read about so many rows; empty where it is."""
+        """The reasons why the plan isn't a few seeks that read at most `rows` rows each; empty if it is."""
         scans = [
             f"{operator.name} of {operator.index}"
             for operator in self.operators
@@ -49,7 +49,7 @@ class Plan:
 
 
 def read_plan(text: str) -> Plan:
-    """The plan in a document. Raises ValueError where it isn't of exactly one statement."""
+    """The plan in a document. Raises ValueError unless it has exactly one statement."""
     root = ET.fromstring(text)
     statements = [each for each in root.iter() if each.find(f"{_SPACE}QueryPlan") is not None]
     if len(statements) != 1:
@@ -65,7 +65,7 @@ def read_plan(text: str) -> Plan:
 
 def _operator(element: ET.Element) -> Operator:
     threads = element.findall(f"{_SPACE}RunTimeInformation/{_SPACE}RunTimeCountersPerThread")
-    # Older servers count only what an operator gives on.
+    # Older servers have no ActualRowsRead, only the rows that an operator returns.
     read = sum(int(thread.get("ActualRowsRead") or thread.get("ActualRows") or 0) for thread in threads)
     place = element.find(f"{_SPACE}IndexScan/{_SPACE}Object")
     index = place.get("Index", "").strip("[]") if place is not None else ""

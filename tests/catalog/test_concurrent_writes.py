@@ -1,4 +1,4 @@
-"""Many writers of the same at once: each is done or refused as if they came one after the other."""
+"""Concurrent writes of the same rows have the outcome of some sequence of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WRITERS = 50
 
 @pytest.fixture
 def at_once(api: httpx.Client) -> Iterator[Callable[..., Counter[int]]]:
-    """Sends a request many times at once, each on a connection of its own; gives how often each status came."""
+    """Sends requests at once, each on its own connection, and counts the statuses."""
     with ThreadPoolExecutor(WRITERS) as pool:
 
         def at_once(requests: list[tuple[str, str, dict[str, Any]]]) -> Counter[int]:
@@ -42,7 +42,7 @@ def _categories(api: httpx.Client) -> None:
         assert api.post("/api/categories", json={"id": category_id, "name": "Toys"}).status_code == 201
 
 
-def test_of_any_number_of_inserts_of_one_asin_exactly_one_is_done(
+def test_exactly_one_of_many_inserts_of_one_asin_succeeds(
     api: httpx.Client, at_once: Callable[..., Counter[int]]
 ) -> None:
     requests = [("POST", "/api/products", toy(title=f"Toy {number}")) for number in range(WRITERS)]
@@ -50,7 +50,7 @@ def test_of_any_number_of_inserts_of_one_asin_exactly_one_is_done(
     assert count(api) == {1: 1, 2: 0}
 
 
-def test_inserts_of_different_asins_are_all_done_and_counted(
+def test_all_inserts_of_different_asins_succeed_and_are_counted(
     api: httpx.Client, at_once: Callable[..., Counter[int]]
 ) -> None:
     requests = [
@@ -60,7 +60,7 @@ def test_inserts_of_different_asins_are_all_done_and_counted(
     assert count(api) == {1: WRITERS // 2, 2: WRITERS // 2}
 
 
-def test_of_any_number_of_changes_of_one_state_exactly_one_is_done(
+def test_exactly_one_of_many_changes_with_the_same_if_match_succeeds(
     api: httpx.Client, at_once: Callable[..., Counter[int]]
 ) -> None:
     api.post("/api/products", **toy())
@@ -72,7 +72,7 @@ def test_of_any_number_of_changes_of_one_state_exactly_one_is_done(
     assert at_once(requests) == {200: 1, 412: WRITERS - 1}
 
 
-def test_a_product_that_many_move_is_counted_where_it_is(
+def test_a_product_that_many_requests_move_is_counted_in_its_last_category(
     api: httpx.Client, at_once: Callable[..., Counter[int]]
 ) -> None:
     api.post("/api/products", **toy())
@@ -84,7 +84,7 @@ def test_a_product_that_many_move_is_counted_where_it_is(
     assert count(api) == {where: 1, 3 - where: 0}
 
 
-def test_of_any_number_of_deletes_exactly_one_is_done(api: httpx.Client, at_once: Callable[..., Counter[int]]) -> None:
+def test_exactly_one_of_many_deletes_succeeds(api: httpx.Client, at_once: Callable[..., Counter[int]]) -> None:
     api.post("/api/products", **toy())
     assert at_once([("DELETE", "/api/products/B000000001", {})] * WRITERS) == {204: 1, 404: WRITERS - 1}
     assert count(api) == {1: 0, 2: 0}

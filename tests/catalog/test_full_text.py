@@ -1,4 +1,4 @@
-"""`q` on a server with full-text search: what its word breaker and SQLite's have in common."""
+"""`q` on a server with full-text search: the queries that give the same products as on SQLite."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEADLINE_SECONDS = 90.0
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[httpx.Client]:
-    """One API with all titles, and its index filled."""
+    """One API with all titles, when its index is filled."""
     with served_catalog(Services(catalog_settings(tmp_path_factory.mktemp("titles"), valkey))) as client:
         if client.get("/api/products", params={"q": "blue"}).status_code == 501:
             pytest.skip(f"{NEEDS_SQL_SERVER}, with full-text search")

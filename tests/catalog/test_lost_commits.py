@@ -1,6 +1,6 @@
 """The connection breaks between a commit and its confirmation: each write is done once, and its reply is right.
 
-On SQLite, whose driver here loses commits as a network does; tests/database/test_retries.py has the errors themselves.
+A driver for SQLite loses the commits; tests/database/test_retries.py has the errors of a server's driver.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FATES: list[Fate] = ["landed", "vanished"]
 
 
 class Network:
-    """Loses the next commits that change products."""
+    """Loses the next commits. A `landed` commit is done and its confirmation lost; a `vanished` one isn't done."""
 
     def __init__(self) -> None:
         self.fates: list[Fate] = []
@@ -67,7 +67,7 @@ def network(services: Services) -> Network:
 
 @pytest.fixture
 def rows(services: Services, api: httpx.Client) -> Iterator[Callable[[sa.Table], list[Any]]]:
-    """The rows of a table, read beside the app."""
+    """The rows of a table, read on another connection than the app's."""
     engine = sa.create_engine(services.database.url)
 
     def rows(table: sa.Table) -> list[Any]:
@@ -92,7 +92,7 @@ def test_an_insert_is_done_once(
     assert api.post("/api/products", json=toy()).status_code == 201
     assert [row.asin for row in rows(products)] == ["B000000001"]
     assert [row.product_count for row in rows(categories)] == [1]
-    # Redis was told as after any write, and the outbox knows.
+    # The invalidation has reached Redis, and the outbox has recorded that.
     assert len(api.get("/api/products").json()["items"]) == 1
     assert all(row.applied_at for row in rows(cache_invalidations))
 
@@ -108,7 +108,7 @@ def test_a_batch_is_done_once(
 
 
 @pytest.mark.parametrize("fate", FATES)
-def test_a_change_with_if_match_does_not_stumble_over_itself(fate: Fate, network: Network, api: httpx.Client) -> None:
+def test_a_retried_change_does_not_fail_its_own_if_match(fate: Fate, network: Network, api: httpx.Client) -> None:
     api.post("/api/categories", json={"id": 1, "name": "Toys"})
     api.post("/api/products", json=toy())
     path = "/api/products/B000000001"
@@ -130,13 +130,13 @@ def test_a_delete_is_done_once(
     assert (rows(products), [row.product_count for row in rows(categories)]) == ([], [0])
 
 
-def test_an_asin_that_another_has_inserted_meanwhile_is_409_all_the_same(
+def test_an_insert_is_409_when_another_takes_its_asin_before_the_retry(
     network: Network, api: httpx.Client, rows: Callable[[sa.Table], list[Any]], services: Services
 ) -> None:
     store = services.database.catalog
 
     class WhileWaiting(RetryPolicy):
-        """Between the first try, which vanishes, and the second."""
+        """Inserts the same asin between the first try, which vanishes, and the second."""
 
         def wait_before_retry(self, failure: Failure, times: int) -> float | None:
             values = {"reviews": 0, "is_best_seller": False, "bought_in_last_month": 0}
@@ -153,7 +153,7 @@ def test_an_asin_that_another_has_inserted_meanwhile_is_409_all_the_same(
 
 
 @pytest.mark.usefixtures("api")
-def test_a_row_of_the_outbox_that_is_there_is_proof_at_any_age(services: Services) -> None:
+def test_an_outbox_row_of_any_age_proves_the_commit(services: Services) -> None:
     outbox = services.outbox
     with services.database.catalog.engine.begin() as connection:
         long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=1)
@@ -165,7 +165,7 @@ def test_a_row_of_the_outbox_that_is_there_is_proof_at_any_age(services: Service
             outbox.has_landed(connection, recorded)
 
 
-def test_a_commit_of_which_nothing_can_be_learnt_is_503_and_never_done_twice(
+def test_a_write_whose_outcome_stays_unknown_is_503_and_is_not_repeated(
     network: Network, api: httpx.Client, rows: Callable[[sa.Table], list[Any]], services: Services
 ) -> None:
     services.database.catalog._policy = RetryPolicy(away=0.001, away_limit=0.001, total=0.5)

@@ -1,4 +1,4 @@
-"""Lists: each sort walks to the end, each row once and in order, and every page is a seek."""
+"""Lists: pages of each sort have each row once and in order, and every page is a seek."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from shared.catalog.schemas import ProductQuery
+from shared.catalog.schemas import SORTS, ProductQuery
 from shared.services import Services
 from tests.serving import catalog_settings, served_catalog
-
-SORTS = ["asin", "price", "stars", "reviews", "bought_in_last_month"]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +29,7 @@ def api(services: Services) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def products(api: httpx.Client) -> list[dict[str, Any]]:
-    """300 products of three categories with many ties and nulls."""
+    """300 products in three categories, with many ties and nulls."""
     draw = random.Random(7)
     for category_id in (1, 2, 3):
         api.post("/api/categories", json={"id": category_id, "name": f"Category {category_id}"})
@@ -66,7 +64,7 @@ def walk(api: httpx.Client, **query: Any) -> Iterator[dict[str, Any]]:
 
 
 def in_order(products: list[dict[str, Any]], sort: str) -> list[str]:
-    """An independent reading of the contract: nulls last in both directions, ties by asin."""
+    """The order that the API promises: nulls last in both directions, ties by asin."""
     name = sort.removeprefix("-")
     if name == "asin":
         return sorted((product["asin"] for product in products), reverse=sort.startswith("-"))
@@ -81,8 +79,8 @@ def in_order(products: list[dict[str, Any]], sort: str) -> list[str]:
 
 @pytest.mark.parametrize("limit", [7, 100])
 @pytest.mark.parametrize("category_id", [None, 1])
-@pytest.mark.parametrize("sort", [sign + sort for sort in SORTS for sign in ("", "-")])
-def test_each_sort_walks_to_the_end_with_each_row_once_and_in_order(
+@pytest.mark.parametrize("sort", SORTS)
+def test_the_pages_of_each_sort_have_each_row_once_and_in_order(
     api: httpx.Client, products: list[dict[str, Any]], sort: str, category_id: int | None, limit: int
 ) -> None:
     expected = in_order([p for p in products if category_id in {None, p["category_id"]}], sort)
@@ -98,7 +96,7 @@ def test_each_sort_walks_to_the_end_with_each_row_once_and_in_order(
         {"best_seller": "false", "min_price": "0", "category_id": "2", "sort": "price"},
     ],
 )
-def test_filters_are_inclusive_leave_out_nulls_and_are_counted(
+def test_filters_are_inclusive_exclude_nulls_and_are_counted(
     api: httpx.Client, products: list[dict[str, Any]], filters: dict[str, str]
 ) -> None:
     def shown(product: dict[str, Any]) -> bool:
@@ -117,9 +115,7 @@ def test_filters_are_inclusive_leave_out_nulls_and_are_counted(
     assert total == len(expected)
 
 
-def test_a_walk_sees_each_row_once_whatever_is_inserted_meanwhile(
-    api: httpx.Client, products: list[dict[str, Any]]
-) -> None:
+def test_inserts_between_pages_repeat_no_row_and_skip_none(api: httpx.Client, products: list[dict[str, Any]]) -> None:
     seen = []
     for number, product in enumerate(walk(api, sort="-price", limit=10)):
         seen.append(product["asin"])
@@ -133,14 +129,14 @@ def test_a_walk_sees_each_row_once_whatever_is_inserted_meanwhile(
     assert len(set(seen)) == len(seen)
 
 
-def test_the_last_page_has_no_cursor_also_when_it_is_full(api: httpx.Client, products: list[dict[str, Any]]) -> None:
+def test_a_full_last_page_has_no_cursor(api: httpx.Client, products: list[dict[str, Any]]) -> None:
     pages = list(itertools.batched(walk(api, limit=100), 100, strict=False))
     assert [len(page) for page in pages] == [100, 100, 100]
     assert len(products) == 300
 
 
 @pytest.mark.usefixtures("products")
-def test_a_cursor_serves_its_own_list_only(api: httpx.Client) -> None:
+def test_a_cursor_is_accepted_for_its_own_list_only(api: httpx.Client) -> None:
     first: dict[str, Any] = {"sort": "price", "min_price": "1.0", "limit": 5}
     cursor = api.get("/api/products", params=first).json()["next_cursor"]
     same: list[dict[str, Any]] = [{"limit": 9}, {"include_total": "true"}, {"min_price": "1"}, {"min_price": "1.00"}]
@@ -159,7 +155,7 @@ def test_a_cursor_serves_its_own_list_only(api: httpx.Client) -> None:
 
 
 @pytest.mark.usefixtures("products")
-def test_a_damaged_cursor_is_refused_wherever_it_is_damaged(api: httpx.Client) -> None:
+def test_a_cursor_with_any_character_changed_is_refused(api: httpx.Client) -> None:
     cursor = api.get("/api/products", params={"limit": 1}).json()["next_cursor"]
     damaged = [cursor[:at] + ("A" if cursor[at] != "A" else "B") + cursor[at + 1 :] for at in range(len(cursor))]
     for text in [*damaged, cursor[:-1], cursor + "A", cursor + "=", "", "%", "é", "x" * 5000]:
@@ -168,12 +164,12 @@ def test_a_damaged_cursor_is_refused_wherever_it_is_damaged(api: httpx.Client) -
 
 @pytest.mark.sqlite_only
 @pytest.mark.parametrize("category_id", [None, 1])
-@pytest.mark.parametrize("sort", [sign + sort for sort in SORTS for sign in ("", "-")])
+@pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.usefixtures("products")
 def test_every_page_is_a_seek_without_a_scan_or_a_sort(
     api: httpx.Client, services: Services, sort: str, category_id: int | None
 ) -> None:
-    """The plans of all statements that a page in the middle, and one among the nulls, is made of."""
+    """Reads the plans of all statements of all pages after the first, which include pages among the nulls."""
     query: dict[str, Any] = {"sort": sort, "limit": 50, **({"category_id": category_id} if category_id else {})}
     cursors = [None]
     while cursors[-1] is not None or len(cursors) == 1:
@@ -198,7 +194,7 @@ def test_every_page_is_a_seek_without_a_scan_or_a_sort(
         assert all(detail.startswith("SEARCH products USING INDEX") for detail in details), (statement, details)
 
 
-def test_the_query_of_a_list_is_normalised() -> None:
+def test_equal_lists_have_the_same_normal_form() -> None:
     def shows(**query: Any) -> str:
         return ProductQuery.model_validate(query).shows
 

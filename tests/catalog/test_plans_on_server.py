@@ -1,6 +1,7 @@
-"""SQL Server's own plans for a page deep in 100,000 products: seeks, without a scan or a sort.
+"""SQL Server's plans of a page deep in 100,000 products: seeks, without a scan or a sort.
 
-Only SQL Server has such plans: Babelfish's are PostgreSQL's."""
+Babelfish has PostgreSQL's plans, so these tests need SQL Server.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from shared.catalog import repository
 from shared.catalog.paging import Order, Position
-from shared.catalog.schemas import ProductQuery
+from shared.catalog.schemas import SORTS, ProductQuery
 from shared.catalog.tables import products
 from shared.database.database import Database
 from tests.catalog.showplan import Plan, read_plan
@@ -24,7 +25,6 @@ pytestmark = [pytest.mark.sql_server, pytest.mark.timeout(600)]
 
 ROWS = 100_000
 PAGE = 21
-SORTS = [sign + sort for sort in ("asin", "price", "stars", "reviews", "bought_in_last_month") for sign in ("", "-")]
 # Ten categories; prices to the cent with some nulls, stars and sales with many ties.
 FILL = f"""
 INSERT INTO categories (category_id, name, product_count)
@@ -70,13 +70,13 @@ def test_a_page_deep_in_the_list_is_a_few_seeks(
             assert len(repository.read_products(connection, query, after, PAGE)) == PAGE
         assert told
         for each in told:
-            # A page more, since the next rows are looked up ahead.
+            # Twice a page, since SQL Server prefetches the next rows.
             assert plan_of(connection, each).faults(rows=2 * PAGE) == [], each.statement
 
 
 @dataclass
 class Told:
-    """A statement as the driver was told it, with the types of its parameters."""
+    """A statement as the driver got it, with the types of its parameters."""
 
     statement: str
     parameters: Any
@@ -84,7 +84,7 @@ class Told:
 
 
 def noted(connection: sa.Connection, monkeypatch: pytest.MonkeyPatch) -> list[Told]:
-    """The statements that are sent from now on, by and by."""
+    """A list that grows with each statement that is sent from now on."""
     told: list[Told] = []
     dialect: Any = connection.dialect
     execute = dialect.do_execute
@@ -105,7 +105,7 @@ def noted(connection: sa.Connection, monkeypatch: pytest.MonkeyPatch) -> list[To
 
 
 def deep(connection: sa.Connection, sort: str, category_id: int | None) -> Position:
-    """Where page 1,000 of 20 begins, or of a category page 100; found by counting, as no page does."""
+    """The position before row 20,000, or row 2,000 of a category; found with an offset."""
     order = Order.of(sort)
     column, asin = order.column, products.c.asin
     rows = sa.select(column, asin).where(column.is_not(None))
@@ -117,7 +117,7 @@ def deep(connection: sa.Connection, sort: str, category_id: int | None) -> Posit
 
 
 def plan_of(connection: sa.Connection, told: Told) -> Plan:
-    """The plan with which a statement was run."""
+    """Runs a statement and returns its plan."""
     driver: Any = connection.connection.driver_connection
     cursor = driver.cursor()
     cursor.execute("SET STATISTICS XML ON")

@@ -1,4 +1,4 @@
-"""Bad requests of every kind: problem+json that names the field and says what was expected."""
+"""Invalid requests: the problem+json names the field and says what was expected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.serving import catalog_settings, served_catalog
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[httpx.Client]:
-    """One API for all: what is refused changes nothing."""
+    """One API for all tests: refused requests change nothing."""
     with served_catalog(Services(catalog_settings(tmp_path_factory.mktemp("refusals"), valkey))) as client:
         client.post("/api/categories", json={"id": 1, "name": "Toys"})
         yield client
@@ -70,7 +70,7 @@ def test_a_missing_field_is_named(api: httpx.Client, missing: str) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 1000])
-def test_a_title_counts_in_code_points(api: httpx.Client, length: int) -> None:
+def test_the_length_of_a_title_is_in_code_points(api: httpx.Client, length: int) -> None:
     product = {**GOOD, "asin": f"TITLE{length:05}", "title": "🧸" * length}
     assert api.post("/api/products", json=product).json()["title"] == product["title"]
 
@@ -151,10 +151,10 @@ def test_operations_without_query_parameters_take_none(api: httpx.Client, method
         ("OPTIONS", "/api/health/live", "GET, HEAD"),
     ],
 )
-def test_a_wrong_method_says_which_are_right(api: httpx.Client, method: str, path: str, allow: str | None) -> None:
+def test_a_405_lists_the_allowed_methods(api: httpx.Client, method: str, path: str, allow: str | None) -> None:
     reply = api.request(method, path)
     if allow is None:
-        assert_problem(reply, 422, path)  # `batch` is no asin
+        assert_problem(reply, 422, path)  # `batch` is not an asin
     else:
         assert reply.status_code == 405
         assert reply.headers["Allow"] == allow

@@ -1,4 +1,4 @@
-"""Plans are read as SQL Server writes them: what isn't a few seeks is named. The documents are made by hand."""
+"""Reading a plan names each operator that isn't a few seeks. The documents are written by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.catalog.showplan import Operator, read_plan
 
 
 def operator(name: str, *inside: str, index: str = "", read: str = 'ActualRows="21" ActualRowsRead="21"') -> str:
-    """A RelOp with others in it; one with an index reads from it."""
+    """A RelOp that contains others; with an index, it reads from it."""
     counters = (
         f'<RunTimeInformation><RunTimeCountersPerThread Thread="0" {read} ActualEndOfScans="0"/></RunTimeInformation>'
     )
@@ -34,7 +34,7 @@ SEEK = operator("Index Seek", index="ix_products_price")
 LOOKUP = operator("Clustered Index Seek", index="pk_products")
 
 
-def test_a_seek_with_its_look_ups_is_what_a_page_shall_be() -> None:
+def test_a_seek_with_lookups_has_no_fault() -> None:
     plan = read_plan(document(operator("Top", operator("Nested Loops", SEEK, LOOKUP, operator("Constant Scan")))))
     assert plan.faults(rows=21) == []
     assert plan.operators[2:4] == (
@@ -57,11 +57,11 @@ def test_a_seek_with_its_look_ups_is_what_a_page_shall_be() -> None:
         ),
     ],
 )
-def test_anything_else_is_a_fault_by_name(plan: str, fault: str) -> None:
+def test_any_other_operator_is_a_fault_that_is_named(plan: str, fault: str) -> None:
     assert read_plan(document(plan)).faults(rows=21) == [fault]
 
 
-def test_a_conversion_that_keeps_from_a_seek_is_a_fault_and_one_that_only_misleads_an_estimate_is_none() -> None:
+def test_a_conversion_is_a_fault_only_if_it_prevents_a_seek() -> None:
     issues = {
         "Seek Plan": "CONVERT_IMPLICIT(nvarchar(10),[asin],0)=[@P1]",
         "Cardinality Estimate": "CONVERT(int,[x],0)",
@@ -71,12 +71,12 @@ def test_a_conversion_that_keeps_from_a_seek_is_a_fault_and_one_that_only_mislea
     assert plan.faults(rows=21) == [issues["Seek Plan"]]
 
 
-def test_the_rows_of_all_threads_and_of_servers_that_count_only_what_is_given_on_are_counted() -> None:
+def test_the_rows_of_all_threads_are_counted_also_on_older_servers() -> None:
     threads = 'ActualRowsRead="5"/><RunTimeCountersPerThread Thread="1" ActualRows="7"'
     assert read_plan(document(operator("Index Seek", index="ix_a", read=threads))).operators[0].rows_read == 12
 
 
 @pytest.mark.parametrize("plans", [(), (SEEK, SEEK)])
-def test_a_document_is_of_one_statement(plans: tuple[str, ...]) -> None:
+def test_a_document_with_none_or_several_statements_is_refused(plans: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match=f"got {len(plans)}"):
         read_plan(document(*plans))

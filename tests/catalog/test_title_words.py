@@ -10,7 +10,7 @@ import pytest
 from shared.services import Services
 from tests.serving import catalog_settings, served_catalog
 
-# On a server the words are those of its full-text index: test_full_text.py.
+# test_full_text.py has the tests for servers, whose index has other words.
 pytestmark = pytest.mark.sqlite_only
 
 TITLES = {
@@ -66,7 +66,7 @@ def found(api: httpx.Client, q: str) -> set[str]:
         ("zurich naive", "4"),
         ("синий", "5"),
         ("東京", "5"),
-        ("𞤀𞤣", ""),  # letters that came to Unicode after the text index's tables
+        ("𞤀𞤣", ""),  # letters that Unicode got after the tables of the text index were made
     ],
 )
 def test_each_word_must_be_a_whole_word_of_the_title(api: httpx.Client, q: str, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""All statements that the repositories send to Azure SQL, by what they are for, with values as a client sends them."""
+"""Calls of all functions of the repositories, and the statements that each sends to Azure SQL."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from shared.cache import outbox
 from shared.cache.outbox import Outbox, Recorded
 from shared.catalog import repository as catalog
 from shared.catalog.paging import Position
-from shared.catalog.schemas import NewCategory, NewProduct, ProductQuery
+from shared.catalog.schemas import FILTERS, SORTS, NewCategory, NewProduct, ProductQuery
+from shared.catalog.tables import products
 from shared.database.mssql.engines import create_engine
+from shared.database.types import Hundredths
 from shared.identity.repository import hold_admins
 from shared.imports import repository as imports
 from shared.imports.records import NewRecord, Outcome, Record
@@ -28,14 +30,13 @@ from tests.database.recording_driver import RecordingDriver, Told
 type Call = Callable[[sa.Connection], object]
 
 NOW = dt.datetime(2026, 11, 24, 8, 20, 32, tzinfo=dt.UTC)
-SORTS = [sign + sort for sort in ("asin", "price", "stars", "reviews", "bought_in_last_month") for sign in ("", "-")]
 _DRIVER = RecordingDriver()
 _OUTBOX = Outbox(None, None)  # type: ignore[arg-type] # neither is needed to write to the outbox
 
 
 @dataclass(frozen=True)
 class Values:
-    """What a client sends: any of it may be hostile."""
+    """The values that a client sends. Each may be hostile."""
 
     asin: str = "B014TMV5YE"
     text: str = "A blue suitcase"
@@ -45,7 +46,7 @@ class Values:
 
 
 def statements(call: Call) -> Sequence[Told]:
-    """What a call sends, on a server of which nothing is known but that it is one."""
+    """The statements that a call sends."""
     with _engine().begin() as connection:
         _DRIVER.told.clear()
         call(connection)
@@ -58,7 +59,7 @@ def _engine() -> sa.Engine:
 
 
 def calls(values: Values) -> Mapping[str, Mapping[str, Call]]:
-    """The calls of each repository, by file."""
+    """The calls of each repository, by golden file and name."""
     return {
         "products": _products(values),
         "paging": _paging(values),
@@ -70,12 +71,20 @@ def calls(values: Values) -> Mapping[str, Mapping[str, Call]]:
 
 
 def _products(values: Values) -> dict[str, Call]:
-    # What the schemas would refuse is data all the same.
+    # Hostile values are set behind the schemas, which would refuse some.
     other = NewProduct(asin="B000000002", title="x", category_id=1, price=Decimal("9.99"))
     product = other.model_copy(update={"asin": values.asin, "title": values.text, "image_url": values.url})
     seen: Any = SimpleNamespace(asin=values.asin, updated_at=NOW)
-    numbers = {"min_price": Decimal("9.99"), "max_price": Decimal(50), "min_stars": Decimal("4.5")}
-    filtered = ProductQuery(q=values.words, category_id=104, best_seller=True, **numbers)
+    filtered = ProductQuery(
+        q=values.words,
+        category_id=104,
+        best_seller=True,
+        min_price=Decimal("9.99"),
+        max_price=Decimal(50),
+        min_stars=Decimal("4.5"),
+    )
+    texts = [name for name, each in FILTERS.items() if isinstance(products.c[each.column].type, sa.String)]
+    filtered = filtered.model_copy(update=dict.fromkeys(texts, values.text))
     return {
         "read_product": lambda c: catalog.read_product(c, values.asin),
         "known_asins": lambda c: catalog.known_asins(c, [values.asin, "B000000002"]),
@@ -93,15 +102,16 @@ def _products(values: Values) -> dict[str, Call]:
 
 
 def _paging(values: Values) -> dict[str, Call]:
-    """A first page, one in the middle, and one among the nulls, of each sort, with and without a category."""
+    """Three pages of each sort, with and without a category: the first, one in the middle, one among the nulls."""
     found: dict[str, Call] = {}
     for category in (None, 104):
         for sort in SORTS:
             name = sort.removeprefix("-")
-            value: Decimal | int | None = Decimal("9.99") if name in {"price", "stars"} else 7
+            column = products.c[name]
+            value: Decimal | int | None = Decimal("9.99") if isinstance(column.type, Hundredths) else 7
             value = None if name == "asin" else value
             afters = {"the first page": None, "a page in the middle": Position(value, values.asin)}
-            if name in {"price", "stars"}:
+            if column.nullable:
                 afters["a page among the nulls"] = Position(None, values.asin)
             for which, after in afters.items():
                 where = f"{sort}, {'all' if category is None else 'a category'}, {which}"

@@ -1,4 +1,4 @@
-"""A driver in pyodbc's place that answers every statement with one likely row, and keeps what it was told."""
+"""A driver in place of pyodbc that answers each statement with one plausible row, and records the statements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlglot import exp
 from tests.database import scripted_driver
 
 _NOW = dt.datetime(2026, 11, 24, 8, 20, 32)  # noqa: DTZ001 - as the driver gives them
-# By the end of the column's name; anything else is 1.
+# Values by the end of the column's name. Any other column gets 1.
 _LIKELY: dict[str, Any] = {
     "asin": "B000000001",
     "price": Decimal("9.99"),
@@ -33,7 +33,7 @@ _LIKELY: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Told:
-    """A statement, with its parameters and their sizes; many sets of parameters where `many`."""
+    """A statement with its parameters and their sizes. With `many`, `parameters` has several sets of them."""
 
     statement: str
     parameters: Sequence[Any]
@@ -103,8 +103,8 @@ class RecordingDriver(scripted_driver.ScriptedDriver):
 
 
 def _output(statement: str) -> list[str]:
-    """The names of the columns that a statement gives."""
-    if statement.startswith(("SAVE TRANSACTION", "SET ")):  # sqlglot doesn't know savepoints, nor all options
+    """The names of the columns that a statement returns."""
+    if statement.startswith(("SAVE TRANSACTION", "SET ")):  # sqlglot parses neither savepoints nor all options
         return []
     if "sp_getapplock" in statement:
         return []

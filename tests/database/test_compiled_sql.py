@@ -1,78 +1,42 @@
-"""What the repositories send to Azure SQL, shown without a server: golden/*.sql are there to be read.
+"""The statements that the repositories send to Azure SQL, checked without a server.
 
-After a change of a statement: UPDATE_GOLDEN=1 .venv/bin/pytest tests/database/test_compiled_sql.py, and read the diff.
+`golden/*.sql` shows them. After a change of a statement, run `make golden` and read the diff.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import inspect
-import os
-import textwrap
-from collections.abc import Mapping
-from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 import sqlglot
 from sqlglot import exp
 
+from golden.statements import FOLDER, rendered
+from local.processes import PROJECT
 from shared.catalog import repository as catalog
 from shared.catalog.tables import products
 from shared.imports import repository as imports
-from tests.database.compiled import Call, Values, calls, statements
-from tests.database.recording_driver import Told
+from tests.database.compiled import Values, calls, statements
 
-GOLDEN = Path(__file__).parent / "golden"
+RENDERED = rendered()
 USUAL = calls(Values())
 EACH = [(file, name) for file, named in USUAL.items() for name in named]
-# pyodbc's numbers of SQL's types, as the golden files show them.
 INDEXES = {tuple(column.name for column in index.columns) for index in products.indexes}
-TYPES = {12: "VARCHAR", -9: "NVARCHAR", 2: "NUMERIC"}
 
 
-def parameter(value: Any, size: Any) -> str:
-    kind = size[0] if isinstance(size, tuple) else size
-    digits = f"({size[1]}, {size[2]})" if kind == 2 and isinstance(size, tuple) else ""
-    shown = "a time" if isinstance(value, dt.datetime) else repr(value)
-    return f"{shown}{f' {TYPES[kind]}{digits}' if kind in TYPES else ''}"
+@pytest.mark.parametrize("path", RENDERED)
+def test_the_statements_are_those_of_the_golden_file(path: str) -> None:
+    assert (PROJECT / path).read_text() == RENDERED[path], f"run `make golden` to write {path}"
 
 
-def readable(told: Told) -> str:
-    rows = told.parameters if told.many else [told.parameters]
-    shown = [
-        "; ".join(parameter(value, size) for value, size in zip(row, told.sizes or [None] * len(row), strict=True))
-        for row in rows
-    ]
-    body = "\n".join(
-        line
-        for part in told.statement.strip().splitlines()
-        for line in textwrap.wrap(part.strip(), 118, subsequent_indent="    ", break_long_words=False)
-    )
-    comment = "".join(
-        "\n".join(textwrap.wrap(line, 118, initial_indent="--   ", subsequent_indent="--     ")) + "\n"
-        for line in shown
-        if line
-    )
-    return f"{body};\n{comment}"
-
-
-def text_of(named: Mapping[str, Call]) -> str:
-    parts = [f"-- {name}\n{''.join(readable(told) for told in statements(call))}" for name, call in named.items()]
-    return "\n".join(parts)
-
-
-@pytest.mark.parametrize("file", USUAL)
-def test_the_statements_are_those_of_the_golden_file(file: str) -> None:
-    golden, found = GOLDEN / f"{file}.sql", text_of(USUAL[file])
-    if os.environ.get("UPDATE_GOLDEN"):
-        golden.write_text(found)
-    assert found == golden.read_text()
+def test_there_is_no_other_golden_file() -> None:
+    found = {str(path.relative_to(PROJECT)) for path in (PROJECT / FOLDER).iterdir()}
+    assert found - RENDERED.keys() == set()
 
 
 @pytest.mark.parametrize(("module", "files"), [(catalog, ("products", "categories")), (imports, ("imports",))])
-def test_every_function_of_a_repository_is_there(module: ModuleType, files: tuple[str, ...]) -> None:
+def test_every_function_of_a_repository_is_shown(module: ModuleType, files: tuple[str, ...]) -> None:
     public = {
         name
         for name, each in inspect.getmembers(module, inspect.isfunction)
@@ -88,7 +52,7 @@ def test_each_is_t_sql(file: str, name: str) -> None:
     assert found
     for told in found:
         if told.statement.startswith("SAVE TRANSACTION"):
-            continue  # a savepoint, by SQLAlchemy: sqlglot doesn't know them
+            continue  # SQLAlchemy's savepoint: sqlglot doesn't parse it
         for parsed in sqlglot.parse(told.statement, read="tsql"):
             assert parsed is not None
             assert not list(parsed.find_all(exp.Command)), told.statement
@@ -104,7 +68,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_a_client_sends_is_never_part_of_a_statement(text: str) -> None:
+def test_no_text_of_a_client_is_part_of_a_statement(text: str) -> None:
     hostile = calls(Values(asin=text, text=text, words=f"blue suitcase {text}", id=text, url=text))
     for file, name in EACH:
         sent = [told.statement for told in statements(hostile[file][name])]
@@ -112,10 +76,10 @@ def test_what_a_client_sends_is_never_part_of_a_statement(text: str) -> None:
 
 
 @pytest.mark.parametrize(("file", "name"), EACH)
-def test_the_only_numbers_in_a_statement_are_its_own(file: str, name: str) -> None:
+def test_no_value_of_a_client_is_a_literal_in_a_statement(file: str, name: str) -> None:
     for told in statements(USUAL[file][name]):
         if told.statement.startswith("SAVE TRANSACTION") or "applock" in told.statement.lower():
-            continue  # whose lock it is, and of which kind: the program's own
+            continue  # the literals are the kind of the lock and its owner, which no client sends
         for literal in sqlglot.parse_one(told.statement, read="tsql").find_all(exp.Literal):
             assert not literal.is_string, told.statement
             of_its_own = isinstance(literal.parent, exp.Limit | exp.DataTypeParam)
@@ -124,7 +88,7 @@ def test_the_only_numbers_in_a_statement_are_its_own(file: str, name: str) -> No
 
 @pytest.mark.parametrize(("file", "name"), EACH)
 def test_pyodbc_need_not_ask_the_server_for_a_parameter_s_type(file: str, name: str) -> None:
-    """It asks for that of each NULL, and of what is bound as an array: a round trip, for which every thread waits."""
+    """pyodbc asks for the type of each NULL and of an array: a round trip, during which all threads wait."""
     for told in statements(USUAL[file][name]):
         assert not told.many, told.statement
         assert None not in told.parameters, told.statement
@@ -132,7 +96,7 @@ def test_pyodbc_need_not_ask_the_server_for_a_parameter_s_type(file: str, name: 
 
 @pytest.mark.parametrize("name", USUAL["paging"])
 def test_a_page_s_conditions_are_ranges_of_one_index(name: str) -> None:
-    """A seek: equal columns first, then one range, and the order of the index; no OR, no function around a column."""
+    """Such a page is a seek: columns that are equal, then one range, in the order of the index; no OR, no function."""
     for told in statements(USUAL["paging"][name]):
         select = sqlglot.parse_one(told.statement, read="tsql")
         functions = [each for each in select.find_all(exp.Func) if not isinstance(each, exp.And)]
@@ -149,5 +113,5 @@ def test_a_page_s_conditions_are_ranges_of_one_index(name: str) -> None:
 
 
 def is_null(condition: exp.Binary) -> bool:
-    """Whether it is IS NULL, and not IS NOT NULL: that is a range, from behind the nulls on."""
+    """Whether it is IS NULL. IS NOT NULL is a range: all values behind the nulls."""
     return isinstance(condition, exp.Is) and not isinstance(condition.parent, exp.Not)

@@ -1,7 +1,10 @@
-"""Migrations make exactly the tables that the code declares, up and down, also when two start at once."""
+"""Migrations on SQLite: up, down, and in several processes at once."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +13,9 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+import shared.cache.tables
+import shared.catalog.tables
+import shared.imports.tables  # noqa: F401  # these three declare all tables
 from shared.database import migrate
 from shared.database.metadata import catalog_metadata, imports_metadata
 from shared.database.sqlite import files
@@ -21,14 +27,14 @@ def url(tmp_path: Path) -> sa.URL:
 
 
 def without_schema(metadata: sa.MetaData) -> sa.MetaData:
-    """SQLite has a file of its own in place of the schema."""
+    """The same tables without the schema, which is a file of its own on SQLite."""
     copy = sa.MetaData(naming_convention=metadata.naming_convention)
     for table in metadata.tables.values():
         table.to_metadata(copy, schema=None)  # type: ignore[arg-type]  # None is documented
     return copy
 
 
-def test_the_newest_schema_is_what_tables_py_declares(url: sa.URL) -> None:
+def test_the_newest_schema_is_the_declared_one(url: sa.URL) -> None:
     migrate.upgrade(url)
     for line, metadata in {"catalog": catalog_metadata, "imports": without_schema(imports_metadata)}.items():
         engine = sa.create_engine(migrate.urls_of(url)["catalog" if line == "catalog" else "imports"])
@@ -38,7 +44,7 @@ def test_the_newest_schema_is_what_tables_py_declares(url: sa.URL) -> None:
                 opts={
                     "compare_type": True,
                     "include_name": lambda name, kind, _parents: (
-                        kind != "table" or not (name.startswith(("alembic_version", "products_title_words")))
+                        kind != "table" or not name.startswith(("alembic_version", "products_title_words"))
                     ),
                 },
             )
@@ -55,17 +61,13 @@ def test_down_and_up_again(url: sa.URL) -> None:
     assert sa.inspect(sa.create_engine(url)).has_table("products")
 
 
-def test_two_that_start_at_once_wait_for_each_other(url: sa.URL) -> None:
+def test_migrations_that_start_at_once_wait_for_each_other(url: sa.URL) -> None:
     with ThreadPoolExecutor(4) as pool:
-        # Alembic's context is per process: what is shared here is the file.
-        list(pool.map(lambda _: _in_a_process(url), range(4)))
+        # In processes, since Alembic's context is global: only the file is shared.
+        list(pool.map(lambda _: _migrate_in_a_process(url), range(4)))
     assert sa.inspect(sa.create_engine(files.imports_url(url))).has_table("import_records")
 
 
-def _in_a_process(url: sa.URL) -> None:
-    import os
-    import subprocess
-    import sys
-
+def _migrate_in_a_process(url: sa.URL) -> None:
     environment = os.environ | {"DATABASE_URL": str(url)}
     subprocess.run([sys.executable, "-m", "shared.database.migrate"], env=environment, check=True)

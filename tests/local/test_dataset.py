@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow.csv as arrow_csv
 import pytest
 
-from local.dataset.generate import Change, Written, write_catalog
+from local.dataset.generate import Change, Written, _csv_columns, write_catalog
 from local.dataset.profile import load_profile
 from local.processes import PROJECT
+from shared.catalog.schemas import NewProduct
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,6 +102,16 @@ def test_the_file_has_the_form_of_the_real_one(catalog: Written) -> None:
         title = f'"{line["title"].replace('"', '""')}"' if set(line["title"]) & set('",') else line["title"]
         rewritten.append(",".join({**line, "title": title}.values()))
     assert rewritten == [header, *lines]
+
+
+def test_a_column_that_cannot_be_drawn_is_left_out_unless_it_is_mandatory() -> None:
+    assert list(_csv_columns(NewProduct, dict.fromkeys(("category_id", "title", "asin"), 1))) == [
+        "asin",
+        "title",
+        "category_id",
+    ]
+    with pytest.raises(KeyError, match="title"):
+        _csv_columns(NewProduct, {"asin": 1})
 
 
 def test_a_changed_version_differs_in_the_share_asked_for(tmp_path: Path) -> None:

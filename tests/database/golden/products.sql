@@ -19,22 +19,19 @@ INSERT INTO products (asin, title, image_url, reviews, price, category_id, is_be
 --     NUMERIC(10, 2); 1; 0; 0; a time; a time
 
 -- insert_products, a batch
-INSERT INTO products (
-asin, title, image_url, product_url, stars, reviews, price, list_price, category_id, is_best_seller,
-bought_in_last_month, created_at, updated_at
-)
-SELECT
-asin, title, image_url, product_url, stars, reviews, price, list_price, category_id, is_best_seller,
-bought_in_last_month, ?, ?
+INSERT INTO products (asin, title, image_url, product_url, stars, reviews, price, list_price, category_id,
+    is_best_seller, bought_in_last_month, created_at, updated_at)
+SELECT asin, title, image_url, product_url, stars, reviews, price, list_price, category_id, is_best_seller,
+    bought_in_last_month, ?, ?
 FROM OPENJSON(?) WITH (
 asin CHAR(10),
 title NVARCHAR(2000),
 image_url NVARCHAR(4000),
 product_url NVARCHAR(4000),
-stars DECIMAL(3, 2),
+stars NUMERIC(3, 2),
 reviews INT,
-price DECIMAL(10, 2),
-list_price DECIMAL(10, 2),
+price NUMERIC(10, 2),
+list_price NUMERIC(10, 2),
 category_id INT,
 is_best_seller BIT,
 bought_in_last_month INT
