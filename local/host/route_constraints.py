@@ -1,4 +1,4 @@
-"""The constraints of route templates (`{id:int}`), by their names.
+"""The constraints of route templates, such as `{id:int}`.
 
 https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-constraints
 """
@@ -15,21 +15,23 @@ type Constraint = Callable[[str], bool]
 
 
 def read_constraint(kind: str, argument: str, used_by: str) -> Constraint:
-    """The test that a parameter's text has to pass.
+    """A function that checks the text of a parameter.
 
     Raises:
-        HostError: there is no such constraint here, or its argument can't be read.
+        HostError: this host doesn't support the constraint, or can't read its argument.
     """
     make = _KINDS.get(kind)
     if make is None:
-        raise HostError(f"The route of {used_by} has a constraint that this host doesn't know: {kind}.")
+        raise HostError(f"The route of {used_by} has a constraint that this host doesn't support: {kind}.")
     try:
         return make(argument)
     except (ValueError, re.error) as error:
-        raise HostError(f"The route of {used_by} has a constraint that can't be read: {kind}({argument}).") from error
+        raise HostError(
+            f"The route of {used_by} has a constraint with an invalid argument: {kind}({argument})."
+        ) from error
 
 
-def _reads_as(parse: Callable[[str], object]) -> Callable[[str], Constraint]:
+def _parses_as(parse: Callable[[str], object]) -> Callable[[str], Constraint]:
     def holds(value: str) -> bool:
         try:
             parse(value)
@@ -44,8 +46,8 @@ def _boolean(value: str) -> bool:
     return {"true": True, "false": False}[value.lower()]
 
 
-def _whole(value: str) -> int:
-    if "_" in value:  # Python's own way of writing numbers
+def _integer(value: str) -> int:
+    if "_" in value:  # valid in Python only
         raise ValueError(value)
     return int(value)
 
@@ -83,25 +85,25 @@ def _alpha(_argument: str) -> Constraint:
 
 
 def _regex(argument: str) -> Constraint:
-    # A template doubles braces that are no parameter's.
+    # In a template, braces that are not a parameter's are doubled.
     pattern = re.compile(argument.replace("{{", "{").replace("}}", "}"), re.IGNORECASE)
     return lambda value: pattern.search(value) is not None
 
 
 _KINDS: dict[str, Callable[[str], Constraint]] = {
     "alpha": _alpha,
-    "bool": _reads_as(_boolean),
-    "decimal": _reads_as(float),
-    "double": _reads_as(float),
-    "float": _reads_as(float),
-    "guid": _reads_as(uuid.UUID),
-    "int": _reads_as(_whole),
+    "bool": _parses_as(_boolean),
+    "decimal": _parses_as(float),
+    "double": _parses_as(float),
+    "float": _parses_as(float),
+    "guid": _parses_as(uuid.UUID),
+    "int": _parses_as(_integer),
     "length": _within(_between, len),
-    "long": _reads_as(_whole),
-    "max": _within(_up_to, _whole),
+    "long": _parses_as(_integer),
+    "max": _within(_up_to, _integer),
     "maxlength": _within(_up_to, len),
-    "min": _within(_from, _whole),
+    "min": _within(_from, _integer),
     "minlength": _within(_from, len),
-    "range": _within(_between, _whole),
+    "range": _within(_between, _integer),
     "regex": _regex,
 }
