@@ -40,11 +40,7 @@ class ApiClient:
         self._http.close()
 
     def send(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own options
-        """Sends a request and returns the response, of any status.
-
-        Raises:
-            LocalCloudError: there was no response.
-        """
+        """Sends a request and returns the response, of any status; raises LocalCloudError without a response."""
         try:
             return self._http.request(method, path, **options)
         except httpx.HTTPError as error:

@@ -41,12 +41,9 @@ def local_cloud(state: Path, log: Path) -> Iterator[RunFile]:
 
 @contextlib.contextmanager
 def started_cloud(state: Path, log: Path, settings: Mapping[str, str]) -> Iterator[RunFile]:
-    """Starts a local cloud and stops it at the end.
+    """Starts a local cloud and stops it at the end; its output goes to the file `log`.
 
-    Args:
-        state: the folder of its data.
-        log: the file for its output.
-        settings: variables for its environment, beside those of this process.
+    `settings` are variables for its environment, beside those of this process.
 
     Raises:
         LocalCloudError: it didn't start.

@@ -26,10 +26,7 @@ _RECEIPT_SECONDS = 120.0  # time in which an uploaded file has to get an import 
 
 
 def import_csv(api: ApiClient, file: Path, console: Console) -> Json:
-    """Uploads a file and waits until its import ends; shows a progress bar for each.
-
-    Returns:
-        The import's last record, of any status.
+    """Uploads a file and returns the record of its import when it has ended; shows a progress bar for each.
 
     Raises:
         LocalCloudError: the upload failed, or the file got no import record.

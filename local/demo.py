@@ -37,13 +37,7 @@ class Demo:
     """The demo's steps; each relies on the ones before."""
 
     def __init__(self, api: ApiClient, folder: Path, scratch: Path) -> None:
-        """Prepares the demo.
-
-        Args:
-            api: the client that sends the requests.
-            folder: has the CSV files of products and categories.
-            scratch: the folder for the CSV files that the demo writes.
-        """
+        """`folder` has the CSV files of products and categories; the demo writes its own CSV files to `scratch`."""
         self._api = api
         self._products = folder / PRODUCTS_FILE
         self._categories = folder / CATEGORIES_FILE
@@ -162,7 +156,7 @@ class Demo:
         file = self._scratch / "changed.csv"
         prices = write_excerpt(self._products, file)
         asin = next(iter(prices))
-        before = self._warm_product(asin)
+        before = self._api.call("GET", f"/products/{asin}")  # puts it into the cache
         record = self._import(file)
         _check(record["status"] == "succeeded", f"The import of the changed file ended as {outcome(record)}")
         _check(
@@ -206,10 +200,6 @@ class Demo:
         _check(reply.headers.get("X-Cache") == "HIT", "The second read of a list didn't come from the cache")
         page: Json = reply.json()
         return page
-
-    def _warm_product(self, asin: str) -> Json:
-        """Reads a product into the cache."""
-        return self._api.call("GET", f"/products/{asin}")
 
     def _total(self) -> int:
         page = self._api.call("GET", "/products", params={"limit": 1, "include_total": "true"})

@@ -32,11 +32,7 @@ class Search:
 
 
 def largest_category_search(path: Path) -> Search:
-    """A query in the file's largest category that finds a few pages of products.
-
-    Raises:
-        LocalCloudError: the file has no row with a title and a price.
-    """
+    """A query in the file's largest category that finds a few pages of products."""
     sizes = Counter(row["category_id"] for row in _good_rows(path))
     if not sizes:
         raise LocalCloudError(f"{path} has no row with a title and a price.")
@@ -51,11 +47,7 @@ def largest_category_search(path: Path) -> Search:
 
 
 def write_excerpt(source: Path, target: Path) -> dict[str, Decimal]:
-    """Writes the first `EXCERPT_ROWS` rows, about `CHANGED_ROWS` of them with a price one dollar higher.
-
-    Returns:
-        The changed prices by ASIN.
-    """
+    """Writes the first rows, some of them with a price one dollar higher, and returns these prices by ASIN."""
     rows = list(itertools.islice(_good_rows(source), EXCERPT_ROWS))
     step = max(len(rows) // CHANGED_ROWS, 1)
     changed: dict[str, Decimal] = {}

@@ -8,12 +8,7 @@ from typing import IO
 
 
 def try_lock(file: IO[str], mode: int) -> bool:
-    """Takes the lock until the file is closed; False if another process has it.
-
-    Args:
-        file: an open file.
-        mode: `fcntl.LOCK_SH` or `fcntl.LOCK_EX`.
-    """
+    """Takes a lock, `fcntl.LOCK_SH` or `LOCK_EX`, until the file is closed; False if another process has it."""
     try:
         fcntl.flock(file, mode | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -31,12 +31,9 @@ class Guardian:
     """The guardian program, started by this process."""
 
     def __init__(self, pids: Sequence[int] = (), until_end_of: int | IO[bytes] = subprocess.PIPE) -> None:
-        """Starts the program.
+        """Starts the program with these process groups.
 
-        Args:
-            pids: process groups to end.
-            until_end_of: the program's standard input. By default it is a pipe of this object, which `add` and `remove`
-                write to. With a pipe of another process, the groups end when that process ends.
+        `until_end_of` is its standard input: a pipe of this object, or the pipe of another process to wait for.
         """
         self._process = subprocess.Popen(
             [sys.executable, "-S", "-m", "local.guardian", *map(str, pids)],

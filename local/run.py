@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -40,12 +41,7 @@ _MAKE_POLL_SECONDS = 0.5
 class Plan:
     """The services to start and their addresses.
 
-    Attributes:
-        addresses: of the services.
-        state: the folder of their data.
-        app_ports: one for each instance of the app.
-        port_option: how the user chooses other ports, for a message.
-        starts_app: False if `func start` serves the app.
+    `port_option` tells the user how to choose other ports. Without `starts_app`, `func start` serves the app.
     """
 
     addresses: Addresses
@@ -231,14 +227,13 @@ def _make_containers(connection_string: str) -> None:
     from azure.storage.queue import QueueServiceClient
 
     with BlobServiceClient.from_connection_string(connection_string) as blobs:
-        missing = set(CONTAINERS) - {container.name for container in blobs.list_containers()}
-        for name in missing:
+        for name in set(CONTAINERS) - {container.name for container in blobs.list_containers()}:
             blobs.create_container(name)
-    with QueueServiceClient.from_connection_string(connection_string) as queues:
-        try:
-            queues.create_queue(POISON_QUEUE)
-        except ResourceExistsError:
-            return
+    with (
+        QueueServiceClient.from_connection_string(connection_string) as queues,
+        contextlib.suppress(ResourceExistsError),
+    ):
+        queues.create_queue(POISON_QUEUE)
 
 
 if __name__ == "__main__":

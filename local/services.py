@@ -49,15 +49,7 @@ _FEW_HEAPS = {"MALLOC_ARENA_MAX": "2"}
 
 @dataclass(frozen=True)
 class Service:
-    """A service of the local cloud.
-
-    Attributes:
-        name: shown in the log.
-        command: starts the service.
-        port: where it listens on 127.0.0.1.
-        answers: checks once whether it answers.
-        environment: variables that it gets beside those of this process.
-    """
+    """A service that `command` starts; `answers` checks once whether it answers on `port` of 127.0.0.1."""
 
     name: str
     command: tuple[str, ...]

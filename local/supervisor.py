@@ -47,11 +47,9 @@ class Supervisor:
         self._guardian.close()
 
     def start(self, services: Iterable[Service]) -> dict[str, asyncio.Future[None]]:
-        """Starts a stage.
+        """Starts a stage and returns a future for each service's name, which is done when the service answers.
 
-        Returns:
-            A future for each service's name. It is done when the service answers for the first time, and fails with
-            `LocalCloudError` if the service ends before or doesn't answer within `START_SECONDS`.
+        It fails with `LocalCloudError` if the service ends before, or doesn't answer within `START_SECONDS`.
         """
         stage = [_SupervisedService(service, self._terminal, self._guardian) for service in services]
         self._stages.append(stage)

@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.host.errors import HostError
@@ -45,19 +45,19 @@ type Json = dict[str, Any]
 class QueueSettings:
     """`extensions.queues` in host.json; times in seconds."""
 
-    max_dequeue_count: int = 5
-    batch_size: int = 16
-    new_batch_threshold: int = 8
-    visibility_timeout: float = 0.0
-    base64: bool = True
+    max_dequeue_count: int
+    batch_size: int
+    new_batch_threshold: int
+    visibility_timeout: float
+    base64: bool
 
 
 @dataclass(frozen=True, slots=True)
 class BlobSettings:
     """`extensions.blobs` in host.json."""
 
-    max_degree_of_parallelism: int = field(default_factory=lambda: 8 * (os.cpu_count() or 1))
-    poison_blob_threshold: int = 5
+    max_degree_of_parallelism: int
+    poison_blob_threshold: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class HostSettings:
     """
 
     host_id: str
-    route_prefix: str = "api"
-    queues: QueueSettings = QueueSettings()
-    blobs: BlobSettings = field(default_factory=BlobSettings)
-    log_level: int = logging.INFO
+    route_prefix: str
+    queues: QueueSettings
+    blobs: BlobSettings
+    log_level: int
 
 
 def read_host_json(app: Path) -> HostSettings:
@@ -101,14 +101,8 @@ def read_host_json(app: Path) -> HostSettings:
                 base64=str(queues.get("messageEncoding", "base64")).lower() == "base64",
             ),
             blobs=BlobSettings(
-                **{
-                    name: int(blobs[key])
-                    for name, key in (
-                        ("max_degree_of_parallelism", "maxDegreeOfParallelism"),
-                        ("poison_blob_threshold", "poisonBlobThreshold"),
-                    )
-                    if key in blobs
-                }
+                max_degree_of_parallelism=int(blobs.get("maxDegreeOfParallelism", 8 * (os.cpu_count() or 1))),
+                poison_blob_threshold=int(blobs.get("poisonBlobThreshold", 5)),
             ),
             log_level=_LOG_LEVELS[level],
         )

@@ -43,16 +43,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of the command line.
-
-    Attributes:
-        app: the folder of function_app.py and host.json.
-        port: on 127.0.0.1; 0 for any free port.
-        lease_folder: shared by the host processes of one app; relative to the app's folder.
-        poll_seconds: the interval at which containers and empty queues are polled.
-        stop_seconds: time that running invocations get to end.
-        log_requests: whether to log each request.
-    """
+    """The options of the command line, which `python -m local.host --help` describes."""
 
     app: Path
     port: int

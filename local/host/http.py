@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _OK = 200
 _BAD_REQUEST, _NOT_FOUND, _TOO_LARGE, _FAILED = 400, 404, 413, 500
 _WITHOUT_BODY = frozenset({204, 304})
-_NO_METADATA: dict[str, Datum] = {}
 
 
 class HttpHost:
@@ -67,7 +66,7 @@ class HttpHost:
         with self._telemetry.request(scope["method"], function.trigger.route, incoming) as (trace, set_status):
             data = (function.parameter, Datum(request, "http"))
             try:
-                reply = await self._worker.invoke(function.function_id, function.name, data, _NO_METADATA, trace)
+                reply = await self._worker.invoke(function.function_id, function.name, data, {}, trace)
             except InvocationFailedError:
                 set_status(_FAILED)
                 await _send_response(send, _FAILED)

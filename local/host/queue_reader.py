@@ -197,11 +197,11 @@ class QueueReader:
         if poison is None:
             return
         log.warning(
-            "Moving the message %s of %s after %d attempts to %s",
+            "Moving the message %s of %s to %s after %d attempts",
             message.id,
             self._queue.queue_name,
-            message.dequeue_count,
             poison.queue_name,
+            message.dequeue_count,
         )
         await self._storage.call(put, poison, message.content)
         await self._delete(message)

@@ -5,6 +5,7 @@ https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-constraints
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from collections.abc import Callable
@@ -52,32 +53,19 @@ def _integer(value: str) -> int:
     return int(value)
 
 
-def _within(bounds: Callable[[str], tuple[float, float]], measure: Callable[[str], int]) -> Callable[[str], Constraint]:
-    def make(argument: str) -> Constraint:
-        least, most = bounds(argument)
+def _within(lowest: float, highest: float, measure: Callable[[str], int]) -> Constraint:
+    def holds(value: str) -> bool:
+        try:
+            return lowest <= measure(value) <= highest
+        except ValueError:
+            return False
 
-        def holds(value: str) -> bool:
-            try:
-                return least <= measure(value) <= most
-            except ValueError:
-                return False
-
-        return holds
-
-    return make
+    return holds
 
 
-def _from(argument: str) -> tuple[float, float]:
-    return int(argument), float("inf")
-
-
-def _up_to(argument: str) -> tuple[float, float]:
-    return float("-inf"), int(argument)
-
-
-def _between(argument: str) -> tuple[float, float]:
-    least, _, most = argument.partition(",")
-    return int(least), int(most or least)
+def _bounds(argument: str) -> tuple[int, int]:
+    lowest, _, highest = argument.partition(",")
+    return int(lowest), int(highest or lowest)
 
 
 def _alpha(_argument: str) -> Constraint:
@@ -98,12 +86,12 @@ _KINDS: dict[str, Callable[[str], Constraint]] = {
     "float": _parses_as(float),
     "guid": _parses_as(uuid.UUID),
     "int": _parses_as(_integer),
-    "length": _within(_between, len),
+    "length": lambda argument: _within(*_bounds(argument), len),
     "long": _parses_as(_integer),
-    "max": _within(_up_to, _integer),
-    "maxlength": _within(_up_to, len),
-    "min": _within(_from, _integer),
-    "minlength": _within(_from, len),
-    "range": _within(_between, _integer),
+    "max": lambda argument: _within(-math.inf, int(argument), _integer),
+    "maxlength": lambda argument: _within(-math.inf, int(argument), len),
+    "min": lambda argument: _within(int(argument), math.inf, _integer),
+    "minlength": lambda argument: _within(int(argument), math.inf, len),
+    "range": lambda argument: _within(*_bounds(argument), _integer),
     "regex": _regex,
 }

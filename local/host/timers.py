@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NO_METADATA: dict[str, Datum] = {}
-
 
 @dataclass(frozen=True, slots=True)
 class ScheduleStatus:
@@ -120,7 +118,7 @@ class Timer:
         function = self._function
         data = Datum(json.dumps(request), "json")
         try:
-            await self._worker.invoke(function, data, _NO_METADATA)
+            await self._worker.invoke(function, data, {})
         except InvocationFailedError as error:
             log.warning("The timer %s failed and will run again: %s", function.name, error)
         after = ScheduleStatus(now, self._schedule.next_after(now), now)

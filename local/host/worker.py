@@ -34,7 +34,6 @@ from local.host.errors import HostError
 from local.host.logs import running_functions
 
 if TYPE_CHECKING:
-    import contextvars
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -123,7 +122,7 @@ class Worker:
         Raises:
             InvocationFailedError: the function raised an exception, or returned a type that its binding doesn't take.
         """
-        with _Invocation(name) as invocation_id:
+        with _invocation(name) as invocation_id:
             succeeded, returned, _outputs, error, _traceback = await invocation_request_native(
                 invocation_id, function_id, [data], metadata, trace.parent, trace.state
             )
@@ -139,7 +138,7 @@ class Worker:
         Raises:
             InvocationFailedError: the function raised an exception, or the type couldn't be created.
         """
-        with _Invocation(name) as invocation_id:
+        with _invocation(name) as invocation_id:
             request = protos.InvocationRequest(
                 invocation_id=invocation_id,
                 function_id=function_id,
@@ -170,24 +169,18 @@ def _silenced(logger: str) -> Iterator[None]:
         logging.getLogger(logger).disabled = False
 
 
-class _Invocation:
+@contextlib.contextmanager
+def _invocation(name: str) -> Iterator[str]:
     """A context in which a function runs: returns the invocation's id, and tells the log the function's name."""
-
-    __slots__ = ("_id", "_name", "_token")
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> str:
-        self._id = str(uuid.uuid4())
-        running_functions[self._id] = self._name
-        # The runtime does this too, but only while the function itself runs: not when it logs its failure.
-        self._token: contextvars.Token[str] = invocation_id_cv.set(self._id)
-        return self._id
-
-    def __exit__(self, *_: object) -> None:
-        invocation_id_cv.reset(self._token)
-        del running_functions[self._id]
+    invocation_id = str(uuid.uuid4())
+    running_functions[invocation_id] = name
+    # The runtime sets the id too, but resets it before it logs a failure.
+    token = invocation_id_cv.set(invocation_id)
+    try:
+        yield invocation_id
+    finally:
+        invocation_id_cv.reset(token)
+        del running_functions[invocation_id]
 
 
 def _index_failure(app: Path, failure: protos.RpcException) -> str:
