@@ -82,7 +82,7 @@ def test_a_failing_blob_is_tried_five_times_and_then_poison(app: FunctionApp, dr
     with app.running() as host:
         (event,) = eventually(lambda: [event for event in app.events() if "poison" in event])
         assert "a blob that can't be taken" in host.said
-        assert "to webjobs-blobtrigger-poison after 5 attempts" in host.said
+        assert "to webjobs-blobtrigger-poison" in host.said
         drop.upload_blob("good.csv", b"")
         eventually(lambda: app.events(name="good.csv"))
     assert len(app.events(name="bad.csv")) == 5
