@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Publishes this checkout to a deployment of infra/main.bicep: stores the secrets, builds the image, migrates the database,
-# creates its users, switches the app to the image, subscribes to events. You can run it again.
+# Publishes this checkout to a deployment of infra/main.bicep: stores the secrets, builds the image, migrates the
+# database, creates its users, switches the app to the image, subscribes to events. You can run it again.
 #
 #   infra/publish.sh                 all steps; with FIRST_ADMIN_EMAIL it also makes that user an administrator
 #   infra/publish.sh run IMAGE       only switches the app to an image in the registry, also to an older one

@@ -29,7 +29,7 @@ resource database 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' = {
     port: 10000
     // One endpoint, and MGET of any keys. With the default, OSSCluster, a client without cluster support gets MOVED.
     clusteringPolicy: 'EnterpriseCluster'
-    // Evicts only keys with a time to live: pages, but not generations.
+    // Evicts the least recently used keys that have a time to live. All keys of the app have one.
     evictionPolicy: 'VolatileLRU'
     accessKeysAuthentication: 'Disabled'
     // No persistence: a snapshot of the cache would be stale.

@@ -135,8 +135,8 @@ resource factoryWritesRejects 'Microsoft.Authorization/roleAssignments@2022-04-0
   }
 }
 
-// The app starts, watches and cancels runs. This is the narrowest built-in role for it. The role can also change pipelines,
-// but these run with the factory's identity, which only has access to staging, the merge and two containers.
+// The app starts, watches and cancels runs. This is the narrowest built-in role for it. The role can also change
+// pipelines, but these run with the factory's identity, which only has access to staging, the merge and two containers.
 resource appRunsFactory 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(factory.id, appPrincipalId, roles.dataFactoryContributor)
   scope: factory
