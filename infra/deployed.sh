@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# What an earlier deployment of $AZURE_ENV_NAME has left, for the scripts that change it or make it anew:
+# Reuses what an earlier deployment of $AZURE_ENV_NAME has left in Azure:
 #
-#   infra/deployed.sh image     prints the image that its app runs; nothing where there is no app
-#   infra/deployed.sh vault     brings its vault back where it was removed with the deployment ($AZURE_LOCATION)
+#   infra/deployed.sh image     prints the image that its app runs; nothing if there is no app
+#   infra/deployed.sh vault     recovers its Key Vault in $AZURE_LOCATION if it was deleted with the deployment
 set -euo pipefail
 
 group=rg-$AZURE_ENV_NAME
 
-# Asked of Azure, not of the last deployment's record: that has no outputs where it failed, and another machine or a
-# workflow may have published since.
+# Reads the running app, not the outputs of the last deployment: a failed one has none, and another machine or a workflow
+# may have published since.
 image() {
     local exists app image
     exists=$(az group exists --name "$group")
@@ -19,15 +19,15 @@ image() {
     echo "${image#DOCKER|}"
 }
 
-# A removed vault keeps its name for 7 days (purge protection), and a new one of that name is refused: so it comes back,
-# with its secrets, into a resource group of the name that it had.
+# Purge protection reserves the name of a deleted vault for 7 days: a new one with this name can't be created. So the
+# vault is recovered, with its secrets, into a resource group of the same name.
 vault() {
     local query="properties.tags.application=='product-catalog' && properties.location=='$AZURE_LOCATION'" vault
     query+=" && properties.tags.\"azd-env-name\"=='$AZURE_ENV_NAME'"
-    # Where a subscription has never had a vault nothing can be listed. What is missed here, Azure's refusal will say.
+    # Listing fails in a subscription that never had a vault. If it fails for another reason, the deployment reports it.
     vault=$(az keyvault list-deleted --resource-type vault --query "[?$query].name" --output tsv 2>/dev/null || true)
     if [ -z "$vault" ]; then return; fi
-    echo "==> $vault comes back: it was removed with this deployment" >&2
+    echo "==> Recovering the vault $vault, which was deleted with this deployment" >&2
     az group create --name "$group" --location "$AZURE_LOCATION" --output none
     az keyvault recover --resource-group "$group" --location "$AZURE_LOCATION" --name "$vault" --output none
 }

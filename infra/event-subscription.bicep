@@ -1,5 +1,5 @@
-// Tells the app of each new upload. A file of its own: it needs a key that the app's host makes when the app first runs,
-// and Event Grid asks the app to confirm the subscription. infra/publish.sh deploys it after the app.
+// Sends an event for each new upload to the app. It is separate from main.bicep since it needs a running app: the app's
+// host creates a key at its first start, and Event Grid validates the subscription. infra/publish.sh deploys it.
 param functionAppName string
 param eventTopicName string
 param importsAccountName string
@@ -16,7 +16,7 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
   name: eventTopicName
 }
 
-// The key goes from the host to Event Grid within Azure: nobody sees it.
+// The key never leaves Azure.
 var blobKey = listKeys('${app.id}/host/default', '2024-04-01').systemKeys.blobs_extension
 
 resource uploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
@@ -34,7 +34,7 @@ resource uploads 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15
     filter: {
       includedEventTypes: ['Microsoft.Storage.BlobCreated']
       subjectBeginsWith: '/blobServices/default/containers/imports/blobs/'
-      // Another name is left alone by the app too, whose rule this is.
+      // The app ignores files with other names.
       subjectEndsWith: '.csv'
       isSubjectCaseSensitive: false
     }

@@ -1,9 +1,9 @@
-// One command in the app's image, run once as the operator's identity: a deployment migrates the database, makes its
-// users and the first admin this way. So it needs neither a driver nor an open firewall where it is started.
+// Runs one command in the app's image with the operator's identity. A deployment migrates the database and creates its
+// users and the first administrator this way: the deploying machine needs no ODBC driver and no firewall rule.
 param location string = resourceGroup().location
-@description('Name of the container group; the same name again takes the place of the last one.')
+@description('Name of the container group. A new one with the same name replaces it.')
 param name string
-@description('The image, in this deployment\'s registry.')
+@description('Image in this deployment\'s registry.')
 param image string
 @description('Program and arguments.')
 param command array

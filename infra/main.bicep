@@ -1,8 +1,8 @@
-// Everything that the catalog needs in one subscription, in one resource group of its own.
-// What is made and who may do what stands in the modules, one for each service; each role has its reason beside it.
+// All Azure resources of the catalog, in one resource group of their own.
+// Each module creates one service and the role assignments for it, each with its reason.
 targetScope = 'subscription'
 
-@description('Name of this deployment (azd calls it an environment): part of the resource group\'s name and of all names.')
+@description('Name of this deployment (azd calls it an environment). It is part of all resource names.')
 @minLength(1)
 @maxLength(40)
 param environmentName string
@@ -11,72 +11,72 @@ param environmentName string
 @minLength(1)
 param location string
 
-@description('Firebase project whose users are this catalog\'s.')
+@description('Firebase project of the catalog\'s users.')
 @minLength(4)
 @maxLength(30)
 param firebaseProjectId string
 
-@description('Image that the app runs. Until the first one is published it is Microsoft\'s own, which has no functions; afterwards infra/deployed.sh keeps this at what runs.')
+@description('Image that the app runs. Before the first one is published it is Microsoft\'s base image, which has no functions. Later infra/deployed.sh passes the running image.')
 param appImage string = 'mcr.microsoft.com/azure-functions/python:4-python3.13'
 
-// Sizes: small ones by default; production.parameters.json has the others, docs/deploy.md says what each is for.
+// Sizes are small by default; production.parameters.json has larger ones. docs/deploy.md explains them.
 
 @description('App Service plan: B1 to B3 or P0v3 to P3v3 (Always On needs Basic or more).')
 param appPlanSku string = 'B1'
 
-@description('Instances of the app. From two on, App Service replaces one that doesn\'t answer its health check.')
+@description('Instances of the app. With two or more, App Service replaces an instance that fails its health check.')
 @minValue(1)
 @maxValue(30)
 param appInstances int = 1
 
-@description('Azure SQL Database. A provisioned tier: the timers would keep a serverless one awake.')
+@description('SKU of Azure SQL Database. Use a provisioned tier: the timers would keep a serverless one awake.')
 param databaseSku object = {
   name: 'S2'
   tier: 'Standard'
 }
 
-@description('Days back to which the database can be restored.')
+@description('Days for which the database can be restored to a point in time.')
 @minValue(1)
 @maxValue(35)
 param databaseBackupDays int = 7
 
-@description('Where the database\'s backups lie.')
+@description('Redundancy of the database\'s backups.')
 @allowed(['Local', 'Zone', 'Geo'])
 param databaseBackupRedundancy string = 'Local'
 
-@description('Azure Managed Redis.')
+@description('SKU of Azure Managed Redis.')
 param cacheSku string = 'Balanced_B0'
 
-@description('Whether Redis has a replica. Without one a failure empties the cache, and nothing else.')
+@description('Whether Redis has a replica. Without one, a failure empties the cache but loses no data.')
 param cacheHighAvailability bool = false
 
-@description('Copies of the uploaded files.')
+@description('Replication of the uploaded files.')
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param storageSku string = 'Standard_LRS'
 
-@description('Container Registry.')
+@description('SKU of Container Registry.')
 @allowed(['Basic', 'Standard', 'Premium'])
 param registrySku string = 'Basic'
 
-@description('Spreads the plan and the database over the region\'s availability zones, where their tiers can.')
+@description('Spreads the plan and the database over the region\'s availability zones. Their tiers have to support it.')
 param zoneRedundant bool = false
 
-@description('Days that logs, traces and metrics are kept.')
+@description('Days for which logs, traces and metrics are kept.')
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 30
 
-@description('Gigabytes of logs a day at most; what comes after that is lost. -1: no limit.')
+@description('Daily limit of logs in gigabytes; later logs of the day are lost. -1: no limit.')
 param logDailyGigabytes int = 1
 
-@description('Who is told when an alert fires and what the budget says; empty: nobody, alerts only stand in the portal.')
+@description('E-mail address for alerts and the budget. Empty: alerts are only in the portal.')
 param alertEmail string = ''
 
-@description('What a month may cost, in the currency of the subscription\'s bill, before alertEmail is told. 0: no budget.')
+@description('Monthly budget in the billing currency, after which alertEmail gets a message. 0: no budget.')
 @minValue(0)
 param monthlyBudget int = 0
 
-@description('First day of the month in which the budget was made, such as 2026-12-01. Azure takes only the current month for a new budget, and refuses another one from then on: so write it down once. Empty: no budget.')
+@description('First day of the month in which the budget was created, such as 2026-12-01. A new budget has to start in the current month, and its start can\'t be changed later. Empty: no budget.')
 param budgetStart string = ''
 
 var suffix = uniqueString(subscription().id, environmentName, location)
@@ -253,7 +253,7 @@ module alerts 'modules/alerts.bicep' = {
   }
 }
 
-// azd hands these to infra/publish.sh as environment variables; with plain az the script asks the deployment for them.
+// azd passes these to infra/publish.sh as environment variables. Without azd the script reads them from the deployment.
 output AZURE_RESOURCE_GROUP string = group.name
 output CONTAINER_REGISTRY_NAME string = registry.outputs.name
 output CONTAINER_REGISTRY_SERVER string = registry.outputs.loginServer

@@ -1,7 +1,6 @@
-"""`make pin`: writes digests behind the tags of images, and commits in place of the tags of GitHub's actions.
+"""`make pin`: pins images to digests and GitHub actions to commits.
 
-What a tag means today is fixed until the next `make pin`: a new version comes by a commit that shows it. Needs a
-network.
+A tag may move; a digest or commit doesn't. Run it again to update: the commit shows what has changed. Needs a network.
 """
 
 from __future__ import annotations
@@ -23,24 +22,24 @@ _MANIFESTS = "application/vnd.oci.image.index.v1+json, application/vnd.docker.di
 
 
 class UnknownTagError(Exception):
-    """A tag that isn't there."""
+    """The registry or repository doesn't have the tag."""
 
 
 def pin_actions(text: str, commit_of: Callable[[str, str], str]) -> str:
-    """`uses: owner/name@v6` ▸ `uses: owner/name@<commit> # v6`; the tag behind a commit is looked up anew."""
+    """Replaces `uses: owner/name@v6` by `uses: owner/name@<commit> # v6`, and updates the commit of a pinned action."""
 
     def pinned(match: re.Match[str]) -> str:
         uses, repository, path, version, tag = match.groups()
         tag = tag or version
         if _COMMIT.fullmatch(tag):
-            return match[0]  # a commit without a tag stays as somebody has written it
+            return match[0]  # a commit without a tag can't be updated
         return f"{uses}{repository}{path}@{commit_of(repository, tag)} # {tag}"
 
     return _ACTION.sub(pinned, text)
 
 
 def pin_images(text: str, digest_of: Callable[[str, str, str], str]) -> str:
-    """`mcr.microsoft.com/name:tag` ▸ `mcr.microsoft.com/name:tag@sha256:…`."""
+    """Replaces `mcr.microsoft.com/name:tag` by `mcr.microsoft.com/name:tag@sha256:…`, and updates the digest."""
 
     def pinned(match: re.Match[str]) -> str:
         registry, name, tag, _digest = match.groups()
@@ -50,7 +49,7 @@ def pin_images(text: str, digest_of: Callable[[str, str, str], str]) -> str:
 
 
 def commit_of(repository: str, tag: str, host: str = "https://github.com") -> str:
-    """The commit that a tag of a repository names. Raises UnknownTagError."""
+    """The commit of a repository's tag. Raises UnknownTagError."""
     listed = subprocess.run(
         ["git", "ls-remote", f"{host}/{repository}", f"refs/tags/{tag}", f"refs/tags/{tag}^{{}}"],
         capture_output=True,
@@ -60,11 +59,11 @@ def commit_of(repository: str, tag: str, host: str = "https://github.com") -> st
     commits = [line.split()[0] for line in listed.stdout.splitlines()]
     if not commits:
         raise UnknownTagError(f"{repository} has no tag {tag}.")
-    return commits[-1]  # an annotated tag's own id comes first, then the commit's
+    return commits[-1]  # for an annotated tag, its own id comes first
 
 
 def digest_of(registry: str, name: str, tag: str, scheme: str = "https") -> str:
-    """The digest of what an image's tag names. Raises UnknownTagError."""
+    """The digest of an image's tag. Raises UnknownTagError."""
     url = f"{scheme}://{registry}/v2/{name}/manifests/{tag}"
     reply = httpx.head(url, headers={"Accept": _MANIFESTS}, follow_redirects=True, timeout=30)
     if reply.status_code == httpx.codes.NOT_FOUND:
@@ -73,7 +72,7 @@ def digest_of(registry: str, name: str, tag: str, scheme: str = "https") -> str:
 
 
 def main() -> int:
-    """The command; its exit status."""
+    """Updates the Dockerfile and the workflows; returns the exit status."""
     changes: dict[Path, Callable[[str], str]] = {_PROJECT / "Dockerfile": lambda text: pin_images(text, digest_of)}
     for workflow in (_PROJECT / ".github" / "workflows").glob("*.yml"):
         changes[workflow] = lambda text: pin_images(pin_actions(text, commit_of), digest_of)
@@ -82,9 +81,9 @@ def main() -> int:
             before = path.read_text()
             after = change(before)
             path.write_text(after)
-            print(f"{path.relative_to(_PROJECT)}: {'pinned anew' if after != before else 'unchanged'}")
+            print(f"{path.relative_to(_PROJECT)}: {'updated' if after != before else 'unchanged'}")
     except (UnknownTagError, httpx.HTTPError, subprocess.CalledProcessError) as error:
-        print(f"Nothing more was pinned: {error}", file=sys.stderr)
+        print(f"Stopped; the files above are done: {error}", file=sys.stderr)
         return 1
     return 0
 

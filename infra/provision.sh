@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes or changes the Azure resources with plain az, as `azd provision` does; infra/publish.sh then brings the app in.
+# Creates or updates the Azure resources with az, as `azd provision` does. Run infra/publish.sh after it.
 #
 #   AZURE_ENV_NAME=catalog AZURE_LOCATION=westeurope FIREBASE_PROJECT_ID=… [ALERT_EMAIL=…] \
 #       infra/provision.sh [PARAMETER FILE]
 #
-# PREVIEW=1 only shows what would change. Needs az, logged in. The deployment is called product-catalog-$AZURE_ENV_NAME.
+# PREVIEW=1 only shows the changes. Log in with az first. The deployment's name is product-catalog-$AZURE_ENV_NAME.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +13,7 @@ parameters=(environmentName="$AZURE_ENV_NAME" location="$AZURE_LOCATION" firebas
     alertEmail="${ALERT_EMAIL:-}")
 if [ -n "${1:-}" ]; then parameters=("@$1" "${parameters[@]}"); fi
 
-# What runs goes on running: infra/publish.sh alone changes the image.
+# Provisioning must not change the image that runs: only infra/publish.sh does.
 image=$(infra/deployed.sh image)
 if [ -n "$image" ]; then parameters+=(appImage="$image"); fi
 

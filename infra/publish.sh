@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Brings this checkout into a deployment that infra/main.bicep has made: secrets into the vault, image, migrations, the
-# database's users, the app's new image, the event subscription. Safe to run again; each step says what it does.
+# Publishes this checkout to a deployment of infra/main.bicep: stores the secrets, builds the image, migrates the
+# database, creates its users, switches the app to the image, subscribes to events. You can run it again.
 #
-#   infra/publish.sh                 all of it; with FIRST_ADMIN_EMAIL set, makes that person an administrator too
-#   infra/publish.sh run IMAGE       only makes the app run an image that is in the registry (also the way back)
-#   infra/publish.sh admin EMAIL     only makes an administrator
+#   infra/publish.sh                 all steps; with FIRST_ADMIN_EMAIL it also makes that user an administrator
+#   infra/publish.sh run IMAGE       only switches the app to an image in the registry, also to an older one
+#   infra/publish.sh admin EMAIL     only makes a user an administrator
 #
-# azd hands it the deployment's outputs as environment variables (azure.yaml). With plain az name the deployment:
+# azd passes the deployment's outputs as environment variables (azure.yaml). Without azd, name the deployment:
 #   DEPLOYMENT=product-catalog infra/publish.sh
-# Needs az, logged in, git and curl. Secrets, where they are new: FIREBASE_WEB_API_KEY, FIREBASE_SERVICE_ACCOUNT_FILE.
+# Needs git, curl and az; log in with az first. New secrets: FIREBASE_WEB_API_KEY, FIREBASE_SERVICE_ACCOUNT_FILE.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +16,7 @@ outputs=(AZURE_RESOURCE_GROUP CONTAINER_REGISTRY_NAME CONTAINER_REGISTRY_SERVER 
     KEY_VAULT_URI APP_IDENTITY_NAME APP_IDENTITY_CLIENT_ID OPERATOR_IDENTITY_ID OPERATOR_IDENTITY_CLIENT_ID FACTORY_NAME
     FACTORY_CLIENT_ID DATABASE_SERVER DATABASE_NAME IMPORTS_ACCOUNT_NAME EVENT_TOPIC_NAME FIREBASE_PROJECT_ID)
 
-# Seconds that a job may take to start.
+# The time in which a job has to start.
 START_SECONDS=${START_SECONDS:-600}
 
 main() {
@@ -25,7 +25,7 @@ main() {
         "") publish ;;
         run) run_image "$2" ;;
         admin) make_admin "$2" ;;
-        *) fail "Unknown: $1. The head of infra/publish.sh says what there is." ;;
+        *) fail "Unknown command: $1. See the commands at the top of infra/publish.sh." ;;
     esac
 }
 
@@ -37,7 +37,7 @@ publish() {
     commit=$(git rev-parse HEAD)
     image=$CONTAINER_REGISTRY_SERVER/product-catalog:${commit:0:12}
     build_image "$commit"
-    # The version that runs still goes on with what a migration adds: docs/operations.md, "Updates".
+    # The running version works with the new schema until the image is switched: docs/operations.md, "Updates".
     run_job migrate "$image" python -m shared.database.migrate
     run_job access "$image" python -m shared.database.mssql.access \
         --app "$APP_IDENTITY_NAME" "$APP_IDENTITY_CLIENT_ID" --factory "$FACTORY_NAME" "$FACTORY_CLIENT_ID"
@@ -50,12 +50,12 @@ publish() {
 say() { echo "==> $*" >&2; }
 fail() { echo "$*" >&2; exit 1; }
 
-# Tries a command until it succeeds: a new role reaches all of Azure within minutes, not at once.
-persistently() {
-    local tries=0
+# Retries a command until it succeeds: a new role assignment takes minutes to reach all of Azure.
+retry() {
+    local attempts=0
     until "$@"; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 20 ] || fail "Given up after $tries tries: $1 ${2:-}"
+        attempts=$((attempts + 1))
+        [ "$attempts" -lt 20 ] || fail "Failed after $attempts attempts: $1 ${2:-}"
         sleep 30
     done
 }
@@ -64,7 +64,7 @@ read_outputs() {
     local name
     for name in "${outputs[@]}"; do
         if [ -z "${!name:-}" ]; then
-            [ -n "${DEPLOYMENT:-}" ] || fail "Neither $name is set nor DEPLOYMENT, the deployment to ask for it."
+            [ -n "${DEPLOYMENT:-}" ] || fail "Neither $name is set nor DEPLOYMENT. Set DEPLOYMENT to the deployment's name."
             export "$name=$(az deployment sub show --name "$DEPLOYMENT" \
                 --query "properties.outputs.$name.value" --output tsv)"
             [ -n "${!name}" ] || fail "The deployment $DEPLOYMENT has no output $name."
@@ -72,21 +72,21 @@ read_outputs() {
     done
 }
 
-# Puts a secret in, or sees that it is there. Through a file descriptor: a command line is for everybody to see.
+# Stores a secret, or checks that it is stored. It is passed through a file descriptor: all users can see command lines.
 put_secret() {
     local name=$1 value=$2
     if [ -n "$value" ]; then
         say "Secret $name into $KEY_VAULT_NAME"
-        persistently set_secret "$name" "$value"
+        retry set_secret "$name" "$value"
     else
-        local there
-        there=$(persistently find_secret "$name")
-        [ -n "$there" ] ||
+        local id
+        id=$(retry find_secret "$name")
+        [ -n "$id" ] ||
             fail "$KEY_VAULT_NAME has no secret $name: set FIREBASE_WEB_API_KEY and FIREBASE_SERVICE_ACCOUNT_FILE."
     fi
 }
 
-# The secret's id; nothing where it isn't there. Fails where that can't be told: the role to ask may be on its way.
+# Prints the secret's id, or nothing if there is none. Fails if secrets can't be listed (yet).
 find_secret() {
     local secrets
     secrets=$(az keyvault secret list --vault-name "$KEY_VAULT_NAME" --query "[?name=='$1' && attributes.enabled].id" \
@@ -98,12 +98,12 @@ set_secret() {
     az keyvault secret set --vault-name "$KEY_VAULT_NAME" --name "$1" --file <(printf '%s' "$2") --output none
 }
 
-# Builds a commit, under its first twelve digits, in the registry: so no Docker is needed here.
+# Builds a commit's image in the registry: this machine needs no Docker. The tag is the commit's first 12 digits.
 build_image() {
     local commit=$1 tag context
     tag=product-catalog:${commit:0:12}
     say "Image $tag, built in $CONTAINER_REGISTRY_NAME"
-    if [ -n "$(git status --porcelain)" ]; then say "(without what isn't committed)"; fi
+    if [ -n "$(git status --porcelain)" ]; then say "(without uncommitted changes)"; fi
     context=$(mktemp -d)
     git archive "$commit" | tar -x -C "$context"
     (cd "$context" && az acr build --registry "$CONTAINER_REGISTRY_NAME" --image "$tag" --build-arg COMMIT="$commit" \
@@ -111,15 +111,15 @@ build_image() {
     rm -r "$context"
 }
 
-# Runs a command in the image as the operator's identity, shows what it printed, and fails where it failed.
+# Runs a command in the image with the operator's identity and prints its output. Fails if the command fails.
 run_job() {
     local name=job-$1 image=$2
     shift 2
     say "$*"
-    persistently start_job "$name" "$image" "$@"
+    retry start_job "$name" "$image" "$@"
     local state='' deadline=$((SECONDS + START_SECONDS))
     until [ "$state" = Terminated ]; do
-        # A migration may take its time, but an image that can't be pulled waits for ever.
+        # A running job has no time limit, but an image that can't be pulled would wait forever.
         if [ "$state" != Running ] && [ "$SECONDS" -ge "$deadline" ]; then
             az container show --resource-group "$AZURE_RESOURCE_GROUP" --name "$name" \
                 --query 'containers[0].instanceView.events[].message' --output tsv >&2
@@ -157,34 +157,34 @@ run_image() {
     say "$FUNCTION_APP_NAME runs $1"
     az functionapp config set --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" \
         --linux-fx-version "DOCKER|$1" --output none
-    persistently curl --silent --show-error --fail --max-time 60 --output /dev/null "$API_URL/api/health/ready"
+    retry curl --silent --show-error --fail --max-time 60 --output /dev/null "$API_URL/api/health/ready"
 }
 
-# Event Grid asks the app to confirm, with a key that the app's host has made: so the app must run.
+# Event Grid validates the subscription with the running app, and its URL needs a key that the app's host has made.
 subscribe() {
     say "Events of new uploads go to $FUNCTION_APP_NAME"
-    persistently az deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name event-subscription \
+    retry az deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name event-subscription \
         --template-file infra/event-subscription.bicep --output none --parameters \
         functionAppName="$FUNCTION_APP_NAME" eventTopicName="$EVENT_TOPIC_NAME" importsAccountName="$IMPORTS_ACCOUNT_NAME"
 }
 
-# Nobody knows the account's first password: Firebase sends a message to set one.
+# The account's first password is random and not kept: the user sets one with the link in Firebase's message.
 make_admin() {
     local email=$1 image status
     case $email in *[\"\\]* | *' '*) fail "Not an e-mail address: $email" ;; esac
     say "Administrator: $email"
     status=$(post auth/signup "{\"email\": \"$email\", \"password\": \"$(head -c 24 /dev/urandom | base64)\"}")
-    case $status in 201 | 409) ;; *) fail "Signing up answered $status." ;; esac
+    case $status in 201 | 409) ;; *) fail "Expected 201 or 409 from auth/signup, got $status." ;; esac
     image=$(az functionapp config show --resource-group "$AZURE_RESOURCE_GROUP" --name "$FUNCTION_APP_NAME" \
         --query linuxFxVersion --output tsv)
     run_job admin "${image#DOCKER|}" python -m shared.identity.admin --email "$email"
     if [ "$status" = 201 ]; then
-        [ "$(post auth/password-reset "{\"email\": \"$email\"}")" = 202 ] || fail "No message for a password was sent."
+        [ "$(post auth/password-reset "{\"email\": \"$email\"}")" = 202 ] || fail "The message to set a password was not sent."
         say "$email gets a message to set a password."
     fi
 }
 
-# The status of a POST to the API; the body goes by standard input, since a command line is for everybody to see.
+# Sends a POST to the API and prints the status. The body is passed by standard input: all users can see command lines.
 post() {
     printf '%s' "$2" | curl --silent --show-error --max-time 60 --output /dev/null --write-out '%{http_code}' \
         --header 'Content-Type: application/json' --data-binary @- "$API_URL/api/$1"

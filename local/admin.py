@@ -1,6 +1,6 @@
-"""`make admin EMAIL=…`: runs shared.identity.admin against the emulator of `make run`, where one runs.
+"""`make admin EMAIL=…`: makes a user an administrator.
 
-Elsewhere the environment says which Firebase project, as it does for the app.
+Uses the Auth emulator of the local cloud if one runs, else the Firebase project that the environment names.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from local.state import STATE, read_run_file
 
 
 def main() -> int:
-    """The command; its exit status."""
+    """Runs shared.identity.admin and returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m local.admin", description=__doc__)
-    parser.add_argument("--email", required=True, help="of a user who has signed up")
-    parser.add_argument("--state", type=Path, default=STATE, help="of the local cloud (default: .local)")
+    parser.add_argument("--email", required=True, help="e-mail address of a user who has signed up")
+    parser.add_argument("--state", type=Path, default=STATE, help="folder of the local cloud (default: .local)")
     options = parser.parse_args()
     run = read_run_file(options.state.resolve())
     if run:
@@ -29,12 +29,12 @@ def main() -> int:
         }
     elif "FIREBASE_PROJECT_ID" not in os.environ:
         print(
-            "No local cloud runs: start it with `make run`, or set FIREBASE_PROJECT_ID and its service account.",
+            "No local cloud runs. Start it with `make run`, or set FIREBASE_PROJECT_ID and FIREBASE_SERVICE_ACCOUNT.",
             file=sys.stderr,
         )
         return 1
     sys.argv = ["shared.identity.admin", "--email", options.email]
-    from shared.identity import admin  # reads the settings of the environment above
+    from shared.identity import admin  # its import reads the environment
 
     return admin.main()
 

@@ -1,4 +1,4 @@
-"""A client of the running API, as a person's program would be one: it signs up, logs in, and goes on with its token."""
+"""A client of a local cloud's API."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from local.state import RunFile
 
-# A reply's JSON: its shape is the API's, and openapi.json describes it.
+# The JSON of a response; openapi.json describes it.
 type Json = dict[str, Any]
 
 _TIMEOUT = 60.0  # seconds
 
 
 class ApiClient:
-    """The API of a running local cloud; `call` gives a reply's JSON, or a sentence of what was refused."""
+    """Sends requests, with the token of the user who has logged in."""
 
     def __init__(self, run: RunFile, state: Path) -> None:
         self.run = run
@@ -40,26 +40,26 @@ class ApiClient:
         self._http.close()
 
     def send(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own options
-        """One request; the reply, whatever its status."""
+        """Sends a request and returns the response, of any status; raises LocalCloudError without a response."""
         try:
             return self._http.request(method, path, **options)
         except httpx.HTTPError as error:
             raise LocalCloudError(f"The API at {self.run.api} didn't answer {method} {path}: {error}.") from error
 
     def call(self, method: str, path: str, **options: Any) -> Json:  # noqa: ANN401 - httpx's own options
-        """One request that has to succeed; its JSON (empty where the reply has no body).
+        """Sends a request and returns the response's JSON; `{}` if it has no body.
 
         Raises:
-            LocalCloudError: the reply is a problem; the message has its detail.
+            LocalCloudError: there was no response, or its status is an error. The message has the problem's detail.
         """
         reply = self.send(method, path, **options)
         if reply.is_error:
-            raise LocalCloudError(f"{method} {path} was answered {reply.status_code}: {_detail(reply)}")
+            raise LocalCloudError(f"{method} {path} returned {reply.status_code}: {_detail(reply)}")
         content: Json = reply.json() if reply.content else {}
         return content
 
     def become_administrator(self, email: str, password: str) -> None:
-        """Signs up, is made administrator by the command that a person uses (`make admin`), and logs in."""
+        """Signs up, makes the user an administrator as `make admin` does, and logs in."""
         self.call("POST", "/auth/signup", json={"email": email, "password": password})
         command = [sys.executable, "-m", "local.admin", "--email", email, "--state", str(self._state)]
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
@@ -68,17 +68,17 @@ class ApiClient:
         self.log_in(email, password)
 
     def log_in(self, email: str, password: str) -> None:
-        """Goes on with the user's token."""
+        """Logs in; all later requests carry the user's token."""
         tokens = self.call("POST", "/auth/login", json={"email": email, "password": password})
         self._http.headers["Authorization"] = f"Bearer {tokens['id_token']}"
 
     @property
     def token(self) -> str:
-        """The ID token of whoever has logged in."""
+        """The ID token of the user who has logged in."""
         return self._http.headers["Authorization"].removeprefix("Bearer ")
 
     def log_in_as_operator(self) -> None:
-        """Logs in as the administrator that this state folder keeps for its commands; makes him at the first use."""
+        """Logs in as the administrator in the state folder's operator.json, who is created at the first use."""
         file = self._state / "operator.json"
         if file.exists():
             known: dict[str, str] = json.loads(file.read_text())
@@ -92,7 +92,7 @@ class ApiClient:
 
 
 def running_cloud(state: Path) -> RunFile:
-    """Where the local cloud of that folder is.
+    """The run file of the local cloud that runs on this folder.
 
     Raises:
         LocalCloudError: none runs there.

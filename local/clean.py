@@ -1,4 +1,4 @@
-"""`make clean`: removes what `make run` and `make demo` keep; what npm installed stays."""
+"""`make clean`: removes the data of the local cloud, but not the npm packages."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from local.errors import LocalCloudError
 from local.services import NODE_FOLDER
-from local.state import STATE, hold
+from local.state import STATE, locked
 
 
 def main() -> None:
-    """Empties the state folder, unless a local cloud runs on it."""
+    """Empties the state folder; exits with status 1 and a message if a local cloud runs on it."""
     parser = argparse.ArgumentParser(prog="python -m local.clean", description="Removes the local cloud's data.")
-    parser.add_argument("--state", type=Path, default=STATE, help="where the data is kept (default: .local)")
+    parser.add_argument("--state", type=Path, default=STATE, help="folder of the data (default: .local)")
     state = parser.parse_args().state.resolve()
     try:
-        with hold(state):
+        with locked(state):
             for entry in state.iterdir():
                 if entry == NODE_FOLDER:
                     continue

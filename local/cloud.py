@@ -1,4 +1,4 @@
-"""A local cloud for as long as a command needs one."""
+"""A local cloud for one command: the one that runs, or one that is started and stopped."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _START_SECONDS, _STOP_SECONDS = 90.0, 30.0
+_POLL_SECONDS = 0.1
 
 
 @contextlib.contextmanager
 def local_cloud(state: Path, log: Path) -> Iterator[RunFile]:
-    """The local cloud that runs on that folder; else one that is started, and stopped at the end.
+    """The local cloud that runs on this folder. If there is none, starts one and stops it at the end.
 
     Raises:
-        LocalCloudError: it can't be started.
+        LocalCloudError: it didn't start.
     """
     run = read_run_file(state)
     if run is not None:
@@ -40,10 +41,12 @@ def local_cloud(state: Path, log: Path) -> Iterator[RunFile]:
 
 @contextlib.contextmanager
 def started_cloud(state: Path, log: Path, settings: Mapping[str, str]) -> Iterator[RunFile]:
-    """A local cloud with these settings beside the usual ones, stopped at the end; its output goes to the file `log`.
+    """Starts a local cloud and stops it at the end; its output goes to the file `log`.
+
+    `settings` are variables for its environment, beside those of this process.
 
     Raises:
-        LocalCloudError: it can't be started.
+        LocalCloudError: it didn't start.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "local.run", "--port", str(free_ports(1)[0]), "--state", str(state)]
@@ -63,6 +66,6 @@ def _wait_until_ready(process: subprocess.Popen[bytes], state: Path, log: Path) 
             last_line = log.read_text(errors="replace").strip().splitlines()[-1:]
             raise LocalCloudError(f"The local cloud didn't start: {' '.join(last_line)}")
         if time.monotonic() > deadline:
-            raise LocalCloudError(f"The local cloud wasn't ready within {_START_SECONDS:.0f} s; see {log}.")
-        time.sleep(0.1)  # between two looks, until the deadline
+            raise LocalCloudError(f"The local cloud wasn't ready within {_START_SECONDS:.0f} s. See {log}.")
+        time.sleep(_POLL_SECONDS)
     return run

@@ -1,4 +1,4 @@
-"""A CSV's way into the catalog as a user's program takes it: upload URL, upload, import followed to its end."""
+"""Imports a CSV file over the API: requests an upload URL, uploads the file, and polls the import until it ends."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 UNFINISHED = {"received", "running"}
 COUNTS = ("rows_inserted", "rows_updated", "rows_unchanged", "rows_superseded", "rows_rejected")
 
-_LOOK_PAUSE = 0.2  # seconds between two looks at an import
-_RECEIPT_SECONDS = 120.0  # within which a file that has landed has a record
+_POLL_SECONDS = 0.2
+_RECEIPT_SECONDS = 120.0  # time in which an uploaded file has to get an import record
 
 
 def import_csv(api: ApiClient, file: Path, console: Console) -> Json:
-    """Uploads a file and follows its import, each with a bar; gives the import's last record, whatever its status.
+    """Uploads a file and returns the record of its import when it has ended; shows a progress bar for each.
 
     Raises:
-        LocalCloudError: the upload failed, or no record of the file appeared.
+        LocalCloudError: the upload failed, or the file got no import record.
     """
     with Progress(
         TextColumn("  {task.description:<11}"),
@@ -44,14 +44,14 @@ def import_csv(api: ApiClient, file: Path, console: Console) -> Json:
 
 
 def outcome(record: Json) -> str:
-    """What became of an import, in a sentence."""
+    """The result of an import as text: status, row counts, message."""
     counts = ", ".join(f"{record[name]:,} {name.removeprefix('rows_')}" for name in COUNTS if record[name])
     read = "" if record["rows_read"] is None else f"{record['rows_read']:,} rows read: {counts or 'none'}"
     return ". ".join(filter(None, [record["status"], read, record["message"]]))
 
 
 def _upload(api: ApiClient, file: Path, progress: Progress) -> str:
-    """Puts the file where create_upload says; gives the blob's name."""
+    """Uploads the file and returns the blob's name."""
     size = file.stat().st_size
     task = progress.add_task("upload", total=max(size, 1), detail=f"{size / 1e6:,.1f} MB")
     place = api.call("POST", "/imports/upload", json={"file_name": file.name})
@@ -75,7 +75,7 @@ def _follow(api: ApiClient, blob_name: str, progress: Progress) -> Json:
     record = _first_record(api, blob_name)
     while record["status"] in UNFINISHED:
         progress.update(task, completed=record["progress"], detail=_detail(record))
-        time.sleep(_LOOK_PAUSE)  # between two looks: an import lasts as long as its file needs, and shows its progress
+        time.sleep(_POLL_SECONDS)  # without a deadline: how long an import takes depends on its file
         record = api.call("GET", f"/imports/{record['import_id']}")
     progress.update(task, completed=record["progress"], detail=_detail(record))
     return record
@@ -88,8 +88,8 @@ def _first_record(api: ApiClient, blob_name: str) -> Json:
         for record in records:
             if record["blob_name"] == blob_name:
                 return record
-        time.sleep(_LOOK_PAUSE)  # between two looks, until the deadline
-    raise LocalCloudError(f"{blob_name} has landed, but in {_RECEIPT_SECONDS:.0f} s no import of it began.")
+        time.sleep(_POLL_SECONDS)
+    raise LocalCloudError(f"{blob_name} was uploaded, but its import didn't start within {_RECEIPT_SECONDS:.0f} s.")
 
 
 def _detail(record: Json) -> str:

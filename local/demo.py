@@ -1,6 +1,6 @@
-"""`make demo`: the main job from end to end, on the local cloud that runs, else on one started for it.
+"""`make demo`: imports a catalog and queries it, on the local cloud that runs or on one that the demo starts.
 
-Each step shows what it found and checks it; the first that doesn't hold ends the demo with a sentence and status 1.
+Each step prints what it found and checks it. The first check that fails ends the demo with a message and status 1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from local.api_client import ApiClient
 from local.cloud import local_cloud
 from local.csv_upload import COUNTS, import_csv, outcome
 from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalog
-from local.demo_file import Search, largest_category_search, write_excerpt
+from local.demo_data import Search, largest_category_search, write_excerpt
 from local.errors import LocalCloudError
 from local.state import STATE
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 type Query = dict[str, str | int]
 
 GENERATED_ROWS = 20_000
-_PAGE, _FEWEST_PAGES = 100, 3
+_PAGE_SIZE, _MIN_PAGES = 100, 3
 
 
 class Demo:
-    """The steps, each on what the ones before have left."""
+    """The demo's steps; each relies on the ones before."""
 
     def __init__(self, api: ApiClient, folder: Path, scratch: Path) -> None:
-        """`folder` has the two CSV files; `scratch` is for those that the demo writes."""
+        """`folder` has the CSV files of products and categories; the demo writes its own CSV files to `scratch`."""
         self._api = api
         self._products = folder / PRODUCTS_FILE
         self._categories = folder / CATEGORIES_FILE
@@ -45,10 +45,10 @@ class Demo:
         self._console = Console(highlight=False)
 
     def run(self) -> None:
-        """All of it, in order.
+        """Runs all steps in order.
 
         Raises:
-            LocalCloudError: something doesn't hold.
+            LocalCloudError: a check failed.
         """
         self._sign_up()
         self._import_both()
@@ -56,29 +56,29 @@ class Demo:
         self._walk_pages(search)
         self._miss_and_hit(search)
         self._insert_and_see(search)
-        self._drop_a_change()
-        self._drop_a_wrong_file()
-        self._console.print("\n[bold green]All of it held.")
+        self._import_changed_prices()
+        self._import_wrong_header()
+        self._console.print("\n[bold green]All checks passed.")
 
     def _sign_up(self) -> None:
         self._title("Sign up, become administrator, log in")
         email = f"demo-{secrets.token_hex(4)}@example.com"
         refused = self._api.send("POST", "/products", json={})
-        _check(refused.status_code == 401, f"A write without a token was answered {refused.status_code}, not 401")  # noqa: PLR2004
+        _check(refused.status_code == 401, f"A write without a token returned {refused.status_code}, not 401")  # noqa: PLR2004
         self._api.become_administrator(email, secrets.token_urlsafe(16))
         me = self._api.call("GET", "/auth/me")
-        _check(me["role"] == "admin", f"{email} was made an administrator but has the role {me['role']}")
-        self._say(f"{email} is {me['role']}; without a token a write is refused with {refused.status_code}")
+        _check(me["role"] == "admin", f"{email} should have the role admin but has the role {me['role']}")
+        self._say(f"{email} has the role {me['role']}; a write without a token returns {refused.status_code}")
 
     def _import_both(self) -> None:
         for path in (self._categories, self._products):
-            self._title(f"Drop {path}")
+            self._title(f"Import {path}")
             record = self._import(path)
             _check(record["status"] == "succeeded", f"The import of {path.name} ended as {outcome(record)}")
             counted = sum(record[name] for name in COUNTS)
             _check(
                 record["rows_read"] == counted,
-                f"{record['rows_read']} rows of {path.name} were read, but {counted} are accounted for",
+                f"{record['rows_read']} rows of {path.name} were read, but the counts add up to {counted}",
             )
 
     def _walk_pages(self, search: Search) -> None:
@@ -88,8 +88,8 @@ class Demo:
             "min_price": str(search.min_price),
             "max_price": str(search.max_price),
             "sort": "price",
-            # Several pages, however small the category is.
-            "limit": min(_PAGE, len(search.asins) // _FEWEST_PAGES + 1),
+            # Several pages, even of a small category.
+            "limit": min(_PAGE_SIZE, len(search.asins) // _MIN_PAGES + 1),
             "include_total": "true",
         }
         items: list[Json] = []
@@ -104,71 +104,81 @@ class Demo:
             cursor = {"cursor": page["next_cursor"]}
         asins = [item["asin"] for item in items]
         prices = [item["price"] for item in items]
-        _check(len(set(asins)) == len(asins) == page["total"], "The pages don't show each product exactly once")
-        _check(search.asins <= set(asins), f"{len(search.asins - set(asins))} products of the file aren't in the pages")
-        _check(prices == sorted(prices), "The pages aren't in the order of prices")
-        self._say(f"{len(items)} products on {pages} page(s), each once, by price; all {len(search.asins)} of the file")
+        _check(len(set(asins)) == len(asins) == page["total"], "The pages don't have each product exactly once")
+        _check(
+            search.asins <= set(asins),
+            f"{len(search.asins - set(asins))} products of the file are missing from the pages",
+        )
+        _check(prices == sorted(prices), "The pages aren't sorted by price")
+        self._say(
+            f"{len(items)} products on {pages} page(s), each once, sorted by price; all {len(search.asins)} of the file"
+        )
 
     def _miss_and_hit(self, search: Search) -> None:
-        self._title("The same page twice: from SQL, then from the cache")
-        # A bound that nobody has asked for yet, so that the page can't be in the cache.
+        self._title("The same page twice: first from SQL, then from the cache")
+        # A random bound: this page can't be in the cache yet.
         bound = f"{10_000 + secrets.randbelow(9_000_000) / 100:.2f}"
-        query: Query = {"category_id": search.category_id, "max_price": bound, "sort": "-price", "limit": _PAGE}
+        query: Query = {"category_id": search.category_id, "max_price": bound, "sort": "-price", "limit": _PAGE_SIZE}
         first, first_time = self._timed("/products", query)
         second, second_time = self._timed("/products", query)
         found = (first.headers.get("X-Cache"), second.headers.get("X-Cache"))
-        _check(found == ("MISS", "HIT"), f"The same page twice was {found[0]}, then {found[1]}, not MISS, then HIT")
-        _check(first.content == second.content, "The cached page differs from the one made fresh")
+        _check(found == ("MISS", "HIT"), f"X-Cache was {found[0]}, then {found[1]}, not MISS, then HIT")
+        _check(first.content == second.content, "The cached page differs from the page that came from SQL")
         for reply, taken in ((first, first_time), (second, second_time)):
             timing = reply.headers.get("Server-Timing", "")
             self._say(f"{reply.headers['X-Cache']:<4} {taken * 1000:6.1f} ms   {timing}")
 
     def _insert_and_see(self, search: Search) -> None:
-        self._title("Insert a product: the very next read has it")
+        self._title("Insert a product: the next read has it")
         query: Query = {"category_id": search.category_id, "sort": "-price", "limit": 5}
         listed = self._warm(query)
-        dearest = listed["items"][0]["price"]
+        highest_price = listed["items"][0]["price"]
         asin = f"B0DEMO{secrets.token_hex(2).upper()}"
         product = {"asin": asin, "title": "A product of the demo", "category_id": search.category_id}
-        inserted = self._api.call("POST", "/products", json=product | {"price": round(dearest + 1, 2)})
+        inserted = self._api.call("POST", "/products", json=product | {"price": round(highest_price + 1, 2)})
         after, _ = self._timed("/products", query)
         first: Json = after.json()["items"][0]
         _check(
             first == inserted,
-            f"The next read ({after.headers['X-Cache']}) begins with {first['asin']}, not with {asin}, just inserted",
+            f"The next read ({after.headers['X-Cache']}) begins with {first['asin']}, not with the inserted {asin}",
         )
         self._say(f"{asin} at {inserted['price']} is first in the list ({after.headers['X-Cache']})")
         self._api.call("DELETE", f"/products/{asin}")
         again: Json = self._timed("/products", query)[0].json()
-        _check(again["items"] == listed["items"], f"{asin} was deleted, but the next read isn't what it was before")
-        self._say("deleted: the next read is as it was before")
+        _check(
+            again["items"] == listed["items"],
+            f"{asin} was deleted, but the next read differs from the one before the insert",
+        )
+        self._say("deleted: the next read equals the one before the insert")
 
-    def _drop_a_change(self) -> None:
-        self._title("Drop a file of which a few rows have changed")
+    def _import_changed_prices(self) -> None:
+        self._title("Import a file with a few changed prices")
         file = self._scratch / "changed.csv"
         prices = write_excerpt(self._products, file)
         asin = next(iter(prices))
-        before = self._warm_product(asin)
+        before = self._api.call("GET", f"/products/{asin}")  # puts it into the cache
         record = self._import(file)
         _check(record["status"] == "succeeded", f"The import of the changed file ended as {outcome(record)}")
         _check(
             record["rows_updated"] == len(prices) and record["rows_inserted"] == 0,
-            f"{len(prices)} rows were changed, but the import says: {outcome(record)}",
+            f"{len(prices)} rows were changed, but the import reports: {outcome(record)}",
         )
         for changed, price in prices.items():
             shown = self._api.call("GET", f"/products/{changed}")["price"]
-            _check(shown == float(price), f"{changed} costs {price} in the file but {shown} in the next read")
-        self._say(f"{len(prices)} prices changed, e.g. {asin}: {before['price']} -> {prices[asin]}; the API shows each")
+            _check(shown == float(price), f"{changed} costs {price} in the file but {shown} in the API")
+        self._say(
+            f"{len(prices)} prices changed, e.g. {asin}: {before['price']} -> {prices[asin]}; the API has all of them"
+        )
 
-    def _drop_a_wrong_file(self) -> None:
-        self._title("Drop a file that is none of ours")
+    def _import_wrong_header(self) -> None:
+        self._title("Import a file with another header")
         total = self._total()
         file = self._scratch / "wrong.csv"
         file.write_text("name,cost\nA lamp,12.50\n")
         record = self._import(file)
         _check(record["status"] == "rejected", f"A file with another header ended as {outcome(record)}, not rejected")
         _check(bool(record["message"]), "The record of the rejected file has no message")
-        _check(self._total() == total, "The catalog's size changed with a rejected file")
+        _check(self._total() == total, "A rejected file changed the size of the catalog")
 
     def _import(self, file: Path) -> Json:
         record = import_csv(self._api, file, self._console)
@@ -176,24 +186,20 @@ class Demo:
         return record
 
     def _timed(self, path: str, query: Query) -> tuple[httpx.Response, float]:
-        """A reply that has to be 200, and the seconds that it took."""
+        """A response, and the seconds that it took; a status of 400 or more fails the demo."""
         began = time.perf_counter()
         reply = self._api.send("GET", path, params=query)
         seconds = time.perf_counter() - began
-        _check(reply.is_success, f"GET {path} was answered {reply.status_code}")
+        _check(reply.is_success, f"GET {path} returned {reply.status_code}")
         return reply, seconds
 
     def _warm(self, query: Query) -> Json:
-        """Reads a list until it is in the cache, so that what comes next could be stale."""
+        """Reads a list into the cache, so that the next read could be stale."""
         self._timed("/products", query)
         reply, _ = self._timed("/products", query)
-        _check(reply.headers.get("X-Cache") == "HIT", "The second read of a list isn't from the cache")
+        _check(reply.headers.get("X-Cache") == "HIT", "The second read of a list didn't come from the cache")
         page: Json = reply.json()
         return page
-
-    def _warm_product(self, asin: str) -> Json:
-        """Reads a product, so that it is in the cache."""
-        return self._api.call("GET", f"/products/{asin}")
 
     def _total(self) -> int:
         page = self._api.call("GET", "/products", params={"limit": 1, "include_total": "true"})
@@ -208,10 +214,10 @@ class Demo:
 
 
 def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m local.demo", description="The main job from end to end.")
-    parser.add_argument("--csv-dir", type=Path, help=f"of {PRODUCTS_FILE} and {CATEGORIES_FILE} (default: made)")
-    parser.add_argument("--state", type=Path, default=STATE, help="of the local cloud (default: .local)")
+    """Runs the demo; exits with status 1 and a message if a check fails."""
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description="Imports a catalog and queries it.")
+    parser.add_argument("--csv-dir", type=Path, help="folder of the two CSV files (default: generated)")
+    parser.add_argument("--state", type=Path, default=STATE, help="folder of the local cloud (default: .local)")
     options = parser.parse_args()
     state = options.state.resolve()
     scratch = state / "demo"
@@ -219,7 +225,7 @@ def main() -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         folder = options.csv_dir or _generated(scratch / "data")
         for file in (folder / PRODUCTS_FILE, folder / CATEGORIES_FILE):
-            _check(file.is_file(), f"There is no {file}: name the folder of both files with CSV_DIR=…")
+            _check(file.is_file(), f"There is no {file}. Set CSV_DIR to the folder of both files")
         with local_cloud(state, scratch / "run.log") as run, ApiClient(run, state) as api:
             Demo(api, folder, scratch).run()
     except LocalCloudError as error:
@@ -232,9 +238,9 @@ def _generated(folder: Path) -> Path:
     return folder
 
 
-def _check(holds: bool, sentence: str) -> None:  # noqa: FBT001 - what is checked, no switch
+def _check(holds: bool, failure: str) -> None:  # noqa: FBT001 - the condition that is checked, not a switch
     if not holds:
-        raise LocalCloudError(f"{sentence}.")
+        raise LocalCloudError(f"{failure}.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The application's settings on this machine, composed here and nowhere else."""
+"""The addresses of a local cloud's services, and the application's settings for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOCAL_SETTINGS = PROJECT / "local.settings.json"
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the parts of one local cloud are. A URL that isn't on a port of ours is another's, whom we don't start."""
+    """The addresses of a local cloud's services. Redis and the database may be elsewhere: then they aren't started."""
 
     blob_port: int
     queue_port: int
@@ -32,7 +32,7 @@ class Addresses:
 
     @classmethod
     def free(cls, state: Path) -> Self:
-        """Free ports, and a database in the state folder; REDIS_URL and DATABASE_URL of the environment win."""
+        """Free ports, and a database in the state folder. The variables REDIS_URL and DATABASE_URL take precedence."""
         blob, queue, auth, factory, redis = free_ports(5)
         return cls(
             blob,
@@ -44,11 +44,11 @@ class Addresses:
         )
 
     @classmethod
-    def of_local_settings(cls) -> Self:
-        """The fixed ports of local.settings.json, which is made from its example where it isn't there.
+    def from_local_settings(cls) -> Self:
+        """The ports in local.settings.json, which is copied from its example if it is missing.
 
         Raises:
-            LocalCloudError: a setting that says where a part is is missing, or names no port of this machine.
+            LocalCloudError: an address is missing or has no port.
         """
         if not LOCAL_SETTINGS.exists():
             LOCAL_SETTINGS.write_text(EXAMPLE.read_text())
@@ -65,39 +65,42 @@ class Addresses:
             )
         except (KeyError, ValueError) as error:
             raise LocalCloudError(
-                f"{LOCAL_SETTINGS.name} can't be used ({error}): compare it with {EXAMPLE.name}."
+                f"{LOCAL_SETTINGS.name} has no usable address ({error}). Compare it with {EXAMPLE.name}."
             ) from error
 
     @property
     def storage(self) -> str:
-        """The connection string of blobs and queues."""
+        """The connection string of Blob and Queue Storage."""
         return storage_connection_string(self.blob_port, self.queue_port)
 
     @property
     def auth(self) -> str:
-        """host:port of the Auth emulator."""
+        """`host:port` of the Firebase Auth emulator."""
         return f"{HOST}:{self.auth_port}"
 
     @property
     def datafactory(self) -> str:
-        """Endpoint of the local Data Factory."""
+        """The endpoint of the local Data Factory."""
         return f"http://{HOST}:{self.factory_port}"
 
     @property
     def own_redis_port(self) -> int | None:
-        """The port of the Valkey to be started, or None where REDIS_URL names somebody else's."""
+        """The port for the Valkey server to start; None if Redis is elsewhere, or the variable REDIS_URL is set."""
         url = urlsplit(self.redis_url)
         return url.port if url.hostname == HOST and url.scheme == "redis" and "REDIS_URL" not in os.environ else None
 
 
 def port_of_local_settings() -> int:
-    """The port on which `func start` serves the app: the file's, or Core Tools' own."""
+    """The port of `func start`: LocalHttpPort in local.settings.json, or the default of Core Tools."""
     host = json.loads(LOCAL_SETTINGS.read_text()).get("Host", {})
     return int(host.get("LocalHttpPort", 7071))
 
 
 def app_environment(addresses: Addresses) -> dict[str, str]:
-    """What the app and the factory get in their environment beside what stands there already."""
+    """The variables of the app and of the Data Factory beside those of this process.
+
+    Settings of the example that are in the environment already are left out; addresses are always set.
+    """
     example: dict[str, str] = json.loads(EXAMPLE.read_text())["Values"]
     defaults = {name: value for name, value in example.items() if name not in os.environ}
     return {
@@ -116,5 +119,5 @@ def app_environment(addresses: Addresses) -> dict[str, str]:
 def _port(url: str) -> int:
     port = urlsplit(url).port
     if port is None:
-        raise ValueError(f"{url} names no port")
+        raise ValueError(f"{url} has no port")
     return port

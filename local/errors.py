@@ -1,7 +1,7 @@
-"""What can go wrong for a person at the command line."""
+"""The error that the local cloud's commands report."""
 
 from __future__ import annotations
 
 
 class LocalCloudError(Exception):
-    """The local cloud can't do what was asked; the message is a sentence that says why, and what to do."""
+    """The local cloud can't do what you asked. The message says why, and what to do."""

@@ -1,4 +1,4 @@
-"""`make import FILE=…`: uploads a CSV to the local cloud that runs; status 0 where its import succeeded."""
+"""`make import FILE=…`: imports a CSV file into the local cloud that runs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from local.state import STATE
 
 
 def main() -> None:
-    """The command; ends with status 1 where the import didn't succeed."""
+    """Prints the result; exits with status 0 if the import succeeded, else with 1."""
     parser = argparse.ArgumentParser(prog="python -m local.import_file", description="Imports a CSV file.")
-    parser.add_argument("file", type=Path, help="a CSV of products or of categories")
-    parser.add_argument("--state", type=Path, default=STATE, help="of the local cloud (default: .local)")
+    parser.add_argument("file", type=Path, help="CSV file of products or of categories")
+    parser.add_argument("--state", type=Path, default=STATE, help="folder of the local cloud (default: .local)")
     options = parser.parse_args()
     state = options.state.resolve()
     if not options.file.is_file():
@@ -31,7 +31,7 @@ def main() -> None:
         sys.exit(f"{error}")
     print(outcome(record))
     if record["rows_rejected"]:
-        print(f"Why they were rejected: GET /api/imports/{record['import_id']}/rejects")
+        print(f"For the rejected rows and the reasons: GET /api/imports/{record['import_id']}/rejects")
     sys.exit(record["status"] != "succeeded")
 
 

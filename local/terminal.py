@@ -1,11 +1,11 @@
-"""What a person sees: each service's log under its name, coloured on a terminal, and the supervisor's own sentences."""
+"""Console output: each service's log lines with its name in color, and the supervisor's own messages."""
 
 from __future__ import annotations
 
 from rich.console import Console
 from rich.text import Text
 
-# Wide enough for the longest name, `factory` or `host-10`.
+# The length of the longest names, `factory` and `host-10`, and one more.
 _NAME_WIDTH = 8
 _OWN_NAME = "local"
 _STYLES = {"blob": "blue", "queue": "blue", "redis": "red", "auth": "yellow", "factory": "magenta", _OWN_NAME: "bold"}
@@ -16,20 +16,20 @@ class Terminal:
     """Standard output."""
 
     def __init__(self) -> None:
-        # Never wrapped: a log's lines are searched and cut out.
+        # Lines are not wrapped, so that you can search and copy them.
         self._console = Console(highlight=False, markup=False, soft_wrap=True)
 
     def show(self, name: str, line: str) -> None:
-        """Shows a line of a service's log."""
+        """Prints a line of a service's log."""
         label = Text(f"{name:>{_NAME_WIDTH}} │ ", style=_STYLES.get(name, _HOST_STYLE))
         self._console.print(label + Text.from_ansi(line))
 
-    def say(self, sentence: str) -> None:
-        """Says what the supervisor itself has to say."""
-        self.show(_OWN_NAME, sentence)
+    def say(self, message: str) -> None:
+        """Prints a message of the supervisor."""
+        self.show(_OWN_NAME, message)
 
     def table(self, rows: dict[str, str]) -> None:
-        """Shows names and values below each other, each value whole on its line."""
+        """Prints one name and its value a line; values are not wrapped."""
         width = max(map(len, rows)) + 2
         for name, value in rows.items():
             self._console.print(Text(f"  {name:<{width}}", style="bold") + Text(value))

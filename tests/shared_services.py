@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.processes import PROJECT, Guardian
+from local.guardian import Guardian
+from local.processes import PROJECT
 from local.services import NODE_FOLDER, Service, free_ports
 
 if TYPE_CHECKING:

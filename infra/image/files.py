@@ -1,7 +1,7 @@
-"""`python -m infra.image.files FOLDER`: compares what an image has in its app folder with what it should have.
+"""`python -m infra.image.files FOLDER`: compares the files in an image's app folder with the intended ones.
 
-It should have: host.json, function_app.py, shared/ as git knows it (each with its bytecode), and packages of
-requirements.txt alone.
+Intended are host.json, function_app.py, the files of shared/ in git, their bytecode, and the packages of
+requirements.txt.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 
 def main(app: Path) -> None:
-    """Prints what differs and ends with 1, or prints how much was compared."""
+    """Prints the differences and exits with 1, or prints how much was compared."""
     own = set(own_files(app))
     intended = set(intended_files())
     packages = dict(installed(app / _PACKAGES))
     locked = dict(locked_packages(Path("requirements.txt").read_text()))
-    # A lock for all platforms names some that Linux doesn't need.
+    # Packages of the lock may be missing: some are for other platforms.
     findings = [
         *(f"not meant to be in the image: {name}" for name in sorted(own - intended)),
         *(f"missing in the image: {name}" for name in sorted(intended - own)),
@@ -35,7 +35,7 @@ def main(app: Path) -> None:
 
 
 def own_files(app: Path) -> Iterable[str]:
-    """Files in the image but for the packages; bytecode counts as its source's."""
+    """The files in the image without packages and bytecode."""
     for path in app.rglob("*"):
         name = path.relative_to(app).as_posix()
         if path.is_file() and not name.startswith(_PACKAGES) and path.suffix != ".pyc":
@@ -43,7 +43,7 @@ def own_files(app: Path) -> Iterable[str]:
 
 
 def intended_files() -> Iterable[str]:
-    """What git tracks, or would (a new file), of the folders and files that the Dockerfile copies."""
+    """The files that the Dockerfile copies and that git tracks or doesn't ignore."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "host.json", "function_app.py", "shared"],
         check=True,
@@ -54,19 +54,19 @@ def intended_files() -> Iterable[str]:
 
 
 def installed(site_packages: Path) -> Iterable[tuple[str, str]]:
-    """Names and versions of the packages in a folder."""
+    """The names and versions of the packages in a folder."""
     for distribution in distributions(path=[str(site_packages)]):
-        yield _normalised(distribution.name), distribution.version
+        yield _normalized(distribution.name), distribution.version
 
 
 def locked_packages(requirements: str) -> Iterable[tuple[str, str]]:
-    """Names and versions that a lock file pins."""
+    """The names and versions of the packages in a lock file."""
     for name, version in _REQUIREMENT.findall(requirements):
-        yield _normalised(name), version
+        yield _normalized(name), version
 
 
-def _normalised(name: str) -> str:
-    """A package's name as PEP 503 compares it."""
+def _normalized(name: str) -> str:
+    """The normalized name of a package (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

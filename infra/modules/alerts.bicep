@@ -1,18 +1,18 @@
-// What wakes somebody up, and who. What each alert means and what to do stands in docs/operations.md.
+// Alerts, the availability test and the budget. docs/operations.md explains each alert and what to do.
 param location string
 param tags object
 param suffix string
 param workspaceId string
 param applicationInsightsId string
 param appUrl string
-@description('Who is told; nobody where it is empty: then alerts only stand in the portal, and there is no budget.')
+@description('E-mail address for alerts and the budget. Empty: alerts are only in the portal, and there is no budget.')
 param email string
-@description('In the currency of the subscription\'s bill; 0 for none.')
+@description('In the billing currency; 0 for no budget.')
 param monthlyBudget int
-@description('First day of the month in which the budget was made; empty for none.')
+@description('First day of the month in which the budget was created; empty for no budget.')
 param budgetStart string
 
-resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
+resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
   name: 'people-${suffix}'
   // Action groups have no region.
   location: 'global'
@@ -30,54 +30,54 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
   }
 }
 
-// Each query gives a row for what is wrong, and none where all is well. Severity: 1 error, 2 warning.
+// Each query returns a row for each problem, and no row without one. Severity: 1 error, 2 warning.
 var rules = [
   {
     name: 'server-errors'
-    says: 'More than 1 % of the replies are 5xx.'
+    title: 'More than 1 % of the responses are 5xx.'
     query: loadTextContent('../queries/alert_server_errors.kql')
     severity: 1
-    every: 'PT5M'
+    frequency: 'PT5M'
     window: 'PT5M'
   }
   {
     name: 'slow-replies'
-    says: '95 % of an operation\'s replies take longer than 2 s.'
+    title: '5 % of an operation\'s responses take longer than 2 s.'
     query: loadTextContent('../queries/alert_slow_replies.kql')
     severity: 2
-    every: 'PT5M'
+    frequency: 'PT5M'
     window: 'PT15M'
   }
   {
     name: 'outbox-old'
-    says: 'An invalidation has waited for Redis longer than a minute: pages may be stale.'
+    title: 'An invalidation has waited for Redis for more than a minute: pages may be stale.'
     query: loadTextContent('../queries/alert_outbox_old.kql')
     severity: 1
-    every: 'PT5M'
+    frequency: 'PT5M'
     window: 'PT5M'
   }
   {
     name: 'import-failed'
-    says: 'An import failed.'
+    title: 'An import failed.'
     query: loadTextContent('../queries/alert_import_failed.kql')
     severity: 2
-    every: 'PT5M'
+    frequency: 'PT5M'
     window: 'PT5M'
   }
   {
     name: 'import-stuck'
-    says: 'An import has been under way for more than two hours.'
+    title: 'An import has not ended for more than two hours.'
     query: loadTextContent('../queries/alert_import_stuck.kql')
     severity: 2
-    every: 'PT30M'
+    frequency: 'PT30M'
     window: 'P1D'
   }
   {
     name: 'breaker-open'
-    says: 'Redis is left alone: every read goes to SQL.'
+    title: 'The circuit breaker is open: every read goes to SQL.'
     query: loadTextContent('../queries/alert_breaker_open.kql')
     severity: 2
-    every: 'PT5M'
+    frequency: 'PT5M'
     window: 'PT5M'
   }
 ]
@@ -88,14 +88,14 @@ resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for 
   tags: tags
   kind: 'LogAlert'
   properties: {
-    displayName: rule.says
-    description: '${rule.says} See docs/operations.md.'
+    displayName: rule.title
+    description: '${rule.title} See docs/operations.md.'
     severity: rule.severity
     enabled: true
     scopes: [
       workspaceId
     ]
-    evaluationFrequency: rule.every
+    evaluationFrequency: rule.frequency
     windowSize: rule.window
     criteria: {
       allOf: [
@@ -112,17 +112,17 @@ resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for 
       ]
     }
     autoMitigate: true
-    // A workspace has a table only once something was written into it: the first deployment would be refused for that.
+    // A workspace gets a table with its first row: without this, Azure would reject the first deployment.
     skipQueryValidation: true
     actions: {
       actionGroups: [
-        people.id
+        actionGroup.id
       ]
     }
   }
 }]
 
-// Asked from outside, the certificate included: what no log of the app can tell.
+// Checks the app and its certificate from outside, which no log of the app can show.
 resource availability 'Microsoft.Insights/webtests@2022-06-15' = {
   name: 'live-${suffix}'
   location: location
@@ -134,7 +134,7 @@ resource availability 'Microsoft.Insights/webtests@2022-06-15' = {
   properties: {
     SyntheticMonitorId: 'live-${suffix}'
     Name: 'live-${suffix}'
-    Description: 'The app answers, and its certificate is valid for two weeks more.'
+    Description: 'The app answers, and its certificate is valid for at least 14 days.'
     Enabled: true
     Kind: 'standard'
     Frequency: 300
@@ -170,7 +170,7 @@ resource unavailable 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'Seen from two places, the app doesn\'t answer or its certificate ends within two weeks. See docs/operations.md.'
+    description: 'From two locations, the app doesn\'t answer or its certificate expires within 14 days. See docs/operations.md.'
     severity: 1
     enabled: true
     scopes: [
@@ -187,7 +187,7 @@ resource unavailable 'Microsoft.Insights/metricAlerts@2018-03-01' = {
     }
     actions: [
       {
-        actionGroupId: people.id
+        actionGroupId: actionGroup.id
       }
     ]
   }

@@ -1,4 +1,4 @@
-// The Function App: a container of this repository's image on App Service.
+// The Function App: a container of the app's image on App Service.
 param location string
 param tags object
 param suffix string
@@ -30,7 +30,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
     capacity: instances
   }
   properties: {
-    // Linux.
+    // Required for Linux.
     reserved: true
     zoneRedundant: zoneRedundant
   }
@@ -41,7 +41,7 @@ resource importsAccount 'Microsoft.Storage/storageAccounts@2025-01-01' existing 
 }
 
 resource app 'Microsoft.Web/sites@2024-04-01' = {
-  // 17 characters: the host makes its own id of the first 32, and two apps may not share one.
+  // The host's id is the first 32 characters of the name, and must be unique. The name has 17.
   name: 'app-${suffix}'
   location: location
   tags: tags
@@ -78,7 +78,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
           value: 'python'
         }
         {
-          // Else /home of the platform would hide the image's /home/site/wwwroot.
+          // Otherwise the platform's /home would hide /home/site/wwwroot of the image.
           name: 'WEBSITES_ENABLE_APP_SERVICE_STORAGE'
           value: 'false'
         }
@@ -127,7 +127,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
           value: '*/10 * * * * *'
         }
         {
-          // The user name is the identity's client id; a password there is none.
+          // The user name is the identity's client id. There is no password.
           name: 'DATABASE_URL'
           value: 'mssql+pyodbc://${identityClientId}@${databaseServer}:1433/${databaseName}?driver=ODBC+Driver+18+for+SQL+Server&authentication=ActiveDirectoryMsi&Encrypt=yes&TrustServerCertificate=no'
         }
@@ -148,7 +148,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
           value: factoryName
         }
         {
-          // FIREBASE-WEB-API-KEY and FIREBASE-SERVICE-ACCOUNT are read from here at the start.
+          // The app reads FIREBASE-WEB-API-KEY and FIREBASE-SERVICE-ACCOUNT from this vault at its start.
           name: 'KEY_VAULT_URL'
           value: vaultUri
         }
@@ -161,7 +161,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
           value: applicationInsightsConnectionString
         }
         {
-          // With host.json's telemetryMode: the worker's traces go on with the host's.
+          // With telemetryMode in host.json, the worker's spans continue the host's traces.
           name: 'PYTHON_ENABLE_OPENTELEMETRY'
           value: 'true'
         }
@@ -170,7 +170,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   }
 }
 
-// No publishing with a password, by either way.
+// Publishing with a password is disabled, over FTP and over SCM.
 resource noFtpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
   parent: app
   name: 'ftp'
@@ -194,7 +194,7 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
     workspaceId: workspaceId
     logs: [
       {
-        // What the container prints among them, and why it doesn't start.
+        // Includes the container's output, and the reason if it doesn't start.
         categoryGroup: 'allLogs'
         enabled: true
       }

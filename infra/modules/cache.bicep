@@ -1,4 +1,4 @@
-// Azure Managed Redis, reached by the app's identity alone: access keys are off.
+// Azure Managed Redis. Only the app's identity has access; access keys are disabled.
 param location string
 param tags object
 param suffix string
@@ -27,16 +27,16 @@ resource database 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' = {
   properties: {
     clientProtocol: 'Encrypted'
     port: 10000
-    // One endpoint, and MGET over any keys: the default, OSSCluster, answers a plain client with MOVED.
+    // One endpoint, and MGET of any keys. With the default, OSSCluster, a client without cluster support gets MOVED.
     clusteringPolicy: 'EnterpriseCluster'
-    // What has no time to live is never evicted; a page has one.
+    // Evicts the least recently used keys that have a time to live. All keys of the app have one.
     evictionPolicy: 'VolatileLRU'
     accessKeysAuthentication: 'Disabled'
-    // No persistence: it is a cache, and a snapshot of it would be stale.
+    // No persistence: a snapshot of the cache would be stale.
   }
 }
 
-// The only access policy there is: all commands, on this database.
+// The only access policy that exists: all commands on this database.
 resource appUses 'Microsoft.Cache/redisEnterprise/databases/accessPolicyAssignments@2025-07-01' = {
   parent: database
   name: 'app'

@@ -1,4 +1,4 @@
-// Azure SQL Database, reached by identities alone: there is no SQL login, and so no password.
+// Azure SQL Database. Only identities have access: there are no SQL logins and no passwords.
 param location string
 param tags object
 param suffix string
@@ -17,8 +17,8 @@ resource server 'Microsoft.Sql/servers@2023-08-01' = {
   properties: {
     minimalTlsVersion: '1.2'
     publicNetworkAccess: 'Enabled'
-    // The operator's jobs migrate the schema and create the users of the app and of the factory
-    // (shared/database/mssql/access.py); nobody else may.
+    // Only the operator's jobs may migrate the schema and create the users of the app and of the factory
+    // (shared/database/mssql/access.py).
     administrators: {
       administratorType: 'ActiveDirectory'
       principalType: 'Application'
@@ -30,8 +30,8 @@ resource server 'Microsoft.Sql/servers@2023-08-01' = {
   }
 }
 
-// 0.0.0.0 stands for addresses within Azure: App Service, Data Factory and the jobs have none of their own in this
-// deployment. Who gets through still needs a token of an identity that the database knows.
+// 0.0.0.0 allows all addresses within Azure: App Service, Data Factory and the jobs have no fixed addresses in this
+// deployment. A connection still needs a token of an identity that is a user of the database.
 resource fromAzure 'Microsoft.Sql/servers/firewallRules@2023-08-01' = {
   parent: server
   name: 'AllowAllWindowsAzureIps'
@@ -62,7 +62,7 @@ resource backups 'Microsoft.Sql/servers/databases/backupShortTermRetentionPolici
   }
 }
 
-// Refused log-ins, and changes of who may do what and of the schema; not the queries, which would be most of the bill.
+// Audits failed log-ins and changes of users, permissions and the schema. Not queries: they would be most of the cost.
 resource auditing 'Microsoft.Sql/servers/auditingSettings@2023-08-01' = {
   parent: server
   name: 'default'
@@ -79,7 +79,7 @@ resource auditing 'Microsoft.Sql/servers/auditingSettings@2023-08-01' = {
   }
 }
 
-// The server's audit events come out at its master database.
+// The server writes its audit events through the master database.
 resource master 'Microsoft.Sql/servers/databases@2023-08-01' existing = {
   parent: server
   name: 'master'

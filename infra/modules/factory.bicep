@@ -1,4 +1,4 @@
-// Data Factory with everything of datafactory/, whose JSON is its only source: only addresses are set here.
+// Data Factory with all definitions of datafactory/. This module only sets the addresses in them.
 param location string
 param tags object
 param suffix string
@@ -27,7 +27,7 @@ resource factory 'Microsoft.DataFactory/factories@2018-06-01' = {
   }
 }
 
-// The same identity as Entra knows it: the database's user is made from its client id.
+// The factory's identity in Entra: the database user is created from its client id.
 resource factoryIdentity 'Microsoft.ManagedIdentity/identities@2023-01-31' existing = {
   scope: factory
   name: 'default'
@@ -52,7 +52,7 @@ resource rejects 'Microsoft.Storage/storageAccounts/blobServices/containers@2025
   name: 'imports-rejects'
 }
 
-// union() merges nested objects: what isn't named here stays as the file has it.
+// union() merges nested objects: all other values are those of the file.
 var storageService = loadJsonContent('../../datafactory/linkedService/import_storage.json')
 var databaseService = loadJsonContent('../../datafactory/linkedService/catalog_database.json')
 
@@ -77,7 +77,7 @@ resource catalogDatabase 'Microsoft.DataFactory/factories/linkedservices@2018-06
   }))
 }
 
-// The files name each other by plain strings, so Bicep sees no order in them: dependsOn says it.
+// The files reference each other by name, which Bicep doesn't see: dependsOn sets the order.
 resource importFile 'Microsoft.DataFactory/factories/datasets@2018-06-01' = {
   parent: factory
   name: 'import_file'
@@ -113,7 +113,7 @@ resource importCategories 'Microsoft.DataFactory/factories/pipelines@2018-06-01'
   dependsOn: [importStorage, importFile, categoriesStaging]
 }
 
-// Copy reads an import's own copy, and nothing else that was uploaded.
+// Copy reads the working copy of an import, but no other upload.
 resource factoryReadsCopies 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(work.id, factory.id, roles.storageBlobDataReader)
   scope: work
@@ -135,8 +135,8 @@ resource factoryWritesRejects 'Microsoft.Authorization/roleAssignments@2022-04-0
   }
 }
 
-// The app starts, watches and cancels runs. The narrowest built-in role that may; it could change the pipelines too, but
-// what they do runs as the factory, which reaches staging, the merge and two containers.
+// The app starts, watches and cancels runs. This is the narrowest built-in role for it. The role can also change
+// pipelines, but these run with the factory's identity, which only has access to staging, the merge and two containers.
 resource appRunsFactory 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(factory.id, appPrincipalId, roles.dataFactoryContributor)
   scope: factory
@@ -147,7 +147,7 @@ resource appRunsFactory 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Runs as tables of their own (ADFPipelineRun, ADFActivityRun): an import's story is read from them.
+// Writes runs to their own tables, ADFPipelineRun and ADFActivityRun, which the timeline of an import reads.
 resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
   scope: factory

@@ -1,5 +1,5 @@
-// Two identities. The app runs as the first. The second is the operator's: a deployment's jobs (infra/job.bicep) run as
-// it, and it alone may change the database's schema, which the app can't.
+// Two identities: the app's, and the operator's, with which a deployment's jobs run (infra/job.bicep). Only the
+// operator's may change the database's schema.
 param location string
 param tags object
 param suffix string

@@ -1,4 +1,4 @@
-// Where logs, traces and metrics of all services go.
+// Log Analytics and Application Insights for the logs, traces and metrics of all services.
 param location string
 param tags object
 param suffix string
@@ -31,7 +31,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   properties: {
     Application_Type: 'web'
     WorkspaceResourceId: workspace.id
-    // The last octet of a client's address is not kept.
+    // Masks client addresses before they are stored.
     DisableIpMasking: false
   }
 }

@@ -1,4 +1,5 @@
-// The app's images. Nobody has a password for it: the app and the operator's jobs pull by identity.
+// Container Registry with the app's images. It has no password: the app and the operator's jobs pull with their
+// identities.
 param location string
 param tags object
 param suffix string
@@ -36,7 +37,7 @@ resource appPulls 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// A deployment's jobs run in the same image.
+// A deployment's jobs run the same image with the operator's identity.
 resource operatorPulls 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(registry.id, operatorPrincipalId, roles.acrPull)
   scope: registry

@@ -1,5 +1,5 @@
-// Two accounts. The Functions host keeps its locks, keys, receipts and queues in the first, where its identity must have
-// much; the CSV files lie in the second, on whose events the import hangs.
+// Two storage accounts. The first is the Functions host's, for its locks, keys, receipts and queues; the app's identity
+// needs many roles there. The second has the CSV files, and its events start imports.
 param location string
 param tags object
 param suffix string
@@ -71,7 +71,7 @@ resource importsBlobs 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01
   }
 }
 
-@description('CSV files land here.')
+@description('Uploaded CSV files.')
 resource uploads 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
   parent: importsBlobs
   name: 'imports'
@@ -80,7 +80,7 @@ resource uploads 'Microsoft.Storage/storageAccounts/blobServices/containers@2025
   }
 }
 
-@description('Each import\'s own copy of its file.')
+@description('Working copy of the file of each import.')
 resource work 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
   parent: importsBlobs
   name: 'imports-work'
@@ -89,7 +89,7 @@ resource work 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01
   }
 }
 
-@description('Data Factory\'s logs of the rows that its Copy skipped.')
+@description('Data Factory\'s logs of the rows that Copy skipped.')
 resource rejects 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
   parent: importsBlobs
   name: 'imports-rejects'
@@ -98,7 +98,7 @@ resource rejects 'Microsoft.Storage/storageAccounts/blobServices/containers@2025
   }
 }
 
-@description('Events that Event Grid gave up on. (The timer finds their files all the same.)')
+@description('Dead-lettered events of Event Grid. (The reconcile timer finds their files.)')
 resource undelivered 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = {
   parent: importsBlobs
   name: 'imports-deadletter'
@@ -112,13 +112,13 @@ resource importsQueues 'Microsoft.Storage/storageAccounts/queueServices@2025-01-
   name: 'default'
 }
 
-@description('What the host gave up on after five tries; its name is the host\'s.')
+@description('Blob trigger messages that failed five times. The host determines the name.')
 resource poison 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-01-01' = {
   parent: importsQueues
   name: 'webjobs-blobtrigger-poison'
 }
 
-// The app deletes what it no longer needs; this is for what a process left behind that died.
+// The app deletes its blobs; this deletes those that a killed process has left behind.
 resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-01-01' = {
   parent: importsAccount
   name: 'default'
@@ -180,7 +180,7 @@ resource topic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
   }
 }
 
-// Event Grid writes what it can't deliver into one container, as its own identity.
+// Event Grid writes the events that it can't deliver to one container, with its own identity.
 resource topicKeepsUndelivered 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(undelivered.id, topic.id, roles.storageBlobDataContributor)
   scope: undelivered
@@ -191,7 +191,7 @@ resource topicKeepsUndelivered 'Microsoft.Authorization/roleAssignments@2022-04-
   }
 }
 
-// AzureWebJobsStorage: the host keeps its locks and keys as blobs and makes the containers for them.
+// AzureWebJobsStorage: the host stores its locks and keys as blobs and creates their containers.
 resource appOwnsHostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(hostAccount.id, appPrincipalId, roles.storageBlobDataOwner)
   scope: hostAccount
@@ -202,7 +202,7 @@ resource appOwnsHostBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   }
 }
 
-// AzureWebJobsStorage: a blob trigger goes through queues of the host's own.
+// AzureWebJobsStorage: a blob trigger uses the host's own queues.
 resource appUsesHostQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(hostAccount.id, appPrincipalId, roles.storageQueueDataContributor)
   scope: hostAccount
@@ -213,7 +213,7 @@ resource appUsesHostQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' 
   }
 }
 
-// AzureWebJobsStorage: the host's diagnostic events, which tell why it doesn't start, are rows of a table.
+// AzureWebJobsStorage: the host writes diagnostic events, such as why it doesn't start, to a table.
 resource appUsesHostTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(hostAccount.id, appPrincipalId, roles.storageTableDataContributor)
   scope: hostAccount
@@ -224,8 +224,8 @@ resource appUsesHostTables 'Microsoft.Authorization/roleAssignments@2022-04-01' 
   }
 }
 
-// AzureWebJobsStorage: what Microsoft's page on host storage asks for beside the two above, for a blob trigger. It lets
-// the identity change the account itself: a reason for an account that holds nothing but the host's own.
+// AzureWebJobsStorage: Microsoft's page on host storage requires this role for a blob trigger. It can change the account
+// itself, which is why the host has an account of its own.
 resource appManagesHostAccount 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(hostAccount.id, appPrincipalId, roles.storageAccountContributor)
   scope: hostAccount
@@ -236,7 +236,7 @@ resource appManagesHostAccount 'Microsoft.Authorization/roleAssignments@2022-04-
   }
 }
 
-// IMPORT_STORAGE: the blob trigger reads uploads and tags; the app copies, lists and deletes.
+// IMPORT_STORAGE: the blob trigger reads uploads and tags; the app copies, lists and deletes blobs.
 resource appOwnsImportBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(importsAccount.id, appPrincipalId, roles.storageBlobDataOwner)
   scope: importsAccount
@@ -247,7 +247,7 @@ resource appOwnsImportBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01'
   }
 }
 
-// IMPORT_STORAGE: the trigger puts what it gives up on into the poison queue, and record_poison reads it.
+// IMPORT_STORAGE: the blob trigger writes failed messages to the poison queue, which record_poison reads.
 resource appUsesImportQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(importsAccount.id, appPrincipalId, roles.storageQueueDataContributor)
   scope: importsAccount
@@ -269,7 +269,7 @@ resource appDelegates 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Who wrote and deleted which file. Reads are left out: the app's own would be most of the bill.
+// Shows who wrote or deleted which file. Without reads: those of the app would be most of the cost.
 resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
   scope: importsBlobs

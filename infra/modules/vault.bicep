@@ -1,4 +1,4 @@
-// The two secrets that no identity can replace: Firebase's service account and its Web API key.
+// Key Vault with the two secrets that no identity can replace: Firebase's service account and its Web API key.
 param location string
 param tags object
 param suffix string
@@ -25,7 +25,7 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
     }
     enableRbacAuthorization: true
     enableSoftDelete: true
-    // The shortest there is: so long does a deleted vault keep its name from a new deployment (docs/deploy.md).
+    // The minimum. A deleted vault's name is reserved for this time (docs/deploy.md).
     softDeleteRetentionInDays: 7
     enablePurgeProtection: true
     enabledForDeployment: false
@@ -35,7 +35,7 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
   }
 }
 
-// The app reads its secrets at the start; it can't write any.
+// The app reads its secrets at its start; it can't write them.
 resource appReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(vault.id, appPrincipalId, roles.keyVaultSecretsUser)
   scope: vault
@@ -46,7 +46,7 @@ resource appReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// The job that makes the first admin asks Firebase as the app does.
+// The job that makes the first administrator calls Firebase with the app's secrets.
 resource operatorReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(vault.id, operatorPrincipalId, roles.keyVaultSecretsUser)
   scope: vault
@@ -57,7 +57,7 @@ resource operatorReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Who deploys puts the secrets in and rotates them. (A person or a workflow: so no principalType.)
+// Whoever deploys stores and rotates the secrets. No principalType: it may be a user or a workflow.
 resource deployerWrites 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(vault.id, deployerPrincipalId, roles.keyVaultSecretsOfficer)
   scope: vault
@@ -67,7 +67,7 @@ resource deployerWrites 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Who read which secret, and when.
+// Shows who read which secret, and when.
 resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
   scope: vault

@@ -1,4 +1,4 @@
-// The picture of how it goes, in Application Insights' Workbooks. Its queries are files of their own (infra/queries).
+// The workbook of the catalog. Its queries are in infra/queries.
 param location string
 param tags object
 param suffix string
@@ -7,31 +7,31 @@ param workspaceId string
 var parts = [
   {
     name: 'response-times'
-    title: 'Response times by operation, hits and misses apart (95 % were faster)'
+    title: 'Response times by operation, cache hits and misses separately (95th percentile, ms)'
     query: loadTextContent('../queries/response_times.kql')
     visualization: 'timechart'
   }
   {
     name: 'hit-rate'
-    title: 'Answered from the cache'
+    title: 'Cache hit rate (%)'
     query: loadTextContent('../queries/hit_rate.kql')
     visualization: 'timechart'
   }
   {
     name: 'errors'
-    title: 'Replies that are errors'
+    title: 'Error responses'
     query: loadTextContent('../queries/errors.kql')
     visualization: 'table'
   }
   {
     name: 'slowest-requests'
-    title: 'The slowest requests, and what they did'
+    title: 'Slowest requests, with their dependencies'
     query: loadTextContent('../queries/slowest_requests.kql')
     visualization: 'table'
   }
   {
     name: 'outbox'
-    title: 'Invalidations that wait for Redis: how many, and for how long (s)'
+    title: 'Outbox: number of waiting invalidations, and age of the oldest (s)'
     query: loadTextContent('../queries/outbox.kql')
     visualization: 'timechart'
   }
@@ -42,9 +42,9 @@ var parts = [
     visualization: 'table'
   }
   {
-    name: 'import-story'
-    title: 'One import\'s story: from the blob\'s event over the factory\'s run to the merge and the invalidation'
-    query: loadTextContent('../queries/import_story.kql')
+    name: 'import-timeline'
+    title: 'Timeline of one import: blob event, Data Factory run, merge, invalidation'
+    query: loadTextContent('../queries/import_timeline.kql')
     visualization: 'table'
   }
 ]

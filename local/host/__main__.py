@@ -1,4 +1,4 @@
-"""`python -m local.host --app DIR --port P`: see the package's docstring for what it is."""
+"""`python -m local.host --app DIR --port P`: runs the local Functions host."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from local.host.host import Options, run
 
 
 def main() -> None:
-    """Runs the host; ends with status 1 and a sentence where it can't."""
+    """Runs the host; exits with status 1 and a message if it can't start."""
     parser = argparse.ArgumentParser(
         prog="python -m local.host", description="Serves an Azure Functions app written in Python on this machine."
     )
-    parser.add_argument("--app", type=Path, default=Path(), help="the app's folder (default: the current one)")
+    parser.add_argument("--app", type=Path, default=Path(), help="folder of the app (default: the current one)")
     parser.add_argument("--port", type=int, default=7071, help="port of 127.0.0.1 (default: 7071; 0: any free one)")
     parser.add_argument(
         "--lease-folder",
         type=Path,
         default=Path(".local/host"),
-        help="shared by the host processes of one app, relative to it (default: .local/host)",
+        help="folder that the host processes of one app share, relative to the app's (default: .local/host)",
     )
     parser.add_argument(
         "--poll-seconds",
         type=float,
         default=1.0,
-        help="between two looks at a container or an empty queue (default: 1)",
+        help="interval at which containers and empty queues are polled (default: 1)",
     )
     parser.add_argument(
-        "--stop-seconds", type=int, default=20, help="what running invocations get at the end (default: 20)"
+        "--stop-seconds", type=int, default=20, help="time that running invocations get to end (default: 20)"
     )
-    parser.add_argument("--log-requests", action="store_true", help="write a line per HTTP request")
+    parser.add_argument("--log-requests", action="store_true", help="log each HTTP request")
     options = Options(**vars(parser.parse_args()))
     try:
         asyncio.run(run(options))

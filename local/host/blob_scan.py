@@ -1,4 +1,4 @@
-"""Finds new and changed blobs of a container by listing it again and again."""
+"""Polls a container for new and changed blobs."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 
-from local.host.pause import pause
-from local.host.receipts import BlobVersion
-from local.host.storage import Reach, Storage, list_page
+from local.host.blob_receipts import BlobVersion
+from local.host.storage import OutageLog, Storage, list_page
+from local.host.waiting import wait_for_any
 
 if TYPE_CHECKING:
     import re
 
     from azure.storage.blob import BlobProperties, ContainerClient
 
-# Announcements made at once.
+# Concurrent announcements.
 _CONCURRENCY = 8
-# How many versions a scan remembers as announced, so that it needn't look up their receipts at each poll.
+# How many announced versions a scan remembers, so that it doesn't read their receipts at each poll.
 _REMEMBERED = 100_000
-# A blob may appear in a listing after one with a younger timestamp: an upload's is that of its request's beginning.
+# A blob's timestamp is the time at which its upload began: it may appear in a listing after newer ones.
 _LATE_ARRIVAL = timedelta(minutes=15)
 
 type Announce = Callable[[BlobVersion, str], Awaitable[None]]
 
 
 class BlobScan:
-    """One container, seen through one function's name pattern."""
+    """Polls one container for one function's name pattern."""
 
     def __init__(
         self,
@@ -41,13 +41,13 @@ class BlobScan:
         storage: Storage,
         poll_seconds: float,
     ) -> None:
-        """Scans the container.
+        """Prepares the scan.
 
         Args:
-            container: needn't exist yet.
-            name: the blob names that count.
-            announce: takes each version of a blob, and the blob's type, at least once, after a restart too.
-            storage: does the calls.
+            container: the container; it may be created later.
+            name: matches the names of the blobs to announce.
+            announce: called with each version of a blob and the blob's type, at least once, and again after a restart.
+            storage: makes the calls.
             poll_seconds: the wait between two listings.
         """
         self._container = container
@@ -56,43 +56,41 @@ class BlobScan:
         self._storage = storage
         self._poll_seconds = poll_seconds
         self._announced: OrderedDict[tuple[str, str], None] = OrderedDict()
-        # The youngest timestamp of the last whole listing: what is much older has been announced.
-        self._youngest = datetime(1970, 1, 1, tzinfo=UTC)
-        self._reach = Reach(f"The container {container.container_name}")
+        # The newest timestamp of the last complete listing: much older versions have been announced.
+        self._newest = datetime(1970, 1, 1, tzinfo=UTC)
+        self._outages = OutageLog(f"The container {container.container_name}")
         self._slots = asyncio.Semaphore(_CONCURRENCY)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Lists the container until told to stop."""
+        """Polls the container until `stop` is set."""
         while not stop.is_set():
             try:
-                with contextlib.suppress(ResourceNotFoundError):  # a container may be made later
+                with contextlib.suppress(ResourceNotFoundError):  # the container may be created later
                     await self._list(stop)
-                self._reach.found()
+                self._outages.call_succeeded()
             except AzureError as error:
-                self._reach.lost(error)
-            await pause(self._poll_seconds, stop)
+                self._outages.call_failed(error)
+            await wait_for_any(stop, timeout=self._poll_seconds)
 
     async def _list(self, stop: asyncio.Event) -> None:
-        youngest = self._youngest
+        newest = self._newest
         marker: str | None = None
         while not stop.is_set():
             blobs, marker = await self._storage.call(list_page, self._container, marker)
-            youngest = max([youngest, *(blob.last_modified for blob in blobs)])
+            newest = max([newest, *(blob.last_modified for blob in blobs)])
             results = await asyncio.gather(
                 *(self._take(blob) for blob in blobs if self._is_new(blob)), return_exceptions=True
             )
             for result in results:
-                if isinstance(
-                    result, BaseException
-                ):  # the others of the page are done; these come with the next listing
+                if isinstance(result, BaseException):  # the next listing has the failed ones again
                     raise result
             if marker is None:
-                self._youngest = youngest
+                self._newest = newest
                 return
 
     def _is_new(self, blob: BlobProperties) -> bool:
         return (
-            blob.last_modified >= self._youngest - _LATE_ARRIVAL
+            blob.last_modified >= self._newest - _LATE_ARRIVAL
             and (blob.name, blob.etag) not in self._announced
             and self._name.fullmatch(blob.name) is not None
         )
@@ -107,5 +105,5 @@ class BlobScan:
 
 
 def quoted(etag: str) -> str:
-    """An ETag as it stands in a header: a listing has it without its quotes."""
+    """An ETag with quotes, as in a header: listings have it without."""
     return '"' + etag.strip('"') + '"'

@@ -1,14 +1,14 @@
-"""Blob triggers: a new or changed blob becomes an invocation.
+"""Blob triggers: invoke a function for each new or changed blob, at least once.
 
-As azure-sdk-for-net's Microsoft.Azure.WebJobs.Extensions.Storage.Blobs:
+Follows azure-sdk-for-net's Microsoft.Azure.WebJobs.Extensions.Storage.Blobs:
 
-- The container is listed page by page (ScanBlobScanLogHybridPollingStrategy.cs; every 10 s there, every second here).
-- A version of a blob that has no receipt is announced by a message on the queue `azure-webjobs-blobtrigger-{host}`,
-  then its receipt is written (BlobTriggerExecutor.cs): a host that dies in between announces it again, so a delivery
-  comes at least once.
-- The message is read like a queue trigger's; where the blob is gone or has changed since, it is dropped: the newer
-  version has a message of its own (BlobQueueTriggerExecutor.cs). After `poisonBlobThreshold` tries it goes, as it is,
-  to `webjobs-blobtrigger-poison` of the blob's account (SharedBlobQueueListenerFactory.cs).
+- Lists the container page by page (ScanBlobScanLogHybridPollingStrategy.cs: every 10 s; here every second).
+- Announces a version of a blob without a receipt by a message on the queue `azure-webjobs-blobtrigger-{host}`, then
+  writes the receipt (BlobTriggerExecutor.cs). A host that ends in between announces the version again.
+- Reads the messages as a queue trigger does. Drops a message if the blob was deleted or changed since: the newer
+  version has its own message (BlobQueueTriggerExecutor.cs).
+- Moves a message unchanged to `webjobs-blobtrigger-poison` in the blob's account after `poisonBlobThreshold` attempts
+  (SharedBlobQueueListenerFactory.cs).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING
 
 from azure.core.exceptions import ResourceNotFoundError
 
+from local.host.blob_receipts import BlobVersion, Receipts
 from local.host.blob_scan import BlobScan, quoted
 from local.host.errors import HostError
 from local.host.protos import ModelBindingData
-from local.host.queue_reader import QueueReader, Reading, UnreadableMessageError, decode, encode, put
-from local.host.receipts import BlobVersion, Receipts
+from local.host.queue_reader import QueueReader, ReaderOptions, UnreadableMessageError, decode, encode, put
 from local.host.storage import UNTRACED
 
 if TYPE_CHECKING:
@@ -45,13 +45,14 @@ log = logging.getLogger(__name__)
 HOST_CONNECTION = "AzureWebJobsStorage"
 POISON_QUEUE = "webjobs-blobtrigger-poison"
 
-_MOST_PER_REQUEST = 32
+# The service's limit of messages in a request.
+_MAX_BATCH_SIZE = 32
 _PARAMETER = re.compile(r"\\\{\w+\\\}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """A function and what its trigger watches."""
+    """A function and the blobs that its trigger watches."""
 
     function: Function[BlobTrigger]
     blobs: BlobServiceClient
@@ -61,8 +62,8 @@ class _Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class _Announcement:
-    """The message of one version of a blob for one function (BlobTriggerMessage.cs)."""
+class _BlobTriggerMessage:
+    """Announces a version of a blob to a function (BlobTriggerMessage.cs)."""
 
     function: str
     blob_type: str
@@ -81,17 +82,17 @@ class _Announcement:
         ).encode()
 
     @classmethod
-    def from_json(cls, body: bytes) -> _Announcement:
+    def from_json(cls, body: bytes) -> _BlobTriggerMessage:
         try:
             fields = json.loads(body)
             version = BlobVersion(fields["ContainerName"], fields["BlobName"], fields["ETag"])
             return cls(fields["FunctionId"], fields["BlobType"], version)
         except (ValueError, TypeError, KeyError) as error:
-            raise UnreadableMessageError("it is no announcement of a blob") from error
+            raise UnreadableMessageError("it is not a blob trigger message") from error
 
 
 class BlobTriggers:
-    """All blob triggers of an app: a scan each, and one queue of announcements."""
+    """All blob triggers of an app: a scan for each, and one queue for their messages."""
 
     def __init__(
         self,
@@ -104,42 +105,42 @@ class BlobTriggers:
         """Prepares the triggers.
 
         Raises:
-            HostError: a connection is missing; AzureWebJobsStorage, which holds receipts and announcements, among them.
+            HostError: the connection of a trigger, or AzureWebJobsStorage for receipts and messages, is missing.
         """
         self._worker = worker
         self._storage = storage
         self._base64 = settings.queues.base64
         self._poll_seconds = poll_seconds
-        self._watched = {function.host_id: _watch(function, storage) for function in functions}
+        self._watched = {function.descriptor_id: _watch(function, storage) for function in functions}
         host_id = settings.host_id
         self._receipts = Receipts(storage.blobs(HOST_CONNECTION, "blob triggers"), host_id, storage)
         queues = storage.queues(HOST_CONNECTION, "blob triggers")
-        self._announcements = queues.get_queue_client(f"azure-webjobs-blobtrigger-{host_id}")
+        self._queue = queues.get_queue_client(f"azure-webjobs-blobtrigger-{host_id}")
         concurrency = settings.blobs.max_degree_of_parallelism
-        reading = Reading(
+        options = ReaderOptions(
             concurrency=concurrency,
-            batch_size=min(concurrency, _MOST_PER_REQUEST),
-            max_dequeue_count=settings.blobs.poison_blob_threshold,
+            batch_size=min(concurrency, _MAX_BATCH_SIZE),
+            max_attempts=settings.blobs.poison_blob_threshold,
             retry_seconds=settings.queues.visibility_timeout,
             poll_seconds=poll_seconds,
         )
-        self._reader = QueueReader(self._announcements, self._poison_queue, self._deliver, reading, storage)
+        self._reader = QueueReader(self._queue, self._poison_queue, self._deliver, options, storage)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Scans and delivers until told to stop."""
+        """Scans the containers and delivers messages until `stop` is set."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._reader.run(stop))
             for watched in self._watched.values():
                 tasks.create_task(self._scan(watched).run(stop))
 
     def _scan(self, watched: _Watched) -> BlobScan:
-        function = watched.function.host_id
+        function = watched.function.descriptor_id
 
         async def announce(version: BlobVersion, blob_type: str) -> None:
             if await self._receipts.is_complete(function, version):
                 return
-            content = encode(_Announcement(function, blob_type, version).to_json(), in_base64=self._base64)
-            await self._storage.call(put, self._announcements, content)
+            content = encode(_BlobTriggerMessage(function, blob_type, version).to_json(), in_base64=self._base64)
+            await self._storage.call(put, self._queue, content)
             await self._receipts.complete(function, version)
             self._reader.notify()
 
@@ -147,14 +148,14 @@ class BlobTriggers:
         return BlobScan(container, watched.name, announce, self._storage, self._poll_seconds)
 
     async def _deliver(self, message: QueueMessage) -> None:
-        announcement = _Announcement.from_json(decode(message, in_base64=self._base64))
-        version = announcement.version
-        watched = self._watched.get(announcement.function)
+        announced = _BlobTriggerMessage.from_json(decode(message, in_base64=self._base64))
+        version = announced.version
+        watched = self._watched.get(announced.function)
         if watched is None:
-            log.warning("%s is for %s, which the app no longer has", version.name, announcement.function)
+            log.warning("Dropping %s: the app no longer has its function %s", version.name, announced.function)
             return
         if await self._current_etag(watched, version) != quoted(version.etag):
-            log.info("%s has changed or gone since it was announced", version.name)
+            log.info("Dropping %s: it was changed or deleted after it was announced", version.name)
             return
         content = {
             "Connection": watched.function.trigger.connection,
@@ -179,7 +180,7 @@ class BlobTriggers:
 
     def _poison_queue(self, message: QueueMessage) -> QueueClient | None:
         try:
-            function = _Announcement.from_json(decode(message, in_base64=self._base64)).function
+            function = _BlobTriggerMessage.from_json(decode(message, in_base64=self._base64)).function
         except UnreadableMessageError:
             return None
         watched = self._watched.get(function)
@@ -190,7 +191,7 @@ def _watch(function: Function[BlobTrigger], storage: Storage) -> _Watched:
     used_by = f"the function {function.name}"
     container, _, name = function.trigger.path.partition("/")
     if "{" in container or not name:
-        raise HostError(f"The path of {used_by}, {function.trigger.path}, isn't of the form container/{{name}}.")
+        raise HostError(f"The path of {used_by}: expected container/{{name}}, got {function.trigger.path}.")
     connection = function.trigger.connection
     return _Watched(
         function=function,

@@ -1,5 +1,5 @@
-"""What ends the host with one sentence."""
+"""The error that the host reports when it can't start."""
 
 
 class HostError(Exception):
-    """Something that the person who started the host can put right; its text is shown as it is."""
+    """The host can't start. The message says what is wrong with the app or its settings."""

@@ -1,7 +1,8 @@
 """The app's functions and their triggers, read from the worker's index.
 
-The keys are those of function.json, https://learn.microsoft.com/azure/azure-functions/functions-triggers-bindings.
-What this host doesn't know it refuses by name: a trigger that silently never fires would be worse.
+The keys of a binding are those of function.json,
+https://learn.microsoft.com/azure/azure-functions/functions-triggers-bindings. The host refuses to start an app with a
+binding that it doesn't support: otherwise the trigger would silently never fire.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HttpTrigger:
-    """`route` without the prefix, as written; `methods` in capitals, None for all."""
+    """`route` is without the prefix; `methods` are in upper case, None for all."""
 
     route: str
     methods: frozenset[str] | None
@@ -29,7 +30,7 @@ class HttpTrigger:
 
 @dataclass(frozen=True, slots=True)
 class BlobTrigger:
-    """`path` is `container/name`, with `{parameter}` in the name."""
+    """`path` is `container/name`; the name may contain `{parameter}`."""
 
     path: str
     connection: str
@@ -37,7 +38,7 @@ class BlobTrigger:
 
 @dataclass(frozen=True, slots=True)
 class QueueTrigger:
-    """A queue of the account that `connection` names."""
+    """`queue_name` is a queue in the account that `connection` names."""
 
     queue_name: str
     connection: str
@@ -45,7 +46,7 @@ class QueueTrigger:
 
 @dataclass(frozen=True, slots=True)
 class TimerTrigger:
-    """`schedule` is an NCRONTAB expression; `use_monitor`: a missed run is made up at the next start."""
+    """`schedule` is an NCRONTAB expression; with `use_monitor` a missed run is made up for at the next start."""
 
     schedule: str
     run_on_startup: bool
@@ -57,7 +58,7 @@ type Trigger = HttpTrigger | BlobTrigger | QueueTrigger | TimerTrigger
 
 @dataclass(frozen=True, slots=True)
 class Function[T: Trigger]:
-    """A function; `parameter` is the Python name of its trigger's argument."""
+    """A function; `parameter` is the name of its trigger's argument."""
 
     name: str
     function_id: str
@@ -65,26 +66,26 @@ class Function[T: Trigger]:
     trigger: T
 
     @property
-    def host_id(self) -> str:
-        """Its id in receipts and blob trigger messages (the .NET host's FunctionDescriptor.Id)."""
+    def descriptor_id(self) -> str:
+        """The id in receipts and blob trigger messages (the .NET host's FunctionDescriptor.Id)."""
         return f"Host.Functions.{self.name}"
 
 
 def read_functions(indexed: Iterable[IndexedFunction]) -> list[Function[Trigger]]:
-    """The app's functions that aren't disabled, by name.
+    """The app's functions, sorted by name, without those that the app setting `AzureWebJobs.{name}.Disabled` disables.
 
-    The order is that of the .NET host (FunctionMetadataManager.cs: OrderBy(Name, OrdinalIgnoreCase), which compares
-    capitals, so `_` comes after the letters). A function is disabled by the app setting `AzureWebJobs.{name}.Disabled`.
+    The order is that of the .NET host, which compares names in upper case: `_` comes after the letters
+    (FunctionMetadataManager.cs: OrderBy(Name, OrdinalIgnoreCase)).
 
     Raises:
-        HostError: a binding that this host doesn't know, or a setting that one names and that is missing.
+        HostError: this host doesn't support a binding, or a setting that a binding uses is missing.
     """
     enabled = (function for function in indexed if not _is_disabled(function.name))
     return sorted((_read_function(function) for function in enabled), key=lambda function: function.name.upper())
 
 
-def having[T: Trigger](functions: Iterable[Function[Trigger]], kind: type[T]) -> list[Function[T]]:
-    """Those with this kind of trigger."""
+def with_trigger[T: Trigger](functions: Iterable[Function[Trigger]], kind: type[T]) -> list[Function[T]]:
+    """The functions with a trigger of this type."""
     return [
         Function(function.name, function.function_id, function.parameter, function.trigger)
         for function in functions
@@ -98,16 +99,16 @@ def _is_disabled(name: str) -> bool:
 
 def _read_function(indexed: IndexedFunction) -> Function[Trigger]:
     if indexed.has_retry_policy:
-        raise HostError(f"The function {indexed.name} has a retry policy, which this host doesn't know.")
+        raise HostError(f"The function {indexed.name} has a retry policy, which this host doesn't support.")
     triggers = [binding for binding in indexed.bindings if binding["type"].endswith("Trigger")]
     if len(triggers) != 1:
-        raise HostError(f"The function {indexed.name} has {len(triggers)} triggers; expected one.")
+        raise HostError(f"The function {indexed.name}: expected one trigger, got {len(triggers)}.")
     trigger = _read_trigger(indexed.name, triggers[0])
-    # The reply of an HTTP function is the one output binding there is.
+    # The response of an HTTP function is the only output binding that this host supports.
     known = {"http", triggers[0]["type"]} if isinstance(trigger, HttpTrigger) else {triggers[0]["type"]}
     unknown = [binding["type"] for binding in indexed.bindings if binding["type"] not in known]
     if unknown:
-        raise HostError(f"The function {indexed.name} has a binding that this host doesn't know: {unknown[0]}.")
+        raise HostError(f"The function {indexed.name} has a binding that this host doesn't support: {unknown[0]}.")
     return Function(indexed.name, indexed.function_id, triggers[0]["name"], trigger)
 
 
@@ -122,7 +123,7 @@ def _read_trigger(function: str, binding: dict[str, Any]) -> Trigger:
         case "blobTrigger":
             if not binding.get("properties", {}).get("SupportsDeferredBinding"):
                 raise HostError(
-                    f"The function {function} takes its blob's bytes; this host passes only references (BlobClient)."
+                    f"The function {function} takes its blob as bytes; this host passes only references (BlobClient)."
                 )
             return BlobTrigger(text("path"), text("connection"))
         case "queueTrigger":
@@ -132,4 +133,4 @@ def _read_trigger(function: str, binding: dict[str, Any]) -> Trigger:
                 text("schedule"), bool(binding.get("runOnStartup")), bool(binding.get("useMonitor", True))
             )
         case kind:
-            raise HostError(f"The function {function} has a trigger that this host doesn't know: {kind}.")
+            raise HostError(f"The function {function} has a trigger that this host doesn't support: {kind}.")

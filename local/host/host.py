@@ -1,4 +1,4 @@
-"""Puts the host together: indexes the app, serves its HTTP functions, runs the other triggers under the lease."""
+"""The host: indexes the app, serves its HTTP functions, and runs the other triggers while it has the lease."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from local.host.functions import (
     QueueTrigger,
     TimerTrigger,
     Trigger,
-    having,
     read_functions,
+    with_trigger,
 )
 from local.host.http import HttpHost
 from local.host.lease import Lease
@@ -28,7 +28,7 @@ from local.host.queue_trigger import queue_listener
 from local.host.routing import RouteTable
 from local.host.server import Server, bind
 from local.host.storage import Storage
-from local.host.telemetry import TracedWorker, telemetry_of
+from local.host.telemetry import TracedWorker, create_telemetry
 from local.host.timers import Timer
 from local.host.worker import Worker
 
@@ -43,16 +43,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line.
-
-    Attributes:
-        app: the folder of function_app.py and host.json.
-        port: of 127.0.0.1; 0 lets the system choose.
-        lease_folder: shared by the host processes of one app; relative to the app's folder.
-        poll_seconds: the wait between two looks at a container or an empty queue.
-        stop_seconds: what running invocations get at the end.
-        log_requests: whether each request is logged.
-    """
+    """The options of the command line, which `python -m local.host --help` describes."""
 
     app: Path
     port: int
@@ -63,19 +54,19 @@ class Options:
 
 
 class Listener(Protocol):
-    """What starts invocations by itself."""
+    """A trigger that starts invocations without a request."""
 
     def run(self, stop: asyncio.Event) -> Coroutine[None, None, None]:
-        """Listens until told to stop, then until its invocations have ended."""
+        """Listens until `stop` is set, then waits until its invocations have ended."""
 
 
 async def run(options: Options) -> None:
-    """Runs the host until SIGTERM or SIGINT, and then until the running invocations have ended.
+    """Runs the host until SIGTERM or SIGINT, then waits until the running invocations have ended.
 
-    Those that take longer than `stop_seconds` are cut off, and the process ends with status 1.
+    If they take longer than `stop_seconds`, the process exits with status 1.
 
     Raises:
-        HostError: it can't start.
+        HostError: the host can't start.
     """
     stop = _stop_on_signals()
     app = options.app.resolve()
@@ -84,15 +75,15 @@ async def run(options: Options) -> None:
     os.chdir(app)
     logs.configure(settings.log_level, log_requests=options.log_requests)
     listening = bind(options.port)
-    telemetry = telemetry_of(os.environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING"), settings.route_prefix)
+    telemetry = create_telemetry(os.environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING"), settings.route_prefix)
     worker, storage = Worker(), Storage()
     functions = read_functions(await worker.index(app))
-    routes = RouteTable(having(functions, HttpTrigger), settings.route_prefix)
+    routes = RouteTable(with_trigger(functions, HttpTrigger), settings.route_prefix)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     server = Server(
         HttpHost(worker, routes, app_settings.max_body_bytes(), telemetry),
         options.port,
-        lambda: _announce(functions, url, settings.route_prefix),
+        lambda: _print_functions(functions, url, settings.route_prefix),
         log_requests=options.log_requests,
     )
     listeners = _listeners(functions, TracedWorker(worker, telemetry), storage, settings, options)
@@ -103,21 +94,21 @@ async def run(options: Options) -> None:
     ]
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((*parts, stopping), return_when=asyncio.FIRST_COMPLETED)
-    stop.set()  # a part that ended by itself has failed
+    stop.set()  # a part that ended before the stop has failed
     ended, late = await asyncio.wait(parts, timeout=options.stop_seconds)
     for part in ended:
         part.result()
     if late:
-        log.error("Ending with invocations that haven't ended within %d s", options.stop_seconds)
+        log.error("Exiting with invocations that haven't ended within %d s", options.stop_seconds)
         sys.stdout.flush()
-        os._exit(1)  # their threads, which nothing can end, would keep the process alive
+        os._exit(1)  # their threads can't be ended and would keep the process alive
     worker.stop()
     storage.close()
     telemetry.stop()
 
 
 def _stop_on_signals() -> asyncio.Event:
-    """An event that the first SIGTERM or SIGINT sets; a second one ends the process at once."""
+    """An event that the first SIGTERM or SIGINT sets. A second signal ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -141,11 +132,11 @@ def _listeners(
     poll_seconds = options.poll_seconds
     listeners: list[Listener] = [
         queue_listener(function, worker, storage, settings.queues, poll_seconds)
-        for function in having(functions, QueueTrigger)
+        for function in with_trigger(functions, QueueTrigger)
     ]
     timers = options.lease_folder / "timers"
-    listeners.extend(Timer(function, worker, timers) for function in having(functions, TimerTrigger))
-    blob_functions = having(functions, BlobTrigger)
+    listeners.extend(Timer(function, worker, timers) for function in with_trigger(functions, TimerTrigger))
+    blob_functions = with_trigger(functions, BlobTrigger)
     if blob_functions:
         listeners.append(BlobTriggers(blob_functions, worker, storage, settings, poll_seconds))
     return listeners
@@ -158,14 +149,14 @@ async def _run_leased(listeners: Sequence[Listener], lease: Lease, stop: asyncio
     async with lease.held(stop) as is_held:
         if not is_held:
             return
-        log.info("This process runs the timers and reads the queues and containers")
+        log.info("This process has the lease: it runs the timers and polls the queues and containers")
         async with asyncio.TaskGroup() as tasks:
             for listener in listeners:
                 tasks.create_task(listener.run(stop))
 
 
-def _announce(functions: Sequence[Function[Trigger]], url: str, route_prefix: str) -> None:
-    """Prints the app's functions, and a last line that says that requests are served from now on."""
+def _print_functions(functions: Sequence[Function[Trigger]], url: str, route_prefix: str) -> None:
+    """Prints the app's functions, and then that the host is ready."""
     lines = ["Functions:"]
     for function in functions:
         match function.trigger:

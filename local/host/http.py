@@ -1,9 +1,8 @@
-"""The HTTP side of the host: a request becomes an invocation, what it returns becomes the reply.
+"""HTTP triggers: turns a request into an invocation and its result into the response.
 
-As the .NET host does (GrpcMessageConversionExtensions.cs `ToRpcHttp`, RawScriptResult.cs): header names in small
-letters, repeated headers joined by commas, the whole body as bytes; a failed invocation is an empty 500, no route an
-empty 404. What App Service's front end does in Azure is done here too: the client's `address:port` is appended to
-X-Forwarded-For.
+Follows the .NET host (GrpcMessageConversionExtensions.cs `ToRpcHttp`, RawScriptResult.cs): header names in lower case,
+repeated headers joined by commas, the whole body as bytes; an empty 500 for a failed invocation, an empty 404 without a
+route. It also appends the client's `address:port` to X-Forwarded-For, as App Service's front end does in Azure.
 """
 
 from __future__ import annotations
@@ -23,14 +22,13 @@ if TYPE_CHECKING:
 _OK = 200
 _BAD_REQUEST, _NOT_FOUND, _TOO_LARGE, _FAILED = 400, 404, 413, 500
 _WITHOUT_BODY = frozenset({204, 304})
-_NO_METADATA: dict[str, Datum] = {}
 
 
 class HttpHost:
     """The host as an ASGI application."""
 
     def __init__(self, worker: Worker, routes: RouteTable, max_body_bytes: int, telemetry: Telemetry) -> None:
-        """Answers from the routes' functions; a body beyond `max_body_bytes` is 413 before any function sees it."""
+        """Serves the routes' functions; a body of more than `max_body_bytes` gets 413 without an invocation."""
         self._telemetry = telemetry
         self._worker = worker
         self._routes = routes
@@ -44,15 +42,15 @@ class HttpHost:
             host = read_host(headers.get("host", "").encode("latin-1"))
             path, encoded_path = read_path(scope["raw_path"])
         except BadRequestError:
-            await _answer(send, _BAD_REQUEST)
+            await _send_response(send, _BAD_REQUEST)
             return
         match = self._routes.match(scope["method"], path)
         if match is None:
-            await _answer(send, _NOT_FOUND)
+            await _send_response(send, _NOT_FOUND)
             return
         body = await self._read_body(headers, receive)
         if body is None:
-            await _answer(send, _TOO_LARGE)
+            await _send_response(send, _TOO_LARGE)
             return
         function, parameters = match
         query = scope["query_string"].decode("ascii")
@@ -64,20 +62,20 @@ class HttpHost:
             "params": {name: Datum(value, "string") for name, value in parameters.items()},
             "query": {name: Datum(value, "string") for name, value in _read_query(query).items()},
         }
-        came = Trace(headers.get("traceparent", ""), headers.get("tracestate", ""))
-        with self._telemetry.request(scope["method"], function.trigger.route, came) as (trace, answered):
+        incoming = Trace(headers.get("traceparent", ""), headers.get("tracestate", ""))
+        with self._telemetry.request(scope["method"], function.trigger.route, incoming) as (trace, set_status):
             data = (function.parameter, Datum(request, "http"))
             try:
-                reply = await self._worker.invoke(function.function_id, function.name, data, _NO_METADATA, trace)
+                reply = await self._worker.invoke(function.function_id, function.name, data, {}, trace)
             except InvocationFailedError:
-                answered(_FAILED)
-                await _answer(send, _FAILED)
+                set_status(_FAILED)
+                await _send_response(send, _FAILED)
                 return
-            answered(_status_of(reply))
-            await _send_reply(send, reply)
+            set_status(_status_of(reply))
+            await _send_result(send, reply)
 
     async def _read_body(self, headers: dict[str, str], receive: Receive) -> bytes | None:
-        """The whole body, or None where it is too large."""
+        """The whole body; None if it is too large."""
         declared = headers.get("content-length", "")
         if declared.isdigit() and int(declared) > self._max_body_bytes:
             return None
@@ -103,14 +101,14 @@ def _read_headers(scope: Scope) -> dict[str, str]:
             text = value.decode("utf-8")
             if key in headers:
                 if key == "host":
-                    raise BadRequestError("There is more than one Host header.")
+                    raise BadRequestError("The request has more than one Host header.")
                 headers[key] = f"{headers[key]},{text}"
             else:
                 headers[key] = text
     except UnicodeDecodeError as error:
-        raise BadRequestError("A header isn't UTF-8.") from error
+        raise BadRequestError("A header is not UTF-8.") from error
     if "host" not in headers and scope["http_version"] == "1.1":
-        raise BadRequestError("There is no Host header.")
+        raise BadRequestError("The request has no Host header.")
     client = scope["client"]
     if client:
         address, port = client
@@ -121,7 +119,7 @@ def _read_headers(scope: Scope) -> dict[str, str]:
 
 
 def _read_query(query: str) -> dict[str, str]:
-    """The query's parameters as the .NET host sends them: a repeated one's values joined by commas, no empty ones."""
+    """The query's parameters as the .NET host sends them: repeated values joined by commas, empty ones left out."""
     parameters: dict[str, str] = {}
     if query:
         for name, value in urllib.parse.parse_qsl(query):
@@ -133,11 +131,11 @@ def _status_of(reply: Datum | None) -> int:
     return int(reply.value["status_code"].value) if reply is not None and reply.type == "http" else _OK
 
 
-async def _send_reply(send: Send, reply: Datum | None) -> None:
-    """Sends what a function returned: an HttpResponse, a text, or nothing."""
+async def _send_result(send: Send, reply: Datum | None) -> None:
+    """Sends the result of a function: an HttpResponse, a text, or nothing."""
     if reply is None or reply.type != "http":
         body = str(reply.value).encode() if reply is not None and reply.value is not None else b""
-        await _answer(send, _OK, body, [(b"content-type", b"text/plain; charset=utf-8")])
+        await _send_response(send, _OK, body, [(b"content-type", b"text/plain; charset=utf-8")])
         return
     response = reply.value
     status = _status_of(reply)
@@ -146,10 +144,12 @@ async def _send_reply(send: Send, reply: Datum | None) -> None:
     ]
     for cookies in response["cookies"] or ():
         headers.extend((b"set-cookie", cookie.OutputString().encode("ascii")) for cookie in cookies.values())
-    await _answer(send, status, response["body"].value, headers)
+    await _send_response(send, status, response["body"].value, headers)
 
 
-async def _answer(send: Send, status: int, body: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None) -> None:
+async def _send_response(
+    send: Send, status: int, body: bytes = b"", headers: list[tuple[bytes, bytes]] | None = None
+) -> None:
     headers = headers or []
     if status in _WITHOUT_BODY:
         headers = [header for header in headers if header[0] != b"content-length"]

@@ -1,8 +1,8 @@
-"""Schedules of timer triggers: NCRONTAB, {second} {minute} {hour} {day} {month} {day of the week}.
+"""NCRONTAB, the schedules of timer triggers: {second} {minute} {hour} {day} {month} {day of the week}.
 
-https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer#ncrontab-expressions. Five fields are taken
-as beginning with the minute (CronSchedule.cs of azure-webjobs-sdk-extensions). Unlike cron, a day must fit both of
-its fields (NCrontab).
+https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer#ncrontab-expressions. An expression of five
+fields begins with the minute (CronSchedule.cs of azure-webjobs-sdk-extensions). Unlike in cron, a day must match both
+of its fields (NCrontab).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Schedule:
     """When a timer is due, in UTC."""
 
     def __init__(self, expression: str, used_by: str) -> None:
-        """Reads an expression.
+        """Parses an expression.
 
         Raises:
-            HostError: it isn't NCRONTAB.
+            HostError: the expression is not valid.
         """
         fields = expression.split()
         if len(fields) == _FIELDS_WITHOUT_SECOND:
@@ -36,16 +36,18 @@ class Schedule:
         if not _EXPRESSION.fullmatch(self._expression) or not croniter.is_valid(
             self._expression, second_at_beginning=True
         ):
-            raise HostError(f"The schedule of {used_by}, {expression!r}, isn't an NCRONTAB expression of six fields.")
+            raise HostError(
+                f"The schedule of {used_by}: expected an NCRONTAB expression of six fields, got {expression}."
+            )
 
     def next_after(self, moment: datetime) -> datetime:
-        """The first time that fits, after the moment."""
+        """The first due time after the moment."""
         due: datetime = croniter(self._expression, moment, second_at_beginning=True, day_or=False).get_next(datetime)
         return due
 
     @property
     def is_below_a_minute(self) -> bool:
-        """Whether it fits more than once in each minute (TimerSchedule.cs, ShouldDisableScheduleMonitor)."""
+        """Whether the timer is due more than once in each minute (TimerSchedule.cs, ShouldDisableScheduleMonitor)."""
         if self._expression.split()[1:] != ["*"] * 5:
             return False
         start = datetime(2000, 1, 1).astimezone()

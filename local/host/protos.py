@@ -1,8 +1,8 @@
-"""Stand-ins for the gRPC messages that the worker runtime takes and makes.
+"""Replacements for the gRPC messages that the worker runtime takes and returns.
 
-The wheel of `azure-functions-runtime` brings no message classes: its host hands it a module of them (`protos`). These
-are plain objects of the same names and fields (FunctionRpc.proto of Azure/azure-functions-language-worker-protobuf),
-as many as the runtime touches.
+The package `azure-functions-runtime` has no message classes: its host passes it a module of them (`protos`). These are
+plain objects with the same names and fields (FunctionRpc.proto of Azure/azure-functions-language-worker-protobuf), for
+the messages that the runtime uses.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 
 class StatusResult(SimpleNamespace):
-    """`status`, and `exception` where it failed."""
+    """`status`, and `exception` of a failure."""
 
     Failure = 0
     Success = 1
@@ -50,28 +50,28 @@ class BindingInfo(SimpleNamespace):
 
 
 class ModelBindingData(SimpleNamespace):
-    """A reference in place of the data itself: `version`, `source`, `content_type`, `content` (bytes)."""
+    """A reference to the data: `version`, `source`, `content_type`, `content` (bytes)."""
 
 
 class TypedData(SimpleNamespace):
-    """One value; the name of its only field says of what kind it is."""
+    """A value; the name of its only field is its type."""
 
     def WhichOneof(self, _group: str) -> str | None:  # noqa: N802  the runtime calls it by protobuf's name
-        """The kind of the value, or None."""
+        """The type of the value, or None."""
         return next(iter(vars(self)), None)
 
 
 class ParameterBinding(SimpleNamespace):
-    """`name` of a parameter and its `data`."""
+    """A parameter: `name` and `data`."""
 
     def WhichOneof(self, _group: str) -> str:  # noqa: N802  the runtime calls it by protobuf's name
-        """Always data: nothing is passed through shared memory here."""
+        """Always `data`: this host doesn't use shared memory."""
         return "data"
 
 
 class InvocationRequest(SimpleNamespace):
-    """One call: `invocation_id`, `function_id`, `input_data`, `trigger_metadata`, `trace_context`, `retry_context`."""
+    """`invocation_id`, `function_id`, `input_data`, `trigger_metadata`, `trace_context`, `retry_context`."""
 
 
 class InvocationResponse(SimpleNamespace):
-    """`result`, and `return_value` and `output_data` where it succeeded."""
+    """`result`, and `return_value` and `output_data` of a success."""

@@ -1,6 +1,6 @@
-"""Queue triggers: a message of a queue becomes an invocation.
+"""Queue triggers: invoke a function for each message of a queue.
 
-What a function sees of the message besides its body are the keys of QueueTriggerBinding.cs (azure-sdk-for-net,
+The metadata of a message have the keys of QueueTriggerBinding.cs (azure-sdk-for-net,
 Microsoft.Azure.WebJobs.Extensions.Storage.Queues).
 """
 
@@ -10,7 +10,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from local.host.queue_reader import QueueReader, Reading, decode, poison_queue
+from local.host.queue_reader import QueueReader, ReaderOptions, decode, poison_queue
 from local.host.worker import Datum
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def queue_listener(
     settings: QueueSettings,
     poll_seconds: float,
 ) -> QueueReader:
-    """Reads the function's queue and runs the function for each message.
+    """A reader of the function's queue that runs the function for each message.
 
     Raises:
         HostError: the trigger's connection is missing.
@@ -42,14 +42,14 @@ def queue_listener(
         body = _body(decode(message, in_base64=settings.base64))
         await worker.invoke(function, body, _metadata(message, body))
 
-    reading = Reading(
+    options = ReaderOptions(
         concurrency=settings.batch_size + settings.new_batch_threshold,
         batch_size=settings.batch_size,
-        max_dequeue_count=settings.max_dequeue_count,
+        max_attempts=settings.max_dequeue_count,
         retry_seconds=settings.visibility_timeout,
         poll_seconds=poll_seconds,
     )
-    return QueueReader(queues.get_queue_client(trigger.queue_name), lambda _: poison, run, reading, storage)
+    return QueueReader(queues.get_queue_client(trigger.queue_name), lambda _: poison, run, options, storage)
 
 
 def _body(body: bytes) -> Datum:
@@ -74,6 +74,6 @@ def _metadata(message: QueueMessage, body: Datum) -> dict[str, Datum]:
 
 
 def _time(moment: datetime | None) -> Datum:
-    """A .NET DateTimeOffset in JSON; an open end is its largest value."""
+    """A .NET DateTimeOffset in JSON; None becomes its largest value."""
     moment = moment or datetime.max.replace(tzinfo=UTC)
     return Datum(json.dumps(moment.astimezone(UTC).isoformat()), "json")

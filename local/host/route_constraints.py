@@ -1,10 +1,11 @@
-"""The constraints of route templates (`{id:int}`), by their names.
+"""The constraints of route templates, such as `{id:int}`.
 
 https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-constraints
 """
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from collections.abc import Callable
@@ -15,21 +16,23 @@ type Constraint = Callable[[str], bool]
 
 
 def read_constraint(kind: str, argument: str, used_by: str) -> Constraint:
-    """The test that a parameter's text has to pass.
+    """A function that checks the text of a parameter.
 
     Raises:
-        HostError: there is no such constraint here, or its argument can't be read.
+        HostError: this host doesn't support the constraint, or can't read its argument.
     """
     make = _KINDS.get(kind)
     if make is None:
-        raise HostError(f"The route of {used_by} has a constraint that this host doesn't know: {kind}.")
+        raise HostError(f"The route of {used_by} has a constraint that this host doesn't support: {kind}.")
     try:
         return make(argument)
     except (ValueError, re.error) as error:
-        raise HostError(f"The route of {used_by} has a constraint that can't be read: {kind}({argument}).") from error
+        raise HostError(
+            f"The route of {used_by} has a constraint with an invalid argument: {kind}({argument})."
+        ) from error
 
 
-def _reads_as(parse: Callable[[str], object]) -> Callable[[str], Constraint]:
+def _parses_as(parse: Callable[[str], object]) -> Callable[[str], Constraint]:
     def holds(value: str) -> bool:
         try:
             parse(value)
@@ -44,38 +47,25 @@ def _boolean(value: str) -> bool:
     return {"true": True, "false": False}[value.lower()]
 
 
-def _whole(value: str) -> int:
-    if "_" in value:  # Python's own way of writing numbers
+def _integer(value: str) -> int:
+    if "_" in value:  # valid in Python only
         raise ValueError(value)
     return int(value)
 
 
-def _within(bounds: Callable[[str], tuple[float, float]], measure: Callable[[str], int]) -> Callable[[str], Constraint]:
-    def make(argument: str) -> Constraint:
-        least, most = bounds(argument)
+def _within(lowest: float, highest: float, measure: Callable[[str], int]) -> Constraint:
+    def holds(value: str) -> bool:
+        try:
+            return lowest <= measure(value) <= highest
+        except ValueError:
+            return False
 
-        def holds(value: str) -> bool:
-            try:
-                return least <= measure(value) <= most
-            except ValueError:
-                return False
-
-        return holds
-
-    return make
+    return holds
 
 
-def _from(argument: str) -> tuple[float, float]:
-    return int(argument), float("inf")
-
-
-def _up_to(argument: str) -> tuple[float, float]:
-    return float("-inf"), int(argument)
-
-
-def _between(argument: str) -> tuple[float, float]:
-    least, _, most = argument.partition(",")
-    return int(least), int(most or least)
+def _bounds(argument: str) -> tuple[int, int]:
+    lowest, _, highest = argument.partition(",")
+    return int(lowest), int(highest or lowest)
 
 
 def _alpha(_argument: str) -> Constraint:
@@ -83,25 +73,25 @@ def _alpha(_argument: str) -> Constraint:
 
 
 def _regex(argument: str) -> Constraint:
-    # A template doubles braces that are no parameter's.
+    # In a template, braces that are not a parameter's are doubled.
     pattern = re.compile(argument.replace("{{", "{").replace("}}", "}"), re.IGNORECASE)
     return lambda value: pattern.search(value) is not None
 
 
 _KINDS: dict[str, Callable[[str], Constraint]] = {
     "alpha": _alpha,
-    "bool": _reads_as(_boolean),
-    "decimal": _reads_as(float),
-    "double": _reads_as(float),
-    "float": _reads_as(float),
-    "guid": _reads_as(uuid.UUID),
-    "int": _reads_as(_whole),
-    "length": _within(_between, len),
-    "long": _reads_as(_whole),
-    "max": _within(_up_to, _whole),
-    "maxlength": _within(_up_to, len),
-    "min": _within(_from, _whole),
-    "minlength": _within(_from, len),
-    "range": _within(_between, _whole),
+    "bool": _parses_as(_boolean),
+    "decimal": _parses_as(float),
+    "double": _parses_as(float),
+    "float": _parses_as(float),
+    "guid": _parses_as(uuid.UUID),
+    "int": _parses_as(_integer),
+    "length": lambda argument: _within(*_bounds(argument), len),
+    "long": _parses_as(_integer),
+    "max": lambda argument: _within(-math.inf, int(argument), _integer),
+    "maxlength": lambda argument: _within(-math.inf, int(argument), len),
+    "min": lambda argument: _within(int(argument), math.inf, _integer),
+    "minlength": lambda argument: _within(int(argument), math.inf, len),
+    "range": lambda argument: _within(*_bounds(argument), _integer),
     "regex": _regex,
 }

@@ -1,10 +1,9 @@
-"""Which function a request belongs to: the .NET host's route templates, in its order.
+"""Routing: finds the function for a request by the .NET host's route templates.
 
-A template is ASP.NET's (`products/{asin}`, `{id:int?}`, `{*path}`), matched without regard to case; a slash at the
-end doesn't matter. The routes are tried in the order of the functions' names, not literal before parameter
-(https://github.com/Azure/azure-functions-host/issues/9876), and a wrong method is no match, so that a later route may
-take the request; where none does, the host's reply is an empty 404. (WebScriptHostHttpRoutesManager.cs; aspnetcore:
-TemplateMatcher.cs)
+A template is ASP.NET's: `products/{asin}`, `{id:int?}`, `{*path}`. Matching ignores case and a slash at the end. Routes
+are tried in the order of the functions' names, not literal segments first
+(https://github.com/Azure/azure-functions-host/issues/9876). A route with another method doesn't match, so a later route
+may. The response is an empty 404 if none does. (WebScriptHostHttpRoutesManager.cs; aspnetcore: TemplateMatcher.cs)
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _SLASH_OUTSIDE_OF_BRACES = re.compile(r"/(?![^{]*\})")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A function's route, ready to match decoded paths."""
+    """A function's route, compiled to match decoded paths."""
 
     function: Function[HttpTrigger]
     pattern: re.Pattern[str]
@@ -39,7 +38,7 @@ class Route:
     defaults: tuple[tuple[str, str], ...]
 
     def match(self, path: str) -> dict[str, str] | None:
-        """The path's parameters (those it has, and defaults), or None where it is another's."""
+        """The parameters of the path, with defaults; None if the route doesn't match."""
         match = self.pattern.fullmatch(path)
         if match is None:
             return None
@@ -52,10 +51,10 @@ class Route:
 
 
 class RouteTable:
-    """All routes of an app."""
+    """All routes of an app, in order."""
 
     def __init__(self, functions: Iterable[Function[HttpTrigger]], prefix: str) -> None:
-        """Takes the functions in the order in which their routes are to be tried, and host.json's routePrefix."""
+        """Compiles the routes, which are tried in this order; `prefix` is routePrefix in host.json."""
         routes = [_compile(function, prefix) for function in functions]
         self._by_method: dict[str, Sequence[Route]] = {
             method: [route for route in routes if _takes(route.function.trigger, method)] for method in _METHODS
@@ -63,7 +62,7 @@ class RouteTable:
         self._for_any_method: Sequence[Route] = [route for route in routes if route.function.trigger.methods is None]
 
     def match(self, method: str, path: str) -> tuple[Function[HttpTrigger], dict[str, str]] | None:
-        """The first function whose route and methods fit, with the route's parameters; the path is decoded."""
+        """The first function whose route and methods match, and the route's parameters; `path` is decoded."""
         for route in self._by_method.get(method, self._for_any_method):
             parameters = route.match(path)
             if parameters is not None:
@@ -86,7 +85,7 @@ def _compile(function: Function[HttpTrigger], prefix: str) -> Route:
             continue
         parameter = _PARAMETER.fullmatch(segment[1:-1]) if segment.startswith("{") and segment.endswith("}") else None
         if parameter is None:
-            raise HostError(f"The route of {function.name} has a segment that this host doesn't know: {segment}")
+            raise HostError(f"The route of {function.name} has a segment that this host doesn't support: {segment}.")
         name = parameter["name"]
         if parameter["catch_all"]:
             pattern += f"(?:/(?P<{name}>.*))?"

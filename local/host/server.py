@@ -1,4 +1,4 @@
-"""The HTTP server, with the life of this host's process instead of uvicorn's."""
+"""The HTTP server: uvicorn, started and stopped by the host instead of by signals."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-# As long as Kestrel keeps an idle connection: a client that reuses one must not meet its end.
+# Kestrel's default: a client that reuses an idle connection must not find it closed earlier than in Azure.
 _KEEP_ALIVE_SECONDS = 130
 
 
 class Server(uvicorn.Server):
-    """Serves one application on a socket until it is told to stop."""
+    """Serves an application on a socket until `stop` is set."""
 
     def __init__(self, app: ASGIApp, port: int, on_ready: Callable[[], None], *, log_requests: bool) -> None:
-        """Prepares the server; `on_ready` is called once it accepts connections."""
+        """Configures the server; `on_ready` is called when it accepts connections."""
         super().__init__(
             uvicorn.Config(
                 app,
@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
                 lifespan="off",
                 http="httptools",
                 ws="none",
-                # X-Forwarded-For is the app's to judge: the client is who connects.
+                # The app evaluates X-Forwarded-For: to the host, the client is who connects.
                 proxy_headers=False,
                 server_header=False,
                 access_log=log_requests,
@@ -49,16 +49,16 @@ class Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begins to accept connections."""
+        """Starts to accept connections."""
         try:
             await super().startup(sockets)
         except OSError as error:
-            # Two sockets can be bound to one port until one of them listens.
+            # Two sockets can be bound to the same port until one of them listens.
             raise _unusable(self.config.port, error) from error
         self._on_ready()
 
     async def run_until(self, stop: asyncio.Event, listener: socket.socket) -> None:
-        """Serves until told to stop, then until the running requests have ended."""
+        """Serves until `stop` is set, then waits until the running requests have ended."""
         serving = asyncio.create_task(self.serve([listener]))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -68,13 +68,13 @@ class Server(uvicorn.Server):
 
 
 def bind(port: int) -> socket.socket:
-    """A socket on the port of 127.0.0.1; port 0 lets the system choose.
+    """A socket on a port of 127.0.0.1; port 0 for any free one.
 
     Raises:
-        HostError: the port is taken, or not to be had.
+        HostError: the port is taken or can't be used.
     """
-    # With its protocol named: asyncio switches Nagle's algorithm off only on sockets that say they are TCP; with it a
-    # reply written in two parts waits 40 ms for the client's acknowledgement.
+    # The protocol is explicit: only then asyncio disables Nagle's algorithm, with which a response in two parts waits
+    # 40 ms for the client's acknowledgement.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,4 +1,4 @@
-"""The host's own calls to the storage account, off the event loop."""
+"""The host's calls to storage accounts, in threads of their own."""
 
 from __future__ import annotations
 
@@ -26,95 +26,98 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _THREADS = 8
-# Who calls tries again by itself, so the SDK doesn't; and a stop never waits longer for a storage that hangs.
+# Callers retry, so the SDK doesn't. The time limits also bound how long a stop waits for a storage that doesn't answer.
 # Any: the SDK's constructors take these as keywords without a type.
 _TRANSPORT: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 15}
-# The largest page that the service gives.
+# The largest page that the service returns.
 _PAGE_SIZE = 5_000
 
-# Given to each call, switches the SDK's own spans off: in Azure the host is another process than the app; here an app
-# that traces its calls would trace the host's polling too.
+# Disables the SDK's spans for a call. In Azure the host is another process; here an app that traces its own calls would
+# also trace the host's polling.
 UNTRACED: TracingOptions = {"enabled": False}
 
 
 class Storage:
-    """The clients of the app's storage connections, and threads to use them in."""
+    """The clients of the app's storage connections, and threads for their calls."""
 
     def __init__(self) -> None:
-        """Connects to nothing yet."""
+        """Starts no connection."""
         self._threads = ThreadPoolExecutor(_THREADS, "storage")
 
     def blobs(self, connection: str, used_by: str) -> BlobServiceClient:
-        """The blobs of the account that a binding's `connection` names.
+        """A client for the blobs of the account that a binding's `connection` names.
 
         Raises:
             HostError: the app setting is missing or holds no connection string.
         """
-        with _one_sentence(connection, used_by):
+        with _report_malformed(connection, used_by):
             return BlobServiceClient.from_connection_string(connection_string(connection, used_by), **_TRANSPORT)
 
     def queues(self, connection: str, used_by: str) -> QueueServiceClient:
-        """The queues of the account that a binding's `connection` names.
+        """A client for the queues of the account that a binding's `connection` names.
 
         Raises:
             HostError: the app setting is missing or holds no connection string.
         """
-        with _one_sentence(connection, used_by):
+        with _report_malformed(connection, used_by):
             return QueueServiceClient.from_connection_string(connection_string(connection, used_by), **_TRANSPORT)
 
     async def call[**P, T](self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs an operation of a client in a thread, without a trace of it in the app's telemetry."""
+        """Runs an operation of a client in a thread, without spans in the app's telemetry."""
         work = functools.partial(_untraced, operation, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
-        """Lets the threads end."""
+        """Ends the threads after their running calls."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-class Reach:
-    """Tells the log once when a part of the storage can't be reached any more, and once when it can again."""
+class OutageLog:
+    """Logs the first failed call to a storage resource, and the first successful call after it."""
 
-    def __init__(self, what: str) -> None:
-        """Names the part, as the subject of a sentence."""
-        self._what = what
-        self._is_lost = False
+    def __init__(self, resource: str) -> None:
+        """`resource` is the subject of the messages, such as `The queue orders`."""
+        self._resource = resource
+        self._is_down = False
 
-    def lost(self, error: AzureError) -> None:
-        """A call has failed."""
-        if not self._is_lost:
-            log.warning("%s can't be reached; going on trying: %s", self._what, error)
-        self._is_lost = True
+    def call_failed(self, error: AzureError) -> None:
+        """Logs the error unless the call before failed too."""
+        if not self._is_down:
+            log.warning("%s can't be reached; retrying: %s", self._resource, error)
+        self._is_down = True
 
-    def found(self) -> None:
-        """A call has been answered."""
-        if self._is_lost:
-            log.warning("%s can be reached again", self._what)
-        self._is_lost = False
+    def call_succeeded(self) -> None:
+        """Logs the end of an outage."""
+        if self._is_down:
+            log.warning("%s can be reached again", self._resource)
+        self._is_down = False
 
 
 def list_page(container: ContainerClient, marker: str | None) -> tuple[list[BlobProperties], str | None]:
-    """One page of a container's blobs from the marker on (None: from the first), and the marker of the next, if any."""
+    """A page of a container's blobs from the marker on, and the marker of the next page.
+
+    The marker of the first page is None, and so is the marker after the last page.
+    """
     listing = container.list_blobs(results_per_page=_PAGE_SIZE, tracing_options=UNTRACED)
-    # Any: azure-core's PageIterator, declared as an iterator without its marker.
+    # Any: the declared type lacks the continuation token of azure-core's PageIterator.
     pages: Any = listing.by_page(marker)
     blobs = list(next(pages, ()))
     return blobs, pages.continuation_token or None
 
 
 @contextlib.contextmanager
-def _one_sentence(connection: str, used_by: str) -> Iterator[None]:
+def _report_malformed(connection: str, used_by: str) -> Iterator[None]:
     try:
         yield
     except ValueError:
-        # Without the cause: its text could hold the account's key.
+        # Without the cause: its text may contain the account's key.
         raise HostError(
-            f"The app setting {connection}, used by {used_by}, isn't a storage connection string with its endpoints."
+            f"The app setting {connection}, used by {used_by}, is not a storage connection string with endpoints."
         ) from None
 
 
 def _untraced[**P, T](operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Runs the operation with the spans of an instrumented HTTP client switched off (see UNTRACED)."""
+    """Runs the operation without the spans of an instrumented HTTP client (see UNTRACED)."""
     if "opentelemetry" not in sys.modules:
         return operation(*args, **kwargs)
     from opentelemetry.instrumentation.utils import suppress_instrumentation

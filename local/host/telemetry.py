@@ -1,8 +1,8 @@
-"""The host's own part of telemetry: one request item for each invocation, as the .NET host sends with OpenTelemetry.
+"""The host's telemetry: a request span for each invocation, as the .NET host sends with OpenTelemetry.
 
-Names and attributes are that host's (OpenTelemetryConfigurationExtensions.cs `EnrichHttpResponse`): `GET api/products`
-with the route as host.json and function.json have it; of other triggers the function's name. It samples nothing
-(azure-functions-host #11496). What the worker does hangs below the item: it is given the item's trace.
+Names and attributes are the .NET host's (OpenTelemetryConfigurationExtensions.cs `EnrichHttpResponse`). The name is
+the method and the route, `GET api/products`; for other triggers it is the function's name. All spans are sent
+(azure-functions-host #11496). The worker gets the span's trace context, so its spans are children.
 """
 
 from __future__ import annotations
@@ -30,33 +30,33 @@ _SERVER_ERROR = 500
 
 
 class Telemetry:
-    """No telemetry: invocations go on with the trace that came."""
+    """Sends nothing: an invocation continues the request's trace."""
 
     @contextlib.contextmanager
-    def request(self, _method: str, _route: str, came: Trace) -> Iterator[tuple[Trace, Callable[[int], None]]]:
-        """An HTTP request: the trace for the worker, and what is to be told its status."""
-        yield came, lambda _status: None
+    def request(self, _method: str, _route: str, incoming: Trace) -> Iterator[tuple[Trace, Callable[[int], None]]]:
+        """A context for an HTTP request: returns the trace for the worker, and a function that takes the status."""
+        yield incoming, lambda _status: None
 
     @contextlib.contextmanager
     def invocation(self, _name: str, _kind: TriggerKind) -> Iterator[Trace]:
-        """An invocation by another trigger: the trace for the worker."""
+        """A context for an invocation by another trigger: returns the trace for the worker."""
         yield Trace()
 
     def stop(self) -> None:
-        """Sends what is left."""
+        """Sends the remaining spans."""
 
 
 class ApplicationInsights(Telemetry):
-    """Sends to Application Insights, or whatever takes its items, with Microsoft's exporter for Python."""
+    """Sends spans to Application Insights with Microsoft's exporter for Python."""
 
     def __init__(self, connection_string: str, route_prefix: str) -> None:
-        """Begins to send in the background."""
+        """Starts to send in the background."""
         from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        # Not the process' provider: that is the app's.
+        # The global provider is the app's.
         self._provider: TracerProvider = TracerProvider(resource=Resource.create({"service.name": "functions-host"}))
         exporter = AzureMonitorTraceExporter(connection_string=connection_string, tracer_provider=self._provider)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -64,22 +64,22 @@ class ApplicationInsights(Telemetry):
         self._route_prefix = route_prefix
 
     @contextlib.contextmanager
-    def request(self, method: str, route: str, came: Trace) -> Iterator[tuple[Trace, Callable[[int], None]]]:
-        """As above."""
+    def request(self, method: str, route: str, incoming: Trace) -> Iterator[tuple[Trace, Callable[[int], None]]]:
+        """A context with a request span; the status ends up in it."""
         template = "/".join(part for part in (self._route_prefix, route) if part)
         attributes = {"http.request.method": method, "http.route": template, "faas.trigger": "http"}
-        with self._span(f"{method} {template}", came, attributes) as span:
+        with self._span(f"{method} {template}", incoming, attributes) as span:
 
-            def answered(status: int) -> None:
+            def set_status(status: int) -> None:
                 span.set_attribute("http.response.status_code", status)
                 if status >= _SERVER_ERROR:
                     _fail(span)
 
-            yield _trace_of(span), answered
+            yield _trace_of(span), set_status
 
     @contextlib.contextmanager
     def invocation(self, name: str, kind: TriggerKind) -> Iterator[Trace]:
-        """As above."""
+        """A context with a request span, which begins a trace."""
         with self._span(name, Trace(), {"faas.trigger": kind}) as span:
             try:
                 yield _trace_of(span)
@@ -88,19 +88,19 @@ class ApplicationInsights(Telemetry):
                 raise
 
     def stop(self) -> None:
-        """Sends what is left."""
+        """Sends the remaining spans."""
         self._provider.shutdown()
 
     @contextlib.contextmanager
-    def _span(self, name: str, came: Trace, attributes: dict[str, str]) -> Iterator[Span]:
-        """A span that isn't current here: in Azure the app sees no more of the host's than the trace it is given."""
+    def _span(self, name: str, parent: Trace, attributes: dict[str, str]) -> Iterator[Span]:
+        """A span that is not current: as in Azure, the app sees only the trace context that it gets."""
         from opentelemetry.context import Context
         from opentelemetry.trace import SpanKind
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        carrier = {"traceparent": came.parent, "tracestate": came.state}
-        parent = TraceContextTextMapPropagator().extract(carrier, Context())
-        span = self._tracer.start_span(name, parent, SpanKind.SERVER, attributes)
+        carrier = {"traceparent": parent.parent, "tracestate": parent.state}
+        context = TraceContextTextMapPropagator().extract(carrier, Context())
+        span = self._tracer.start_span(name, context, SpanKind.SERVER, attributes)
         try:
             yield span
         finally:
@@ -108,10 +108,10 @@ class ApplicationInsights(Telemetry):
 
 
 class TracedWorker:
-    """The worker, as the triggers other than HTTP see it: each invocation begins a trace."""
+    """The worker for all triggers but HTTP: each invocation begins a trace."""
 
     def __init__(self, worker: Worker, telemetry: Telemetry) -> None:
-        """Runs functions of this worker."""
+        """Invokes functions of this worker."""
         self._worker = worker
         self._telemetry = telemetry
 
@@ -121,17 +121,17 @@ class TracedWorker:
         """Runs a function with its trigger's value.
 
         Raises:
-            InvocationFailedError: as the worker's.
+            InvocationFailedError: see `Worker.invoke`.
         """
         kind: TriggerKind = "timer" if isinstance(function.trigger, TimerTrigger) else "pubsub"
         with self._telemetry.invocation(function.name, kind) as trace:
             await self._worker.invoke(function.function_id, function.name, (function.parameter, data), metadata, trace)
 
     async def invoke_with_reference(self, function: Function[BlobTrigger], reference: ModelBindingData) -> None:
-        """Runs a function whose trigger's value is made from a reference.
+        """Runs a function whose trigger's value the runtime creates from a reference.
 
         Raises:
-            InvocationFailedError: as the worker's.
+            InvocationFailedError: see `Worker.invoke_with_reference`.
         """
         with self._telemetry.invocation(function.name, "datasource") as trace:
             await self._worker.invoke_with_reference(
@@ -139,8 +139,8 @@ class TracedWorker:
             )
 
 
-def telemetry_of(connection_string: str | None, route_prefix: str) -> Telemetry:
-    """What the host sends to, as APPLICATIONINSIGHTS_CONNECTION_STRING says."""
+def create_telemetry(connection_string: str | None, route_prefix: str) -> Telemetry:
+    """The telemetry for APPLICATIONINSIGHTS_CONNECTION_STRING; without one nothing is sent."""
     return ApplicationInsights(connection_string, route_prefix) if connection_string else Telemetry()
 
 

@@ -1,9 +1,12 @@
 """Timer triggers.
 
-As azure-webjobs-sdk-extensions (TimerListener.cs, ScheduleMonitor.cs): a timer never overlaps itself; where a run
-outlasts the next time, one more follows at once and no other is made up; a run that was missed while no host was up
-is made up at the next start, with `IsPastDue`, unless the schedule fits more than once a minute or `use_monitor` is
-False. The status that this needs is kept in a file here (FileSystemScheduleMonitor.cs), in a blob in Azure.
+Follows azure-webjobs-sdk-extensions (TimerListener.cs, ScheduleMonitor.cs):
+
+- Runs of a timer never overlap. If a run takes longer than the interval, one more follows at once; others are skipped.
+- If a run was missed while no host was running, the timer runs at the next start with `IsPastDue`. It doesn't if
+  `use_monitor` is False, or if the timer is due more than once a minute.
+
+The schedule status for this is in a file (FileSystemScheduleMonitor.cs); in Azure it is in a blob.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from local.host.ncrontab import Schedule
-from local.host.pause import pause
+from local.host.waiting import wait_for_any
 from local.host.worker import Datum, InvocationFailedError
 
 if TYPE_CHECKING:
@@ -27,44 +30,42 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NO_METADATA: dict[str, Datum] = {}
-
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """A timer's last run (None before the first), its next, and when this was noted."""
+class ScheduleStatus:
+    """A timer's last run (None before the first), its next run, and when this status was written."""
 
     last: datetime | None
     next: datetime
     updated: datetime
 
     def to_json(self) -> dict[str, str]:
-        """In the .NET host's keys, which TimerRequest.schedule_status shows; no run yet is its smallest time."""
+        """The status with the .NET host's keys, as in TimerRequest.schedule_status; None becomes the smallest time."""
         last = self.last or datetime.min.replace(tzinfo=UTC)
         return {"Last": last.isoformat(), "Next": self.next.isoformat(), "LastUpdated": self.updated.isoformat()}
 
     @classmethod
-    def from_json(cls, document: dict[str, str]) -> Status:
-        """Reads what `to_json` wrote."""
+    def from_json(cls, document: dict[str, str]) -> ScheduleStatus:
+        """The inverse of `to_json`."""
         last, due, updated = (datetime.fromisoformat(document[key]) for key in ("Last", "Next", "LastUpdated"))
         return cls(None if last == datetime.min.replace(tzinfo=UTC) else last, due, updated)
 
 
 class StatusFile:
-    """Where a timer's status is kept between two lives of the host."""
+    """The file with a timer's status."""
 
     def __init__(self, path: Path) -> None:
-        """Reads and writes this file."""
+        """Uses the file; it may be missing."""
         self._path = path
 
-    def read(self) -> Status | None:
-        """The status; None where there is none yet."""
+    def read(self) -> ScheduleStatus | None:
+        """The status; None if the file is missing."""
         if not self._path.is_file():
             return None
-        return Status.from_json(json.loads(self._path.read_text()))
+        return ScheduleStatus.from_json(json.loads(self._path.read_text()))
 
-    def write(self, status: Status) -> None:
-        """Replaces the status, whole or not at all."""
+    def write(self, status: ScheduleStatus) -> None:
+        """Replaces the file in one step."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(".new")
         draft.write_text(json.dumps(status.to_json()))
@@ -72,13 +73,13 @@ class StatusFile:
 
 
 class Timer:
-    """One timer-triggered function."""
+    """A function with a timer trigger."""
 
     def __init__(self, function: Function[TimerTrigger], worker: TracedWorker, folder: Path) -> None:
-        """Reads the schedule; the status is kept in the folder.
+        """Parses the schedule; the status is in a file in the folder.
 
         Raises:
-            HostError: the schedule isn't NCRONTAB.
+            HostError: the schedule is not a valid NCRONTAB expression.
         """
         self._function = function
         self._worker = worker
@@ -87,31 +88,28 @@ class Timer:
         self._file = StatusFile(folder / f"{function.name}.json") if is_monitored else None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Runs the function whenever it is due, until told to stop."""
+        """Runs the function at its due times until `stop` is set."""
         now = datetime.now(UTC)
         status = self._first_status(now)
         if status.next < now or self._function.trigger.run_on_startup:
             status = await self._invoke(status, now, is_past_due=status.next < now)
         while True:
             while (now := datetime.now(UTC)) < status.next and not stop.is_set():
-                await pause((status.next - now).total_seconds(), stop)
+                await wait_for_any(stop, timeout=(status.next - now).total_seconds())
             if stop.is_set():
                 return
             status = await self._invoke(status, now, is_past_due=False)
 
-    def _first_status(self, now: datetime) -> Status:
+    def _first_status(self, now: datetime) -> ScheduleStatus:
         status = self._file.read() if self._file else None
-        if status is None:
-            status = Status(None, self._schedule.next_after(now), now)
-            self._keep(status)
-        elif self._schedule.next_after(status.last or status.updated) != status.next:
-            # The schedule is another than that of the status, by which nothing can be said to have been missed.
-            status = Status(None, self._schedule.next_after(now), now)
-            self._keep(status)
+        # A status of another schedule doesn't tell whether a run was missed.
+        if status is None or self._schedule.next_after(status.last or status.updated) != status.next:
+            status = ScheduleStatus(None, self._schedule.next_after(now), now)
+            self._write(status)
         return status
 
-    async def _invoke(self, status: Status, now: datetime, *, is_past_due: bool) -> Status:
-        """Runs the function once, and gives the status after it."""
+    async def _invoke(self, status: ScheduleStatus, now: datetime, *, is_past_due: bool) -> ScheduleStatus:
+        """Runs the function once and returns the status after it."""
         request = {
             "Schedule": {"AdjustForDST": True},
             "ScheduleStatus": status.to_json() if self._file else None,
@@ -120,13 +118,13 @@ class Timer:
         function = self._function
         data = Datum(json.dumps(request), "json")
         try:
-            await self._worker.invoke(function, data, _NO_METADATA)
+            await self._worker.invoke(function, data, {})
         except InvocationFailedError as error:
-            log.warning("The timer %s failed and goes on: %s", function.name, error)
-        after = Status(now, self._schedule.next_after(now), now)
-        self._keep(after)
+            log.warning("The timer %s failed and will run again: %s", function.name, error)
+        after = ScheduleStatus(now, self._schedule.next_after(now), now)
+        self._write(after)
         return after
 
-    def _keep(self, status: Status) -> None:
+    def _write(self, status: ScheduleStatus) -> None:
         if self._file:
             self._file.write(status)

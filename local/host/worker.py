@@ -1,9 +1,8 @@
-"""Drives `azure_functions_runtime`, Microsoft's own Python worker, in this process.
+"""Calls Microsoft's Python worker, `azure_functions_runtime`, in this process.
 
-The .NET host talks to the worker over gRPC; here its entry points are called directly: `worker_init_request` indexes
-the app, `invocation_request_native` runs a function without a message object in between, and `invocation_request`
-(the gRPC path's entry) runs one that takes an SDK type such as BlobClient, which the native entry leaves out by its
-own docstring.
+The .NET host calls the worker over gRPC. This module calls the worker's entry points: `worker_init_request` indexes the
+app; `invocation_request_native` runs a function without gRPC messages; `invocation_request`, the entry point for gRPC,
+runs a function that takes an SDK type such as BlobClient, which the native entry point doesn't support.
 """
 
 from __future__ import annotations
@@ -35,7 +34,6 @@ from local.host.errors import HostError
 from local.host.logs import running_functions
 
 if TYPE_CHECKING:
-    import contextvars
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -45,23 +43,23 @@ __all__ = ["Datum", "IndexedFunction", "InvocationFailedError", "Trace", "Worker
 
 
 class InvocationFailedError(Exception):
-    """A function raised; its traceback has been logged."""
+    """The function raised an exception; its traceback is in the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedFunction:
-    """A function as the worker's index describes it; a binding has the keys of function.json."""
+    """A function as the worker describes it; a binding has the keys of function.json."""
 
     name: str
     function_id: str
-    # function.json: each kind of binding has keys of its own, read in functions.py.
+    # Any: each type of binding has its own keys, which functions.py reads.
     bindings: list[dict[str, Any]]
     has_retry_policy: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The W3C trace context that an invocation continues, "" where there is none."""
+    """The W3C trace context of an invocation: `traceparent` and `tracestate`, or ""."""
 
     parent: str = ""
     state: str = ""
@@ -71,13 +69,13 @@ _CHAINED = re.compile(r"\n\n(?:During handling of the above exception|The above 
 
 
 class Worker:
-    """The worker of one function app. There can be one in a process: the runtime keeps its registry in a module."""
+    """The worker of a function app. A process can have only one: the runtime's registry is global."""
 
     async def index(self, app: Path) -> list[IndexedFunction]:
-        """Imports function_app.py of the folder and lists its functions.
+        """Imports function_app.py in the folder and lists its functions.
 
         Raises:
-            HostError: there is none, or it doesn't import or index; with the traceback of the app's code.
+            HostError: it is missing, or can't be imported or indexed. The message has the traceback of the app's code.
         """
         sys.path.insert(0, str(app))
         start_threadpool_executor()
@@ -87,13 +85,13 @@ class Worker:
             ),
             properties={"protos": protos, "host": "127.0.0.1"},
         )
-        with _silenced("azure.functions"):  # the runtime's logger; what fails is told of here
+        with _silenced("azure.functions"):  # the runtime's logger; the error below reports a failure
             result = (await worker_init_request(request)).result
         if result.status == protos.StatusResult.Failure:
             raise HostError(_index_failure(app, result.exception))
         metadata = (await functions_metadata_request(request)).function_metadata_results
         if metadata is None:
-            raise HostError(f"{app} is no function app: it has no function_app.py.")
+            raise HostError(f"{app} is not a function app: it has no function_app.py.")
         return [
             IndexedFunction(
                 name=function.name,
@@ -112,19 +110,19 @@ class Worker:
         metadata: Mapping[str, Datum],
         trace: Trace,
     ) -> Datum | None:
-        """Runs a function and gives what it returned.
+        """Runs a function and returns its result.
 
         Args:
-            function_id: of the index.
-            name: the function's, for the log.
+            function_id: the id in the index.
+            name: the function's name, for the log.
             data: the trigger's parameter and its value.
-            metadata: what the trigger knows besides, in the runtime's own keys (`DequeueCount`, …).
-            trace: the trace to go on with.
+            metadata: the trigger's metadata by the runtime's keys (`DequeueCount`, …).
+            trace: the trace that the invocation continues.
 
         Raises:
-            InvocationFailedError: the function raised, or returned what its binding doesn't take.
+            InvocationFailedError: the function raised an exception, or returned a type that its binding doesn't take.
         """
-        with _Invocation(name) as invocation_id:
+        with _invocation(name) as invocation_id:
             succeeded, returned, _outputs, error, _traceback = await invocation_request_native(
                 invocation_id, function_id, [data], metadata, trace.parent, trace.state
             )
@@ -135,12 +133,12 @@ class Worker:
     async def invoke_with_reference(
         self, function_id: str, name: str, parameter: str, reference: protos.ModelBindingData, trace: Trace
     ) -> None:
-        """Runs a function whose trigger parameter is an SDK type, made by the runtime from the reference.
+        """Runs a function whose trigger parameter is an SDK type, which the runtime creates from the reference.
 
         Raises:
-            InvocationFailedError: the function raised, or the type couldn't be made.
+            InvocationFailedError: the function raised an exception, or the type couldn't be created.
         """
-        with _Invocation(name) as invocation_id:
+        with _invocation(name) as invocation_id:
             request = protos.InvocationRequest(
                 invocation_id=invocation_id,
                 function_id=function_id,
@@ -158,7 +156,7 @@ class Worker:
                 raise InvocationFailedError(failure.message)
 
     def stop(self) -> None:
-        """Ends the threads of sync functions, after they have returned."""
+        """Ends the threads of synchronous functions after the functions have returned."""
         stop_threadpool_executor()
 
 
@@ -171,31 +169,25 @@ def _silenced(logger: str) -> Iterator[None]:
         logging.getLogger(logger).disabled = False
 
 
-class _Invocation:
-    """The time in which a function runs: gives the invocation's id, and lets the log know the function's name."""
-
-    __slots__ = ("_id", "_name", "_token")
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> str:
-        self._id = str(uuid.uuid4())
-        running_functions[self._id] = self._name
-        # The runtime does this too, but only while the function itself runs: not when it logs its failure.
-        self._token: contextvars.Token[str] = invocation_id_cv.set(self._id)
-        return self._id
-
-    def __exit__(self, *_: object) -> None:
-        invocation_id_cv.reset(self._token)
-        del running_functions[self._id]
+@contextlib.contextmanager
+def _invocation(name: str) -> Iterator[str]:
+    """A context in which a function runs: returns the invocation's id, and tells the log the function's name."""
+    invocation_id = str(uuid.uuid4())
+    running_functions[invocation_id] = name
+    # The runtime sets the id too, but resets it before it logs a failure.
+    token = invocation_id_cv.set(invocation_id)
+    try:
+        yield invocation_id
+    finally:
+        invocation_id_cv.reset(token)
+        del running_functions[invocation_id]
 
 
 def _index_failure(app: Path, failure: protos.RpcException) -> str:
-    """What is wrong in one sentence, and the app's own part of the traceback."""
+    """The reason, and the part of the traceback that is in the app's code."""
     message, advice, _ = failure.message.partition(". Cannot find module. ")
     chain = _CHAINED.split(failure.stack_trace)
-    if advice:  # the runtime has raised an import error anew, with advice about Azure and the whole sys.path in it
+    if advice:  # the runtime has replaced an import error by one with advice about Azure and all of sys.path
         chain.pop()
     script = app / os.environ.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
     parts = [part.partition(f'  File "{script}"') for part in chain]

@@ -1,9 +1,9 @@
-// The Firebase Auth emulator of firebase-tools alone: one port, no network, no login, no firebase.json.
+// Starts only the Auth emulator of firebase-tools: on one port, without network access, log-in or firebase.json.
 //
-//   node auth-emulator.js PORT PROJECT_ID [STATE_FILE]
+//   node auth-emulator.js PORT PROJECT_ID STATE_FILE
 //
-// The emulator keeps its users in memory. With STATE_FILE they are read at the start and written after each request
-// that may have changed them, so that they outlive a restart, a killed one too.
+// The emulator keeps its users in memory. This script reads them from STATE_FILE at the start and writes them after each
+// request that may have changed them, so that they survive a restart, also after a kill.
 "use strict";
 
 const fs = require("node:fs/promises");
@@ -12,8 +12,8 @@ const exegesis = require("exegesis-express");
 const { SingleProjectMode } = require("firebase-tools/lib/emulator/auth");
 const { createApp } = require("firebase-tools/lib/emulator/auth/server");
 
-// The emulator compiles the validators of all its hundred operations before it answers, which takes 9 s of a core; its own
-// library does each when it is first needed, if asked to.
+// By default the emulator compiles the validators of all its operations at the start, which takes 9 s of a core. With this
+// option its library compiles each at its first use.
 const { middleware } = exegesis;
 exegesis.middleware = (document, options) => middleware(document, { ...options, lazyCompileValidationSchemas: true });
 
@@ -31,7 +31,7 @@ async function restoreUsers() {
     throw error;
   }
   const { users = [] } = JSON.parse(state);
-  if (users.length === 0) return; // batchCreate refuses an empty list
+  if (users.length === 0) return; // batchCreate rejects an empty list
   const reply = await fetch(`${accounts}:batchCreate`, { method: "POST", headers: OWNER, body: JSON.stringify({ users }) });
   if (!reply.ok) throw new Error(`${stateFile} can't be restored: ${await reply.text()}`);
   const { error: refused = [] } = await reply.json();
@@ -40,13 +40,13 @@ async function restoreUsers() {
 
 async function storeUsers() {
   const reply = await fetch(`${accounts}:batchGet?maxResults=-1`, { headers: OWNER });
-  if (!reply.ok) throw new Error(`the users can't be stored: ${await reply.text()}`);
+  if (!reply.ok) throw new Error(`${stateFile} can't be written: ${await reply.text()}`);
   const draft = `${stateFile}.draft`;
   await fs.writeFile(draft, await reply.text());
   await fs.rename(draft, stateFile);
 }
 
-// One store at a time; changes that come while one runs are in the next, which starts when it is done.
+// One write at a time. Changes during a write cause another one after it.
 let storing = null;
 let changed = false;
 function noteChange() {
@@ -64,11 +64,11 @@ function noteChange() {
 async function main() {
   const app = await createApp(projectId, SingleProjectMode.NO_WARNING);
   const server = http.createServer((request, response) => {
-    if (stateFile && request.method !== "GET") response.on("finish", noteChange);
+    if (request.method !== "GET") response.on("finish", noteChange);
     app(request, response);
   });
   await new Promise((resolve, reject) => server.once("error", reject).listen(Number(port), HOST, resolve));
-  if (stateFile) await restoreUsers();
+  await restoreUsers();
   console.log(`listening on ${HOST}:${port}`);
   for (const signal of ["SIGTERM", "SIGINT"]) {
     process.once(signal, async () => {

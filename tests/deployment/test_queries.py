@@ -103,7 +103,7 @@ def test_every_query_stands_in_the_workbook_or_an_alert() -> None:
 
 
 def test_every_alert_is_explained_to_whoever_it_wakes() -> None:
-    rules = re.findall(r"name: '([a-z-]+)'\n    says:", (PROJECT / "infra" / "modules" / "alerts.bicep").read_text())
+    rules = re.findall(r"name: '([a-z-]+)'\n    title:", (PROJECT / "infra" / "modules" / "alerts.bicep").read_text())
     operations = (PROJECT / "docs" / "operations.md").read_text()
     assert len(rules) == len([path for path in _QUERIES if path.name.startswith("alert_")])
     for rule in [*rules, "unavailable", "budget"]:

@@ -18,8 +18,8 @@ from azure.storage.queue import QueueClient
 
 from local import services
 from local.host import storage
+from local.host.blob_receipts import BlobVersion
 from local.host.blob_scan import BlobScan
-from local.host.receipts import BlobVersion
 from local.host.storage import Storage
 from local.processes import end_with_parent
 from tests.host.hosting import DEADLINE_SECONDS, FunctionApp, eventually
@@ -82,7 +82,7 @@ def test_a_failing_blob_is_tried_five_times_and_then_poison(app: FunctionApp, dr
     with app.running() as host:
         (event,) = eventually(lambda: [event for event in app.events() if "poison" in event])
         assert "a blob that can't be taken" in host.said
-        assert "goes to webjobs-blobtrigger-poison" in host.said
+        assert "to webjobs-blobtrigger-poison" in host.said
         drop.upload_blob("good.csv", b"")
         eventually(lambda: app.events(name="good.csv"))
     assert len(app.events(name="bad.csv")) == 5
@@ -144,7 +144,7 @@ def test_a_storage_that_is_away_is_waited_for(tmp_path: Path) -> None:
     storage = services.storage_connection_string(blob_port, queue_port)
     app = FunctionApp.make(tmp_path / "app", "blobs", {"DATA": storage, "AzureWebJobsStorage": storage})
     with app.running() as host:
-        eventually(lambda: "The container drop can't be reached; going on trying" in host.said)
+        eventually(lambda: "The container drop can't be reached; retrying" in host.said)
         assert host.said.count("can't be reached") <= 3
         with serving(services.azurite_blob(blob_port, tmp_path)), serving(services.azurite_queue(queue_port, tmp_path)):
             with BlobServiceClient.from_connection_string(storage) as account:

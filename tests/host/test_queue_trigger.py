@@ -11,7 +11,7 @@ import pytest
 from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
 
 from local.host import queue_reader
-from local.host.queue_reader import QueueReader, Reading
+from local.host.queue_reader import QueueReader, ReaderOptions
 from local.host.storage import Storage
 from tests.host.hosting import DEADLINE_SECONDS, FunctionApp, eventually
 
@@ -95,7 +95,7 @@ def test_a_message_stays_hidden_for_as_long_as_it_is_worked_on(
     queue = queues.create_queue("jobs")
     send(queue, "long")
     seen: list[str] = []
-    reading = Reading(concurrency=4, batch_size=4, max_dequeue_count=5, retry_seconds=0, poll_seconds=0.05)
+    reading = ReaderOptions(concurrency=4, batch_size=4, max_attempts=5, retry_seconds=0, poll_seconds=0.05)
 
     async def run() -> None:
         stop = asyncio.Event()
@@ -119,7 +119,7 @@ def test_what_a_host_was_at_when_it_died_is_tried_again_once_its_lock_ends(
     monkeypatch.setattr(queue_reader, "LOCK_SECONDS", 1)
     queue = queues.create_queue("jobs")
     send(queue, "job")
-    reading = Reading(concurrency=4, batch_size=4, max_dequeue_count=5, retry_seconds=0, poll_seconds=0.05)
+    reading = ReaderOptions(concurrency=4, batch_size=4, max_attempts=5, retry_seconds=0, poll_seconds=0.05)
     tries: list[int | None] = []
 
     async def run() -> None:

@@ -92,23 +92,23 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     ("app", "settings", "sentence"),
     [
         (BLOB_APP, {}, "The app setting DATA, the storage connection of the function take, is missing."),
-        (TIMER_APP, {}, "The app setting SCHEDULE, named by schedule of the function tick, is missing."),
+        (TIMER_APP, {}, "The app setting SCHEDULE, used by schedule of the function tick, is missing."),
         (
             TIMER_APP,
             {"SCHEDULE": "every day"},
-            "The schedule of the function tick, 'every day', isn't an NCRONTAB expression of six fields.",
+            "The schedule of the function tick: expected an NCRONTAB expression of six fields, got every day.",
         ),
         (
             BLOB_APP,
             {"DATA__blobServiceUri": "https://example.com"},
-            "The connection DATA of the function take is made with an identity; this host needs a connection string.",
+            "The connection DATA of the function take uses an identity; this host needs a connection string.",
         ),
-        (QUEUE_OUTPUT_APP, {}, "The function send has a binding that this host doesn't know: queue."),
-        (EVENT_HUB_APP, {}, "The function hear has a trigger that this host doesn't know: eventHubTrigger."),
+        (QUEUE_OUTPUT_APP, {}, "The function send has a binding that this host doesn't support: queue."),
+        (EVENT_HUB_APP, {}, "The function hear has a trigger that this host doesn't support: eventHubTrigger."),
         (
             BLOB_BYTES_APP,
             {},
-            "The function take takes its blob's bytes; this host passes only references (BlobClient).",
+            "The function take takes its blob as bytes; this host passes only references (BlobClient).",
         ),
     ],
 )
@@ -121,16 +121,16 @@ def test_what_it_cannot_run_it_refuses_in_one_sentence(
 def test_a_connection_string_never_stands_in_a_refusal(tmp_path: Path) -> None:
     settings = {"DATA": "AccountName=me;AccountKey=c2VjcmV0;nonsense"}
     said = FunctionApp.make(tmp_path / "app", BLOB_APP, settings).refusal()
-    assert "The app setting DATA, used by the function take, isn't a storage connection string" in said
+    assert "The app setting DATA, used by the function take, is not a storage connection string" in said
     assert "c2VjcmV0" not in said
 
 
 def test_a_folder_without_an_app_is_refused(tmp_path: Path) -> None:
     app = FunctionApp.make(tmp_path / "app", "")
     (app.folder / "function_app.py").unlink()
-    assert last_line(app.refusal()).endswith("is no function app: it has no function_app.py.")
+    assert last_line(app.refusal()).endswith("is not a function app: it has no function_app.py.")
     (app.folder / "host.json").unlink()
-    assert last_line(app.refusal()).endswith("is no function app: it has no host.json.")
+    assert last_line(app.refusal()).endswith("is not a function app: it has no host.json.")
 
 
 def test_local_settings_become_the_environment_which_wins(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_two_instances_from_ready_to_the_end(tmp_path: Path) -> None:
 
         # One that dies is started again, at the same place.
         os.kill(cloud.pid_of("valkey-server"), signal.SIGKILL)
-        cloud.wait_until_said("redis ended with SIGKILL and is started again")
+        cloud.wait_until_said("redis ended with SIGKILL: restarting it")
         with redis.Redis.from_url(run["redis"]) as client:
             wait_until(lambda: _answers(client), "Valkey is back")
 

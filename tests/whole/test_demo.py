@@ -47,7 +47,7 @@ def test_demo_holds_on_a_first_and_a_second_run(own_cloud: LocalCloud, catalog: 
         assert done.returncode == 0, done.stdout + done.stderr
         assert done.stderr == ""
         assert inserted_or_unchanged in done.stdout
-        assert "All of it held." in done.stdout
+        assert "All checks passed." in done.stdout
 
 
 def test_demo_ends_with_a_sentence_where_a_step_does_not_hold(

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Makes a base image that stands in for Microsoft's where that can't be pulled: Debian, this machine's Python 3.13 at the
-# place that the real image has it, unixODBC and ODBC Driver 18 (the library of the wheel `mssql-python-odbc`), curl.
-# The Functions host itself is NOT in it. Needs root, debootstrap, buildah.
+# Makes a substitute for Microsoft's base image, for machines that can't pull it: Debian, this machine's Python 3.13 at
+# the same path, unixODBC, ODBC Driver 18 (the library in the wheel `mssql-python-odbc`) and curl. NO Functions host.
+# Needs root, debootstrap and buildah.
 #
-#   stand_in_base.sh PYTHON FOLDER IMAGE
+#   substitute_base.sh PYTHON FOLDER IMAGE
 set -euo pipefail
 
 python=$1    # any Python 3.13 whose files are copied
-folder=$2    # where the root file system is built; kept for the next time
+folder=$2    # where the root file system is built; reused by the next build
 image=$3     # the image's name in buildah's store
 
 root=$folder/root
@@ -38,7 +38,7 @@ make_root() {
     "$python" -m zipfile -e "$wheel" "$folder/driver/unpacked"
     mkdir -p "$root$driver"
     cp -r "$folder"/driver/unpacked/mssql_python_odbc/libs/linux/debian_ubuntu/"$(uname -m)"/. "$root$driver/"
-    rm -f "$root$driver"/lib/libodbcinst*  # unixODBC's own serves
+    rm -f "$root$driver"/lib/libodbcinst*  # unixODBC has its own
     printf '[ODBC Driver 18 for SQL Server]\nDriver=%s\n' \
         "$driver/lib/$(basename "$root$driver"/lib/libmsodbcsql*)" >> "$root/etc/odbcinst.ini"
 }
@@ -48,7 +48,7 @@ make_image() {
     container=$(buildah from scratch)
     buildah copy --quiet "$container" "$root" / >/dev/null
     buildah config --env HOME=/home --env LANG=C.UTF-8 --env FUNCTIONS_WORKER_RUNTIME=python \
-        --label stand-in="debian, without the Functions host" --cmd '["false"]' "$container"
+        --label substitute="debian, without the Functions host" --cmd '["false"]' "$container"
     buildah commit --quiet --rm "$container" "$image" >/dev/null
 }
 

@@ -1,9 +1,9 @@
-"""Receipts: which version of a blob has been announced to which function.
+"""Blob receipts: which version of a blob has been announced to which function.
 
-As BlobReceiptManager.cs (azure-sdk-for-net, Microsoft.Azure.WebJobs.Extensions.Storage.Blobs): an empty blob
-`azure-webjobs-hosts/blobreceipts/{host}/{function}/{etag}/{container}/{blob}` of the host's own account, whose
-metadata say whether the announcement is complete. There a lease on it keeps hosts apart; here only one host scans
-(lease.py).
+Follows BlobReceiptManager.cs (azure-sdk-for-net, Microsoft.Azure.WebJobs.Extensions.Storage.Blobs). A receipt is an
+empty blob `azure-webjobs-hosts/blobreceipts/{host}/{function}/{etag}/{container}/{blob}` in the host's account. Its
+metadata say whether the announcement is complete. The .NET host leases the receipt, since several hosts may scan; here
+only one does (lease.py).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 _CONTAINER = "azure-webjobs-hosts"
 _COMPLETED = {"Completed": "True"}
-_LONGEST_BLOB_NAME = 1_024
+_MAX_BLOB_NAME = 1_024
 
 
 @dataclass(frozen=True, slots=True)
 class BlobVersion:
-    """A blob as it was at one time."""
+    """A version of a blob, identified by its ETag."""
 
     container: str
     name: str
@@ -40,7 +40,7 @@ class Receipts:
     """The receipts of one host."""
 
     def __init__(self, blobs: BlobServiceClient, host_id: str, storage: Storage) -> None:
-        """Keeps them in the account of `blobs`, under the host's id."""
+        """Keeps the receipts in the account of `blobs`, under the host's id."""
         self._container = blobs.get_container_client(_CONTAINER)
         self._host_id = host_id
         self._storage = storage
@@ -56,7 +56,7 @@ class Receipts:
         return bool(receipt.metadata)
 
     async def complete(self, function: str, version: BlobVersion) -> None:
-        """Notes that this version has been announced to the function."""
+        """Records that this version has been announced to the function."""
         upload = self._receipt(function, version).upload_blob
         try:
             await self._storage.call(upload, b"", overwrite=True, metadata=_COMPLETED, tracing_options=UNTRACED)
@@ -66,9 +66,9 @@ class Receipts:
             await self._storage.call(upload, b"", overwrite=True, metadata=_COMPLETED, tracing_options=UNTRACED)
 
     def _receipt(self, function: str, version: BlobVersion) -> BlobClient:
-        # The ETag before the name: a name may hold slashes.
+        # The name comes last, since it may contain slashes.
         prefix = f"blobreceipts/{self._host_id}/{function}/{version.etag}/{version.container}/"
         name = prefix + version.name
-        if len(name) > _LONGEST_BLOB_NAME:
+        if len(name) > _MAX_BLOB_NAME:
             name = prefix + hashlib.sha256(version.name.encode()).hexdigest()
         return self._container.get_blob_client(name)

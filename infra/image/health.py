@@ -1,7 +1,7 @@
-"""`python -m infra.image.answers FOLDER`, run in the image: Microsoft's worker runtime indexes the app, and it answers.
+"""`python -m infra.image.health FOLDER`, run in the image: checks that the app can be indexed and is healthy.
 
-The Functions host isn't needed: local/host's way into the worker runtime is (only that; its servers and services
-would need packages that the image rightly lacks).
+It calls Microsoft's worker runtime through local/host/worker.py and needs no Functions host. The rest of local/host
+needs packages that the image doesn't have.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _OK = 200
 
 
 async def main(app: Path) -> None:
-    """Prints what it saw; ends with 1 where the app can't be indexed or doesn't answer."""
+    """Prints the results; exits with 1 if the app can't be indexed or is not healthy."""
     worker = Worker()
     functions = await worker.index(app)
     kinds = [binding["type"] for function in functions for binding in function.bindings]
@@ -25,17 +25,17 @@ async def main(app: Path) -> None:
     live = next((function for function in functions if function.name == "health_live"), None)
     if live is None:
         sys.exit("The app in the image has no function health_live.")
-    status = await _ask(worker, live, "/api/health/live")
+    status = await _request(worker, live, "/api/health/live")
     worker.stop()
-    # AsgiMiddleware reports its lifespan, which nobody ends but the process, as an error.
+    # AsgiMiddleware logs an error about its lifespan, which only the process ends.
     logging.disable()
     if status != _OK:
-        sys.exit(f"GET /api/health/live in the image: {status}")
+        sys.exit(f"GET /api/health/live in the image: expected {_OK}, got {status}")
     print(f"Answers: GET /api/health/live {status}.")
 
 
-async def _ask(worker: Worker, function: IndexedFunction, path: str) -> int:
-    """The status of an HTTP-triggered function's reply."""
+async def _request(worker: Worker, function: IndexedFunction, path: str) -> int:
+    """The status of an HTTP function's response."""
     request = {
         "method": Datum("GET", "string"),
         "url": Datum(f"http://localhost{path}", "string"),
