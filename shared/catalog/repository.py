@@ -9,10 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from shared.catalog import batches
-from shared.catalog.paging import Order, Position, read_page
+from shared.catalog.paging import order_of
 from shared.catalog.schemas import NewCategory, NewProduct, ProductQuery
 from shared.catalog.tables import categories, products
 from shared.catalog.title_search import among_titles, has_words
+from shared.database.keyset import Position, read_page
 from shared.database.retry_policy import ChangedMeanwhileError
 
 _SHOWN = (
@@ -50,7 +51,7 @@ def read_products(
         rows = rows.with_statement_hint(_PLANNED_ANEW, "mssql")
     if query.q:
         rows = rows.where(has_words(connection, query.q))
-    return read_page(connection, rows, Order.of(query.sort), after, count)
+    return read_page(connection, rows, order_of(query.sort), after, count)
 
 
 def count_products(connection: sa.Connection, query: ProductQuery) -> int:

@@ -1,0 +1,45 @@
+"""What the cache's outbox needs of the application's database: its table, and transactions with the API's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from shared.cache.errors import WriteOutcomeUnknownError
+from shared.cache.outbox import Work, outbox_table
+from shared.database.metadata import RowId, catalog_metadata
+from shared.database.retry_policy import RetryPolicy
+from shared.database.transactions import Store
+from shared.database.types import UtcTime, exact_ascii
+from shared.http.problems import ConflictError, UnavailableError
+
+cache_invalidations = outbox_table(catalog_metadata, RowId, exact_ascii(64), UtcTime())
+
+_ONE_TRY = RetryPolicy(total=0)
+
+
+class OutboxTransactions:
+    """The catalog's transactions, for `shared.cache.outbox.Outbox`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read[T](self, work: Work[T]) -> T:
+        """`work` in a read transaction. Raises UnavailableError."""
+        return await self._store.read(work)
+
+    async def write[T](self, work: Work[T], landed: Callable[[sa.Connection, T], bool] | None = None) -> T:
+        """`work` in a transaction. Raises UnavailableError, and ConflictError for a key that is taken."""
+        try:
+            return await self._store.write(work, landed)
+        except IntegrityError as error:
+            # Another instance was faster between the check and the insert.
+            raise ConflictError("Another request has just inserted the same; nothing was changed.") from error
+        except WriteOutcomeUnknownError as error:
+            raise UnavailableError("Whether the change was saved isn't known; look before you try again.") from error
+
+    async def try_write(self, work: Work[None]) -> None:
+        """`work` in a transaction that isn't retried. Raises UnavailableError and SQLAlchemy's errors."""
+        await self._store.write(work, waits=_ONE_TRY)
