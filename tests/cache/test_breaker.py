@@ -46,7 +46,7 @@ def test_a_write_that_fails_while_the_outbox_is_applied_keeps_the_breaker_open(
     asyncio.run(trouble())
 
 
-def test_a_probe_does_not_run_in_the_context_of_the_request_that_opened_the_breaker(
+def test_probes_do_not_run_in_the_context_of_a_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(breaker, "_PROBE_SECONDS", 0.01)

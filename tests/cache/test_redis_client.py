@@ -1,4 +1,4 @@
-"""The pipelined connection: whose reply is whose, who is asked once, and what counts as waiting."""
+"""The pipelined connection: each request gets its own replies, equal look-ups are sent once, time limits hold."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ async def connected(settings: CacheSettings) -> AsyncIterator[RedisClient]:
 
 
 def look_ups(valkey: str) -> int:
-    """How often the server was asked MGET."""
+    """How many MGET commands the server has received."""
     with redis.Redis.from_url(valkey) as server:
-        return int(client.info("commandstats").get("cmdstat_mget", {"calls": 0})["calls"])
+        return int(server.info("commandstats").get("cmdstat_mget", {"calls": 0})["calls"])
 
 
-def test_each_gets_the_replies_to_his_own_questions_however_many_ask_at_once(settings: CacheSettings) -> None:
+def test_concurrent_requests_get_the_replies_to_their_own_commands(settings: CacheSettings) -> None:
     async def ask(client: RedisClient, number: int) -> None:
         key, value = f"key {number}", b"%d" % number * (number * 97 % 5000)
         written, length = await client.exchange(("SET", key, value, "EX", 60), ("STRLEN", key), seconds=_PATIENT)
@@ -64,7 +64,7 @@ def test_each_gets_the_replies_to_his_own_questions_however_many_ask_at_once(set
     asyncio.run(all_at_once())
 
 
-def test_equal_look_ups_that_wait_are_asked_once_and_a_later_one_is_asked_anew(
+def test_equal_look_ups_that_wait_are_sent_once_and_a_later_one_is_sent_again(
     settings: CacheSettings, valkey: str
 ) -> None:
     async def ask() -> None:
@@ -73,7 +73,7 @@ def test_equal_look_ups_that_wait_are_asked_once_and_a_later_one_is_asked_anew(
             before = look_ups(valkey)
             replies = await asyncio.gather(*(client.exchange(("MGET", "key"), seconds=_PATIENT) for _ in range(100)))
             assert replies == [[[None]]] * 100
-            # The first one, and once for all those that came while it was under way.
+            # The first one, and one for all those that came while it was under way.
             assert look_ups(valkey) - before == 2
             await client.exchange(("SET", "key", b"new", "EX", 60), seconds=_PATIENT)
             assert await client.exchange(("MGET", "key"), seconds=_PATIENT) == [[b"new"]]
@@ -81,19 +81,19 @@ def test_equal_look_ups_that_wait_are_asked_once_and_a_later_one_is_asked_anew(
     asyncio.run(ask())
 
 
-def test_who_hangs_up_leaves_the_exchange_to_the_others(settings: CacheSettings) -> None:
+def test_a_cancelled_request_leaves_the_exchange_to_the_others(settings: CacheSettings) -> None:
     async def ask() -> None:
         async with connected(settings) as client:
             impatient = asyncio.create_task(client.exchange(("MGET", "key"), seconds=_PATIENT))
             patient = asyncio.create_task(client.exchange(("ECHO", "mine"), seconds=_PATIENT))
-            await asyncio.sleep(0)  # both have asked
+            await asyncio.sleep(0)  # both are sent
             impatient.cancel()
             assert await patient == [b"mine"]
 
     asyncio.run(ask())
 
 
-def test_an_error_among_the_replies_is_its_askers_alone_and_named_by_its_code(settings: CacheSettings) -> None:
+def test_an_error_reply_is_raised_with_its_code_by_its_own_request_alone(settings: CacheSettings) -> None:
     async def ask() -> None:
         async with connected(settings) as client:
             await client.exchange(("SADD", "a set", "member"), seconds=_PATIENT)
@@ -107,7 +107,9 @@ def test_an_error_among_the_replies_is_its_askers_alone_and_named_by_its_code(se
     asyncio.run(ask())
 
 
-def test_without_a_reply_in_time_all_who_wait_are_told_and_the_late_reply_is_nobodys(settings: CacheSettings) -> None:
+def test_without_a_reply_in_time_waiting_requests_fail_and_the_late_reply_is_dropped(
+    settings: CacheSettings,
+) -> None:
     async def ask() -> None:
         async with connected(settings) as client:
             await client.exchange(("PING",), seconds=_PATIENT)
@@ -119,7 +121,7 @@ def test_without_a_reply_in_time_all_who_wait_are_told_and_the_late_reply_is_nob
     asyncio.run(ask())
 
 
-def test_who_waited_behind_an_exchange_has_less_time_for_his_own_and_giving_up_leaves_it_to_the_others(
+def test_a_request_that_gives_up_after_waiting_in_the_queue_leaves_the_exchange_to_the_others(
     settings: CacheSettings,
 ) -> None:
     async def ask() -> None:
@@ -142,16 +144,16 @@ def test_who_waited_behind_an_exchange_has_less_time_for_his_own_and_giving_up_l
     asyncio.run(ask())
 
 
-def test_a_connection_that_is_cut_fails_who_waits_and_the_next_one_gets_another(
+def test_a_lost_connection_fails_the_waiting_requests_and_the_next_one_gets_another(
     settings: CacheSettings, valkey: str
 ) -> None:
     async def ask() -> None:
         async with connected(settings) as client:
             await client.exchange(("PING",), seconds=_PATIENT)
             waiting = asyncio.create_task(client.exchange(("BLPOP", "no list", 0), seconds=_PATIENT))
-            await asyncio.sleep(0)  # it has asked
+            await asyncio.sleep(0)  # it is sent
             with redis.Redis.from_url(valkey) as server:
-                client.client_kill_filter(_type="normal", skipme=True)
+                server.client_kill_filter(_type="normal", skipme=True)
             with pytest.raises(CacheUnavailableError, match=r"closed|Connection"):
                 await waiting
             assert await client.exchange(("ECHO", "mine"), seconds=_PATIENT) == [b"mine"]
@@ -160,7 +162,7 @@ def test_a_connection_that_is_cut_fails_who_waits_and_the_next_one_gets_another(
 
 
 @pytest.mark.parametrize("is_alone", [True, False])
-def test_after_a_refusal_that_may_be_the_connection_s_own_the_next_exchange_has_another(
+def test_after_a_refusal_that_may_be_the_connection_s_own_the_next_request_gets_another(
     settings: CacheSettings, valkey: str, *, is_alone: bool
 ) -> None:
     url = valkey.replace("redis://", "redis://who-may-not-write:word@")
@@ -176,14 +178,14 @@ def test_after_a_refusal_that_may_be_the_connection_s_own_the_next_exchange_has_
             assert await client.exchange(("CLIENT", "ID"), seconds=_PATIENT) != before
 
     with redis.Redis.from_url(valkey) as server:
-        client.execute_command("ACL", "SETUSER", "who-may-not-write", "on", ">word", "~*", "+@all", "-set")
+        server.execute_command("ACL", "SETUSER", "who-may-not-write", "on", ">word", "~*", "+@all", "-set")
         try:
             asyncio.run(ask())
         finally:
-            client.acl_deluser("who-may-not-write")
+            server.acl_deluser("who-may-not-write")
 
 
-def test_connecting_goes_on_after_those_who_asked_gave_up_and_sends_nothing_of_theirs(
+def test_connecting_goes_on_after_its_requests_gave_up_and_sends_none_of_their_commands(
     settings: CacheSettings, valkey: str
 ) -> None:
     attempts: list[str] = []
@@ -205,7 +207,7 @@ def test_connecting_goes_on_after_those_who_asked_gave_up_and_sends_nothing_of_t
     asyncio.run(ask())
     assert attempts == ["began"]
     with redis.Redis.from_url(valkey) as server:
-        assert client.keys("given up *") == []
+        assert server.keys("given up *") == []
 
 
 def test_an_attempt_to_connect_that_hangs_is_followed_by_another(
@@ -229,7 +231,7 @@ def test_an_attempt_to_connect_that_hangs_is_followed_by_another(
     asyncio.run(ask())
 
 
-def test_whatever_keeps_it_from_connecting_is_told_to_who_asked(settings: CacheSettings) -> None:
+def test_whatever_prevents_a_connection_is_raised_by_the_waiting_requests(settings: CacheSettings) -> None:
     async def without_a_token(_exchange: Callable[[Sequence[Any]], Awaitable[list[Any]]]) -> None:
         raise ValueError("no token")
 
@@ -242,7 +244,7 @@ def test_whatever_keeps_it_from_connecting_is_told_to_who_asked(settings: CacheS
     asyncio.run(ask())
 
 
-def test_a_client_that_was_closed_never_connects_again(settings: CacheSettings) -> None:
+def test_a_closed_client_never_connects_again(settings: CacheSettings) -> None:
     attempts: list[str] = []
 
     async def counted(_exchange: Callable[[Sequence[Any]], Awaitable[list[Any]]]) -> None:
@@ -259,7 +261,7 @@ def test_a_client_that_was_closed_never_connects_again(settings: CacheSettings) 
     assert attempts == ["began"]
 
 
-def test_connecting_is_no_part_of_the_request_that_needs_it(settings: CacheSettings) -> None:
+def test_connecting_does_not_run_in_the_context_of_the_request_that_needs_it(settings: CacheSettings) -> None:
     request = ContextVar("request", default="none")
     seen: list[str] = []
 
@@ -298,7 +300,7 @@ async def with_tls(valkey: str, certificate: Path) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-def test_the_socket_is_taken_over_with_its_tls(settings: CacheSettings, valkey: str, tmp_path: Path) -> None:
+def test_it_speaks_tls_with_a_ca_file_of_the_url(settings: CacheSettings, valkey: str, tmp_path: Path) -> None:
     certificate = tmp_path / "certificate.pem"
     large = b"x" * 900_000  # many TLS records, and more than the buffer
 
@@ -328,7 +330,7 @@ def test_time_in_which_the_process_was_busy_does_not_count_as_waiting() -> None:
     asyncio.run(measure())
 
 
-def test_a_time_limit_runs_out_for_the_exchange_under_way_and_not_for_one_that_is_over() -> None:
+def test_a_time_limit_expires_for_the_exchange_under_way_and_not_for_one_that_is_over() -> None:
     async def measure() -> None:
         loop = asyncio.get_running_loop()
         ran_out: asyncio.Future[float] = loop.create_future()
@@ -342,3 +344,30 @@ def test_a_time_limit_runs_out_for_the_exchange_under_way_and_not_for_one_that_i
         assert await asyncio.wait_for(ran_out, _PATIENT) - began >= 0.1
 
     asyncio.run(measure())
+
+
+def test_it_signs_in_with_the_url_s_password_and_selects_its_database(settings: CacheSettings, valkey: str) -> None:
+    target = urlsplit(valkey)
+    url = f"redis://somebody:a%20word@{target.hostname}:{target.port}/3"
+
+    async def ask() -> None:
+        async with connected(dataclasses.replace(settings, url=url)) as client:
+            assert await client.exchange(("ACL", "WHOAMI"), seconds=_PATIENT) == [b"somebody"]
+            await client.exchange(("SET", "in database 3", b"x", "EX", 60), seconds=_PATIENT)
+
+    with redis.Redis.from_url(valkey) as server:
+        server.execute_command("ACL", "SETUSER", "somebody", "on", ">a word", "~*", "+@all")
+        try:
+            asyncio.run(ask())
+        finally:
+            server.acl_deluser("somebody")
+        assert server.info("keyspace")["db3"]["keys"] == 1
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1", "unix:///tmp/redis.sock", "redis://127.0.0.1?socket_timeout=1"])
+def test_a_url_that_it_can_not_honour_is_an_error(settings: CacheSettings, url: str) -> None:
+    async def nothing(_exchange: object) -> None:
+        pass
+
+    with pytest.raises(ValueError, match="Redis URL"):
+        RedisClient(dataclasses.replace(settings, url=url), nothing)
