@@ -60,7 +60,8 @@ class Services:
     def outbox(self) -> Outbox:
         """Writes, with the invalidation of the pages that they make stale."""
         from shared.cache.outbox import Outbox
-        from shared.database.outbox import OutboxTransactions, cache_invalidations
+        from shared.database.outbox import OutboxTransactions
+        from shared.database.tables import cache_invalidations
 
         transactions = OutboxTransactions(self.database.catalog)
         return Outbox(transactions, cache_invalidations, self.cache, self._cache_telemetry)

@@ -1,4 +1,4 @@
-"""What the cache's outbox needs of the application's database: its table, and transactions with the API's errors."""
+"""The transactions that the cache's outbox runs, with the API's errors."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from shared.cache.errors import WriteOutcomeUnknownError
-from shared.cache.outbox import Work, outbox_table
-from shared.database.metadata import RowId, catalog_metadata
+from shared.cache.outbox import Work
 from shared.database.retry_policy import RetryPolicy
 from shared.database.transactions import Store
-from shared.database.types import UtcTime, exact_ascii
 from shared.http.problems import ConflictError, UnavailableError
-
-cache_invalidations = outbox_table(catalog_metadata, RowId, exact_ascii(64), UtcTime())
 
 _ONE_TRY = RetryPolicy(total=0)
 

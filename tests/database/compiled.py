@@ -18,7 +18,7 @@ from shared.catalog import repository as catalog
 from shared.catalog.schemas import NewCategory, NewProduct, ProductQuery
 from shared.database.keyset import Position
 from shared.database.mssql.engines import create_engine
-from shared.database.outbox import cache_invalidations
+from shared.database.tables import cache_invalidations
 from shared.identity.repository import hold_admins
 from shared.imports import repository as imports
 from shared.imports.records import NewRecord, Outcome, Record

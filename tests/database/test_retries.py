@@ -15,8 +15,9 @@ import sqlalchemy as sa
 
 from shared.cache.outbox import Outbox, RecordedTags
 from shared.database.mssql.engines import app_engine
-from shared.database.outbox import OutboxTransactions, cache_invalidations
+from shared.database.outbox import OutboxTransactions
 from shared.database.retry_policy import ChangedMeanwhileError, Failure, RetryPolicy
+from shared.database.tables import cache_invalidations
 from shared.database.transactions import Store
 from shared.http.problems import UnavailableError
 from shared.settings import Settings
