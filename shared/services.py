@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shared.identity.service import IdentityService
     from shared.imports.reconcile import Reconciliation
     from shared.imports.service import ImportService
-    from shared.telemetry.cache import CacheTelemetry
+    from shared.telemetry.cache import MeasuredCache
 
 
 @runtime_checkable
@@ -74,10 +74,10 @@ class Services:
         return CachedViews(self.cache, self._cache_telemetry)
 
     @functools.cached_property
-    def _cache_telemetry(self) -> CacheTelemetry:
-        from shared.telemetry.cache import CacheTelemetry
+    def _cache_telemetry(self) -> MeasuredCache:
+        from shared.telemetry.cache import MeasuredCache
 
-        return CacheTelemetry()
+        return MeasuredCache()
 
     @functools.cached_property
     def catalog(self) -> CatalogService:

@@ -1,23 +1,27 @@
-"""What the cache reports. An application that measures its cache passes an implementation of `CacheTelemetry`."""
+"""What the cache reports."""
 
 from __future__ import annotations
 
 import contextlib
 from contextlib import AbstractContextManager
-from typing import Protocol
 
 
-class CacheTelemetry(Protocol):
-    """Receives the cache's metrics and spans. A hit reports nothing here: its X-Cache header says all."""
+class CacheTelemetry:
+    """Reports nothing. An application that measures its cache passes a subclass.
 
-    def redis_command(self, name: str) -> AbstractContextManager[object]:
+    A hit reports nothing here: its X-Cache header says all.
+    """
+
+    def redis_command(self, name: str) -> AbstractContextManager[object]:  # noqa: ARG002  # a subclass uses it
         """Surrounds a Redis command with a span."""
+        return contextlib.nullcontext()
 
     def redis_command_ended(self, name: str, seconds: float) -> None:
         """A Redis command has just ended, and took this long."""
 
     def drain(self) -> AbstractContextManager[object]:
         """Surrounds one run of the outbox's drain with a span."""
+        return contextlib.nullcontext()
 
     def stale_page_found(self) -> None:
         """Redis had a page of an older generation."""
@@ -32,31 +36,4 @@ class CacheTelemetry(Protocol):
         """How many invalidations wait, and the age of the oldest."""
 
 
-class NoTelemetry:
-    """Reports nothing."""
-
-    def redis_command(self, name: str) -> AbstractContextManager[object]:  # noqa: ARG002
-        """No span."""
-        return contextlib.nullcontext()
-
-    def redis_command_ended(self, name: str, seconds: float) -> None:
-        """No span."""
-
-    def drain(self) -> AbstractContextManager[object]:
-        """No span."""
-        return contextlib.nullcontext()
-
-    def stale_page_found(self) -> None:
-        """No metric."""
-
-    def query_joined(self) -> None:
-        """No metric."""
-
-    def breaker_changed(self, severity: int) -> None:
-        """No metric."""
-
-    def outbox_seen(self, length: int, oldest_seconds: float) -> None:
-        """No metric."""
-
-
-NO_TELEMETRY = NoTelemetry()
+NO_TELEMETRY = CacheTelemetry()
