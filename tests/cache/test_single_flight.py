@@ -84,7 +84,7 @@ def test_a_forgotten_call_is_shared_with_nobody_who_asks_later(*, forget_all: bo
         new = asyncio.create_task(flights.run("key", source.read))
         await asyncio.sleep(0)  # it has begun
         source.may_end.set()
-        assert await asyncio.gather(old, new) == [1, 2]
+        assert (await old, await new) == (1, 2)
         assert await flights.run("key", source.read) == 2
 
     asyncio.run(forget())
