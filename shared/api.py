@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http
+import importlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, override
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-import shared.catalog.endpoints
-import shared.health.endpoints
 import shared.http.docs
-import shared.identity.endpoints
-import shared.imports.endpoints
 from shared.cache.middleware import CacheHitMiddleware
 from shared.http.middleware import BodyLimitMiddleware, ErrorBoundaryMiddleware, HeadMiddleware, RequestIdMiddleware
 from shared.http.openapi import with_problems
@@ -32,16 +29,14 @@ from shared.http.problems import (
     problem_body,
 )
 from shared.http.strict_route import UNREADABLE_BODY
-from shared.operations import PREFIX, Operation
+from shared.operations import OPERATIONS, PREFIX, Operation
 from shared.services import Services
 from shared.telemetry.start import seen
 
-_MODULES = (
-    shared.catalog.endpoints,
-    shared.identity.endpoints,
-    shared.imports.endpoints,
-    shared.health.endpoints,
-)
+_ROUTERS: dict[str, APIRouter] = {
+    room: importlib.import_module(f"shared.{room}.endpoints").router
+    for room in dict.fromkeys(operation.room for operation in OPERATIONS)
+}
 
 
 class CatalogApi(FastAPI):
@@ -79,8 +74,8 @@ def create_framework(services: Services) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.services = services
-    for module in _MODULES:
-        app.include_router(module.router, prefix=PREFIX)
+    for router in _ROUTERS.values():
+        app.include_router(router, prefix=PREFIX)
     app.include_router(shared.http.docs.router, prefix=PREFIX)
     app.add_exception_handler(ProblemError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -106,9 +101,9 @@ def create_app(services: Services) -> ASGIApp:
 def operations() -> list[Operation]:
     """The API's operations, as the endpoints have them."""
     return [
-        Operation(route.name, method, route.path)
-        for module in _MODULES
-        for route in module.router.routes
+        Operation(route.name, method, route.path, room)
+        for room, router in _ROUTERS.items()
+        for route in router.routes
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     ]
@@ -191,8 +186,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 def _allowed_methods(request: Request) -> Sequence[str]:
     methods: set[str] = set()
     path = request.url.path.removeprefix(PREFIX)
-    for module in (*_MODULES, shared.http.docs):
-        for route in module.router.routes:
+    for router in (*_ROUTERS.values(), shared.http.docs.router):
+        for route in router.routes:
             if isinstance(route, APIRoute) and route.path_regex.match(path):
                 methods |= route.methods or set()
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))

@@ -7,6 +7,7 @@ that asks for one: a test that needs two at once needs SQLite.
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import shutil
 import tempfile
@@ -16,12 +17,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from local.datafactory.stores import SqlStore, sql_store
+from local.processes import PROJECT
 from shared.database import migrate
 from shared.database.metadata import catalog_metadata, imports_metadata, staging_metadata
 
 NEEDS_SQL_SERVER = "needs SQL Server itself"
 SERVER = os.environ.get("TEST_DATABASE_URL")
 _PREFIX = os.environ.get("TEST_DATABASE_PREFIX", "test_catalog")
+for _file in sorted((PROJECT / "shared").glob("*/tables.py")):
+    importlib.import_module(f"shared.{_file.parent.name}.tables")  # adds its tables to the metadata
 # Children first.
 _TABLES = [
     table

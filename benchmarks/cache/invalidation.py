@@ -17,7 +17,7 @@ from benchmarks.cache.client import Client
 from benchmarks.cache.servers import Server, settings_of_instance, uvicorn, valkey
 from benchmarks.figure import Bound, Figure
 from local.services import HOST
-from shared.cache.keys import generation_key
+from shared.cache.keys import Keys
 from shared.cache.page import Page, encode
 from shared.catalog import tags
 
@@ -53,7 +53,7 @@ def _fill(redis_port: int, category_id: int, count: int) -> None:
     generation = b"0123456789abcdef"
     page = encode(Page.of(b"x" * _PAGE_BYTES), generation)
     with redis.Redis(HOST, redis_port, socket_timeout=60) as client:
-        client.set(generation_key(tag), generation, ex=3600)
+        client.set(Keys("catalog").generation(tag), generation, ex=3600)
         for part in range(0, count, _FILL_PART):
             client.eval(_FILL, 1, f"catalog:p:{{{tag}}}:{part}:", min(_FILL_PART, count - part), page)
         found = client.dbsize()

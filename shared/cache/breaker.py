@@ -1,4 +1,4 @@
-"""A circuit breaker: after repeated failures Redis is left alone, and looked at again every second."""
+"""A circuit breaker: after repeated failures Redis is bypassed, and probed every second."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 
-from shared.telemetry import metrics
-
 log = logging.getLogger(__name__)
 
 _FAILURES_TO_OPEN = 3
@@ -17,22 +15,27 @@ _PROBE_SECONDS = 1.0
 
 
 class State(enum.Enum):
-    """How far Redis is trusted."""
+    """How far Redis is trusted; the value is the metric's: higher is worse."""
 
-    CLOSED = "closed"  # trusted
-    OPEN = "open"  # left alone
-    CLOSING = "closing"  # answers again: told of invalidations, but not yet read from
-
-
-# As the metric tells it: more is worse.
-_SEVERITY = {State.CLOSED: 0, State.CLOSING: 1, State.OPEN: 2}
+    CLOSED = 0  # reads and writes use Redis
+    HALF_OPEN = 1  # Redis answers again: writes invalidate, reads still bypass it
+    OPEN = 2  # Redis is bypassed
 
 
-class Breaker:
-    """Counts failures in a row; while open, a task of its own probes and, before closing, catches up."""
+class CircuitBreaker:
+    """Counts failures in a row. While open, a task of its own probes, and applies the outbox before it closes."""
 
-    def __init__(self, probe: Callable[[], Awaitable[None]], catch_up: Callable[[], Awaitable[None]]) -> None:
-        """`probe` raises where Redis is still away; `catch_up` applies the outbox, and raises where it can't."""
+    def __init__(
+        self,
+        probe: Callable[[], Awaitable[None]],
+        catch_up: Callable[[], Awaitable[None]],
+        changed: Callable[[int], None],
+    ) -> None:
+        """`probe` raises while Redis is away; `catch_up` applies the outbox, and raises where it can't.
+
+        `changed` gets each new state's severity (0: closed, 1: half open, 2: open).
+        """
+        self._changed = changed
         self._become(State.CLOSED)
         self._failures = 0
         self._last_failure: Exception | None = None
@@ -41,13 +44,13 @@ class Breaker:
         self._probing: asyncio.Task[None] | None = None
 
     def succeeded(self) -> None:
-        """Notes an exchange that went well."""
+        """Notes a successful exchange."""
         self._failures = 0
 
     def failed(self, error: Exception) -> None:
-        """Notes one that didn't; the third in a row opens the breaker.
+        """Notes a failed exchange; the third in a row opens the breaker.
 
-        All requests of one exchange are told the same error, which counts once.
+        All requests of one exchange get the same error object, which counts once.
         """
         if error is self._last_failure:
             return
@@ -57,12 +60,12 @@ class Breaker:
             self.open(error)
 
     def open(self, error: Exception) -> None:
-        """Leaves Redis alone from now on, until a probe succeeds."""
+        """Bypasses Redis from now on, until a probe succeeds."""
         if self.state is State.OPEN:
             return
-        log.warning("Redis is left alone: %s", error)
+        log.warning("Redis is bypassed: %s", error)
         if self.state is State.CLOSED:
-            # In a context of its own: what it logs is nobody's request.
+            # In a context of its own: its log lines belong to no request.
             self._probing = asyncio.get_running_loop().create_task(self._probe_until_closed(), context=Context())
         self._become(State.OPEN)
 
@@ -74,22 +77,22 @@ class Breaker:
 
     def _become(self, state: State) -> None:
         self.state = state
-        metrics.BREAKER_STATE.set(_SEVERITY[state])
+        self._changed(state.value)
 
     async def _probe_until_closed(self) -> None:
         while self.state is not State.CLOSED:
             await asyncio.sleep(_PROBE_SECONDS)
             try:
                 await self._probe()
-                # From here on writes tell Redis themselves: what they skipped before is in the outbox by now.
-                self._become(State.CLOSING)
+                # From here on writes invalidate again. What they skipped before is in the outbox by now.
+                self._become(State.HALF_OPEN)
                 await self._catch_up()
-            except Exception as error:  # noqa: BLE001  # whatever it is, the breaker stays open and tries again
+            except Exception as error:  # noqa: BLE001  # whatever failed, the breaker stays open and tries again
                 self._become(State.OPEN)
-                log.info("Redis is still left alone: %s", error)
+                log.info("Redis is still bypassed: %s", error)
                 continue
-            # A write that failed meanwhile opened it again: its tags came after the outbox was read.
-            if self.state is State.CLOSING:
+            # A write that failed meanwhile opened the breaker again: its tags came after the outbox was read.
+            if self.state is State.HALF_OPEN:
                 self._become(State.CLOSED)
                 self._failures = 0
-                log.warning("Redis is trusted again")
+                log.warning("Redis is used again")

@@ -1,8 +1,8 @@
-"""A thin ASGI layer in front of the framework that answers hits: one look-up in a dictionary, one round trip to Redis.
+"""ASGI middleware in front of the framework that answers hits: one dictionary look-up, one round trip to Redis.
 
-It knows nothing of products. It remembers which view a path and query led to when the framework validated them and
-an endpoint declared it; any other URL goes through the framework. A URL that the framework refused declares no view,
-so it is never remembered.
+It remembers the view of each URL (path and query) for which an endpoint declared one, after the framework had validated
+the request. Any other URL goes through the framework. A URL that the framework refuses has no view, so it is never
+remembered.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.cache.keys import View
+from shared.cache.keys import CacheKey
 from shared.cache.reply import CACHE_SLOT, CacheSlot, headers_of, is_not_modified
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ _MAX_URLS = 10_000
 
 
 class CacheHitMiddleware:
-    """See the module."""
+    """Answers GET requests for remembered URLs from Redis; passes all others on."""
 
     def __init__(self, app: ASGIApp, store: Callable[[], CacheStore]) -> None:
-        """`store` is called when a remembered URL is first asked for: it loads redis."""
+        """`store` is called when a remembered URL is first requested: it loads redis."""
         self._app = app
         self._store = store
-        self._views: OrderedDict[tuple[str, bytes], View] = OrderedDict()
+        self._keys: OrderedDict[tuple[str, bytes], CacheKey] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one ASGI connection."""
@@ -41,25 +41,25 @@ class CacheHitMiddleware:
             await self._app(scope, receive, send)
             return
         url = (scope["path"], scope["query_string"])
-        view = self._views.get(url)
+        key = self._keys.get(url)
         slot = scope[CACHE_SLOT] = CacheSlot()
-        if view:
-            self._views.move_to_end(url)
+        if key:
+            self._keys.move_to_end(url)
             began = time.perf_counter()
-            slot.lookup = await self._store().look_up(view)
+            slot.lookup = await self._store().look_up(key)
             slot.seconds = time.perf_counter() - began
-            slot.view = view
+            slot.key = key
             if slot.lookup.page:
                 await _send_hit(scope, send, slot.lookup.page, slot.seconds)
                 return
         await self._app(scope, receive, send)
-        if slot.view and not view:
-            self._remember(url, slot.view)
+        if slot.key and not key:
+            self._remember(url, slot.key)
 
-    def _remember(self, url: tuple[str, bytes], view: View) -> None:
-        self._views[url] = view
-        if len(self._views) > _MAX_URLS:
-            self._views.popitem(last=False)
+    def _remember(self, url: tuple[str, bytes], key: CacheKey) -> None:
+        self._keys[url] = key
+        if len(self._keys) > _MAX_URLS:
+            self._keys.popitem(last=False)
 
 
 async def _send_hit(scope: Scope, send: Send, page: Page, seconds: float) -> None:

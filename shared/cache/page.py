@@ -12,7 +12,7 @@ _HEADER = struct.Struct(">2sII16s24s")
 _CHECKED_FROM = 10
 _VERSION = b"P1"
 
-# Of a body whose value, header included, is no larger than 1 MiB: its readers would wait for Redis longer than for SQL.
+# Largest body that is cached; its value in Redis is 1 MiB. Above it, Redis is slower than SQL.
 MAX_PAGE_BYTES = 1024 * 1024 - _HEADER.size
 
 
@@ -30,12 +30,12 @@ class Page:
 
     @classmethod
     def of(cls, body: bytes) -> Page:
-        """The page of a fresh body."""
+        """The page of a new body."""
         return cls(etag_of(body), body)
 
 
 def encode(page: Page, generation: bytes) -> bytes:
-    """What is stored under the page's key."""
+    """The value to be stored under the page's key."""
     length = _HEADER.size + len(page.body)
     raw = _HEADER.pack(_VERSION, length, 0, generation, page.etag) + page.body
     checksum = zlib.crc32(memoryview(raw)[_CHECKED_FROM:])

@@ -1,4 +1,4 @@
-"""The HTTP side of a cached reply, the same whether the hit layer or the framework sends it."""
+"""The HTTP side of a cached reply, the same whether the middleware or an endpoint sends it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.cache.keys import View
+from shared.cache.keys import CacheKey
 from shared.cache.page import Page
 
 if TYPE_CHECKING:
     from shared.cache.store import Lookup  # which loads redis: not at a cold start
 
-# Where an ASGI scope carries what the hit layer and the endpoint tell each other.
-CACHE_SLOT = "catalog.cache"
+# Where an ASGI scope carries the CacheSlot.
+CACHE_SLOT = "cache.slot"
 
 
 @dataclass(slots=True)
 class CacheSlot:
-    """From the hit layer: what it looked up already. From the endpoint: the view that this URL shows."""
+    """What the middleware and the endpoint tell each other about a request.
 
-    view: View | None = None
+    The middleware sets `lookup` and its duration where it has looked the URL's view up already. The endpoint sets `key`
+    to the view that this URL shows.
+    """
+
+    key: CacheKey | None = None
     lookup: Lookup | None = None
-    # How long that took.
     seconds: float = 0.0
 
 

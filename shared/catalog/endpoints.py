@@ -57,9 +57,9 @@ CACHED: dict[int | str, dict[str, Any]] = {304: {"description": "Not Modified: I
 async def list_products(
     request: Request, query: Annotated[ProductQuery, Query()], views: Views, catalog: Catalog
 ) -> Response:
-    """Filtered, sorted, paged by key: any page costs what the first one costs.
+    """Filtered, sorted, with keyset paging: any page costs what the first one costs.
 
-    A row that nobody changes is seen exactly once, whatever is inserted meanwhile.
+    A walk shows a row that nobody changes exactly once, whatever is inserted meanwhile.
     """
 
     async def read() -> bytes:
@@ -92,7 +92,7 @@ async def insert_product(_editor: Editor, new: Annotated[NewProduct, Body()], ca
     responses=WRITE_PROBLEMS,
 )
 async def insert_products(_editor: Editor, new: Annotated[NewProducts, Body()], catalog: Catalog) -> Inserted:
-    """An asin that is known, or twice in the batch, and an unknown category refuse the whole batch."""
+    """An asin that exists or is in the batch twice, or an unknown category, refuses the whole batch."""
     return Inserted(inserted=await catalog.insert_products(new.items))
 
 

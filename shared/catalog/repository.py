@@ -11,11 +11,12 @@ import sqlalchemy as sa
 
 from shared.catalog import batches
 from shared.catalog.declaration import Comparison, declared
-from shared.catalog.paging import Order, Position, read_page
+from shared.catalog.paging import order_of
 from shared.catalog.schemas import FILTERS, NewCategory, NewProduct, Product, ProductQuery
 from shared.catalog.tables import categories, products
 from shared.catalog.title_search import among_titles, has_words
 from shared.database.failures import RowChangedError
+from shared.database.keyset import Position, read_page
 
 _SHOWN = tuple(products.c[name] for name in Product.model_fields)
 
@@ -48,7 +49,7 @@ def read_products(
         rows = rows.with_statement_hint(_PLANNED_ANEW, "mssql")
     if query.q:
         rows = rows.where(has_words(connection, query.q))
-    return read_page(connection, rows, Order.of(query.sort), after, count)
+    return read_page(connection, rows, order_of(query.sort), after, count)
 
 
 def count_products(connection: sa.Connection, query: ProductQuery) -> int:

@@ -1,20 +1,18 @@
-"""The catalog's rules: what a write needs and changes, which views it makes stale, and when Redis is told."""
+"""The catalog's rules: what a write requires and changes, and which cache tags it makes stale."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
-from shared.cache.outbox import Outbox, Recorded
+from shared.cache.outbox import Outbox
 from shared.cache.page import etag_of
 from shared.catalog import rendering, repository, tags
-from shared.catalog.paging import Order, Position
+from shared.catalog.paging import order_of
 from shared.catalog.schemas import CategoryPatch, NewCategory, NewProduct, ProductPatch, ProductQuery
 from shared.database.database import Database
 from shared.http.cursors import decode_cursor, encode_cursor
@@ -27,11 +25,9 @@ from shared.http.problems import (
     ValidationFailedError,
 )
 
-type Written[T] = tuple[T, Recorded]
-
 
 class CatalogService:
-    """Products and categories. Replies are JSON as bytes, ready to be sent and kept."""
+    """Products and categories. Replies are JSON as bytes, ready to be sent and cached."""
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
@@ -44,8 +40,9 @@ class CatalogService:
         return self._store.engine.dialect.name == "sqlite"
 
     async def list_products(self, query: ProductQuery) -> bytes:
-        """A page of products. Raises BadRequestError for a cursor that isn't this list's, NotSupportedError for q."""
-        after = _position(query)
+        """A page of products. Raises BadRequestError for another list's cursor, NotSupportedError for q."""
+        order = order_of(query.sort)
+        after = order.decode(decode_cursor(query.cursor, query.filters)) if query.cursor is not None else None
         if query.q and not await self._database.has_title_words():
             raise NotSupportedError("q: this deployment's database has no text index.")
 
@@ -56,7 +53,7 @@ class CatalogService:
 
         rows, total = await self._store.read(read)
         page = rows[: query.limit]
-        next_cursor = _cursor(query, page[-1]) if len(rows) > query.limit else None
+        next_cursor = encode_cursor(order.encode(page[-1]), query.filters) if len(rows) > query.limit else None
         return rendering.product_page(page, next_cursor, total)
 
     async def get_product(self, asin: str) -> bytes:
@@ -68,112 +65,99 @@ class CatalogService:
         return rendering.category_list(await self._store.read(repository.read_categories))
 
     async def insert_product(self, new: NewProduct) -> bytes:
-        """Inserts one product and gives it back. Raises ConflictError, ValidationFailedError (category_id)."""
+        """Inserts one product and returns it. Raises ConflictError, ValidationFailedError (category_id)."""
 
-        def insert(connection: sa.Connection) -> Written[bytes]:
-            recorded = self._insert(connection, [new], lambda _index: ["body"])
-            return rendering.product(_existing(connection, new.asin)), recorded
+        def insert(connection: sa.Connection, stale: set[str]) -> bytes:
+            stale |= _insert(connection, [new], lambda _index: ["body"])
+            return rendering.product(_existing(connection, new.asin))
 
-        return await self._write(insert)
+        return await self._outbox.write(insert)
 
     async def insert_products(self, new: Sequence[NewProduct]) -> int:
         """Inserts all or none. Raises ConflictError, ValidationFailedError (an asin twice, category_id)."""
         _each_asin_once(new)
 
-        def insert(connection: sa.Connection) -> Written[int]:
-            return len(new), self._insert(connection, new, lambda index: ["body", "items", index])
+        def insert(connection: sa.Connection, stale: set[str]) -> int:
+            stale |= _insert(connection, new, lambda index: ["body", "items", index])
+            return len(new)
 
-        return await self._write(insert)
+        return await self._outbox.write(insert)
 
     async def update_product(self, asin: str, patch: ProductPatch, if_match: Sequence[str]) -> bytes:
-        """Changes the given fields and gives the product. Raises NotFoundError, PreconditionFailedError."""
+        """Changes the given fields and returns the product. Raises NotFoundError, PreconditionFailedError."""
 
-        def update(connection: sa.Connection) -> Written[bytes]:
+        def update(connection: sa.Connection, stale: set[str]) -> bytes:
             before = _existing(connection, asin)
             _check_version(before, if_match)
             given = patch.model_dump(include=patch.model_fields_set)
             changes = {name: value for name, value in given.items() if getattr(before, name) != value}
             if not changes:
-                return rendering.product(before), self._outbox.record(connection, ())
-            stale = {tags.CATALOG, tags.product(asin), tags.category(before.category_id)}
+                return rendering.product(before)
+            stale |= {tags.CATALOG, tags.product(asin), tags.category(before.category_id)}
             if "category_id" in changes:
                 category_id = changes["category_id"]
                 _check_categories(connection, [category_id], lambda _index: ["body"])
                 repository.add_to_product_counts(connection, {before.category_id: -1, category_id: 1})
                 stale |= {tags.category(category_id), tags.CATEGORIES}
             repository.update_product(connection, before, changes, dt.datetime.now(dt.UTC))
-            recorded = self._outbox.record(connection, stale)
-            return rendering.product(_existing(connection, asin)), recorded
+            return rendering.product(_existing(connection, asin))
 
-        return await self._write(update)
+        return await self._outbox.write(update)
 
     async def delete_product(self, asin: str, if_match: Sequence[str]) -> None:
         """Deletes one product. Raises NotFoundError, PreconditionFailedError."""
 
-        def delete(connection: sa.Connection) -> Written[None]:
+        def delete(connection: sa.Connection, stale: set[str]) -> None:
             before = _existing(connection, asin)
             _check_version(before, if_match)
             repository.add_to_product_counts(connection, {before.category_id: -1})
             repository.delete_product(connection, before)
-            return None, self._outbox.record(connection, _stale([(asin, before.category_id)]))
+            stale |= _stale([(asin, before.category_id)])
 
-        await self._write(delete)
+        await self._outbox.write(delete)
 
     async def insert_category(self, new: NewCategory) -> bytes:
-        """Inserts one category and gives it back. Raises ConflictError."""
+        """Inserts one category and returns it. Raises ConflictError."""
 
-        def insert(connection: sa.Connection) -> Written[bytes]:
+        def insert(connection: sa.Connection, stale: set[str]) -> bytes:
             if repository.known_categories(connection, [new.id]):
                 raise ConflictError(f"There is a category {new.id} already; nothing was changed.")
             repository.insert_category(connection, new)
-            recorded = self._outbox.record(connection, {tags.CATEGORIES})
-            return rendering.category(_existing_category(connection, new.id)), recorded
+            stale |= {tags.CATEGORIES}
+            return rendering.category(_existing_category(connection, new.id))
 
-        return await self._write(insert)
+        return await self._outbox.write(insert)
 
     async def update_category(self, category_id: int, patch: CategoryPatch) -> bytes:
-        """Renames a category and gives it. Raises NotFoundError."""
+        """Renames a category and returns it. Raises NotFoundError."""
 
-        def update(connection: sa.Connection) -> Written[bytes]:
+        def update(connection: sa.Connection, stale: set[str]) -> bytes:
             before = _existing_category(connection, category_id)
             if "name" not in patch.model_fields_set or patch.name == before.name:
-                return rendering.category(before), self._outbox.record(connection, ())
+                return rendering.category(before)
             repository.rename_category(connection, category_id, patch.name)
-            recorded = self._outbox.record(connection, {tags.CATEGORIES})
-            return rendering.category(_existing_category(connection, category_id)), recorded
+            stale |= {tags.CATEGORIES}
+            return rendering.category(_existing_category(connection, category_id))
 
-        return await self._write(update)
-
-    async def _write[T](self, work: Callable[[sa.Connection], Written[T]]) -> T:
-        """One transaction, then Redis: what the reply says is what every later read shows."""
-        try:
-            result, recorded = await self._store.write(work, self._has_landed)
-        except IntegrityError as error:
-            # Another instance was faster between the check and the insert.
-            raise ConflictError("Another request has just inserted the same; nothing was changed.") from error
-        await self._outbox.apply(recorded)
-        return result
-
-    def _has_landed(self, connection: sa.Connection, written: Written[object]) -> bool:
-        return self._outbox.has_landed(connection, written[1])
-
-    def _insert(
-        self, connection: sa.Connection, new: Sequence[NewProduct], loc: Callable[[int], list[str | int]]
-    ) -> Recorded:
-        known = repository.known_asins(connection, (item.asin for item in new))
-        if known:
-            raise ConflictError(f"There are products with these asins already: {_some(known)}; nothing was changed.")
-        _check_categories(connection, [item.category_id for item in new], loc)
-        # Categories before products, as every write does: two that wait for each other are rare then.
-        repository.add_to_product_counts(connection, Counter(item.category_id for item in new))
-        repository.insert_products(connection, new, dt.datetime.now(dt.UTC))
-        return self._outbox.record(connection, _stale([(item.asin, item.category_id) for item in new]))
+        return await self._outbox.write(update)
 
 
-def _stale(added_or_gone: Sequence[tuple[str, int]]) -> set[str]:
-    """The tags of products that come or go, by asin and category."""
+def _insert(connection: sa.Connection, new: Sequence[NewProduct], loc: Callable[[int], list[str | int]]) -> set[str]:
+    """Inserts the products; returns the tags that this makes stale."""
+    known = repository.known_asins(connection, (item.asin for item in new))
+    if known:
+        raise ConflictError(f"There are products with these asins already: {_some(known)}; nothing was changed.")
+    _check_categories(connection, [item.category_id for item in new], loc)
+    # Categories before products, as in every write: two writes rarely wait for each other then.
+    repository.add_to_product_counts(connection, Counter(item.category_id for item in new))
+    repository.insert_products(connection, new, dt.datetime.now(dt.UTC))
+    return _stale([(item.asin, item.category_id) for item in new])
+
+
+def _stale(inserted_or_deleted: Sequence[tuple[str, int]]) -> set[str]:
+    """The tags that inserted or deleted products make stale, by asin and category."""
     stale = {tags.CATALOG, tags.CATEGORIES}
-    for asin, category_id in added_or_gone:
+    for asin, category_id in inserted_or_deleted:
         stale |= {tags.product(asin), tags.category(category_id)}
     return stale
 
@@ -228,18 +212,3 @@ def _each_asin_once(new: Sequence[NewProduct]) -> None:
 def _some(asins: set[str]) -> str:
     shown = sorted(asins)[:10]
     return ", ".join(shown) + (f" and {len(asins) - len(shown)} more" if len(asins) > len(shown) else "")
-
-
-def _cursor(query: ProductQuery, last: sa.Row[Any]) -> str:
-    position = Order.of(query.sort).position(last)
-    value = int(position.value.scaleb(2)) if isinstance(position.value, Decimal) else position.value
-    return encode_cursor([value, position.asin], query.filters)
-
-
-def _position(query: ProductQuery) -> Position | None:
-    if query.cursor is None:
-        return None
-    value, asin = decode_cursor(query.cursor, query.filters)
-    if isinstance(value, int) and query.sort.removeprefix("-") in {"price", "stars"}:
-        return Position(Decimal(value).scaleb(-2), str(asin))
-    return Position(value if isinstance(value, int) else None, str(asin))

@@ -1,4 +1,4 @@
-"""Which cached views a change of the catalog makes stale (docs/architecture.md, "Cached responses")."""
+"""The catalog's cache tags: a write names the tags of the views that it makes stale (docs/cache.md)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ _PRODUCT_BUCKETS = 1024
 
 
 def category(category_id: int) -> str:
-    """The lists with this category_id."""
+    """The tag of lists with this category_id."""
     return f"category:{category_id}"
 
 
 def product(asin: str) -> str:
-    """The single products whose asins hash into the same bucket.
+    """The tag of single products; those whose asins hash into the same bucket share it.
 
-    By a hash that SQL Server has too: its merge writes these tags itself (database/mssql/merge_products.sql).
+    SQL Server has the same hash: its merge writes these tags itself (database/mssql/merge_products.sql).
     """
     first_bytes = hashlib.sha256(asin.encode()).digest()[:2]
     return f"product:{int.from_bytes(first_bytes) % _PRODUCT_BUCKETS}"
 
 
 def listing(category_id: int | None) -> str:
-    """The list that a query asks for."""
+    """The tag of a list of products."""
     return CATALOG if category_id is None else category(category_id)

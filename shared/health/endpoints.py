@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether its parts answer."""
+"""Health checks: whether the process runs, and whether SQL and Redis answer."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ type Part = Literal["up", "down"]
 
 
 class Live(BaseModel):
-    """The process answers."""
+    """The process runs."""
 
     status: Literal["live"] = "live"
 
 
 class Ready(BaseModel):
-    """What answers; `degraded` means that reads and writes go on, without the cache."""
+    """Which parts answer; `degraded` means that reads and writes work, without the cache."""
 
     status: Literal["ready", "degraded", "unready"]
     parts: dict[str, Part] = Field(examples=[{"sql": "up", "redis": "up"}])
@@ -45,7 +45,7 @@ class Ready(BaseModel):
 
 @router.get("/health/live", summary="Whether the process lives", responses=problems(422))
 async def health_live() -> Live:
-    """Asks no part: App Service's health check restarts what doesn't answer here."""
+    """Checks no other part: App Service restarts an instance that doesn't answer here."""
     return Live()
 
 
@@ -69,7 +69,7 @@ async def health_ready(cache: Cache, outbox: OutboxPart, settings: SettingsPart)
 
 
 async def _state(outbox: Outbox, seconds: float) -> tuple[int, float] | None:
-    # While the database moves or wakes up a request goes on trying: who asks here wants to know by now.
+    # While the database moves or wakes up, a request retries for a minute. A health check needs its answer now.
     try:
         async with asyncio.timeout(seconds):
             state = await outbox.state()

@@ -23,8 +23,8 @@ from typing import Literal
 
 from azure.core.exceptions import AzureError
 
+from shared.cache.errors import CacheUnavailableError
 from shared.cache.outbox import Outbox
-from shared.cache.redis_client import CacheUnavailableError
 from shared.database.database import Database
 from shared.http.problems import UnavailableError
 from shared.imports import progress, repository

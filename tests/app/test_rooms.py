@@ -39,6 +39,10 @@ def test_no_room_imports_itself_through_others() -> None:
     assert order
 
 
+def test_the_cache_is_a_library_that_imports_nothing_of_the_application() -> None:
+    assert _imports_of_rooms()["cache"] == set()
+
+
 def test_shared_has_four_loose_modules_beside_its_rooms() -> None:
     loose = {file.stem for file in SHARED.glob("*.py")} - {"__init__"}
     assert loose == LOOSE_MODULES

@@ -1,4 +1,4 @@
-"""The breaker: when Redis is trusted again."""
+"""The circuit breaker: when Redis is used again."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from contextvars import ContextVar
 import pytest
 
 from shared.cache import breaker
-from shared.cache.breaker import Breaker, State
+from shared.cache.breaker import CircuitBreaker, State
 
 _PATIENT = 10.0
 
 
-def test_a_write_that_fails_while_the_outbox_is_applied_keeps_the_cache_untrusted(
+def no_metric(_severity: int) -> None:
+    pass
+
+
+def test_a_write_that_fails_while_the_outbox_is_applied_keeps_the_breaker_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(breaker, "_PROBE_SECONDS", 0.01)
@@ -32,17 +36,19 @@ def test_a_write_that_fails_while_the_outbox_is_applied_keeps_the_cache_untruste
             else:
                 is_seen.set()
 
-        redis = Breaker(probe, catch_up)
+        redis = CircuitBreaker(probe, catch_up, no_metric)
         redis.open(OSError("away"))
-        # Trusted only after a second run, which sees that write's tags.
+        # It closes only after a second run, which sees that write's tags.
         await asyncio.wait_for(is_seen.wait(), _PATIENT)
         await redis.close()
-        assert runs == [State.CLOSING, State.CLOSING]
+        assert runs == [State.HALF_OPEN, State.HALF_OPEN]
 
     asyncio.run(trouble())
 
 
-def test_the_probe_is_no_part_of_the_request_that_met_the_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probes_do_not_run_in_the_context_of_a_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(breaker, "_PROBE_SECONDS", 0.01)
     request = ContextVar("request", default="none")
 
@@ -56,7 +62,7 @@ def test_the_probe_is_no_part_of_the_request_that_met_the_trouble(monkeypatch: p
             pass
 
         request.set("mine")
-        redis = Breaker(probe, catch_up)
+        redis = CircuitBreaker(probe, catch_up, no_metric)
         redis.open(OSError("away"))
         assert await asyncio.wait_for(seen, _PATIENT) == "none"
         await redis.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +13,10 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from shared.cache import outbox, store
+from shared.cache import outbox
 from shared.cache.breaker import State
-from shared.cache.keys import TAGS_KEY, View
-from shared.cache.page import Page
-from shared.cache.redis_client import CacheUnavailableError
+from shared.cache.errors import CacheUnavailableError
+from shared.cache.keys import Keys
 from shared.services import Services
 from tests import databases
 from tests.serving import catalog_settings, served_catalog
@@ -140,7 +138,7 @@ def test_after_a_write_every_view_it_changed_is_fresh_and_every_other_is_still_a
 
 
 @pytest.mark.sqlite_only
-def test_a_write_whose_scopes_can_t_be_marked_is_a_success_all_the_same(api: httpx.Client, services: Services) -> None:
+def test_a_write_whose_outbox_rows_can_t_be_marked_succeeds(api: httpx.Client, services: Services) -> None:
     with services.database.catalog.engine.begin() as connection:
         connection.exec_driver_sql(
             "CREATE TRIGGER unmarked BEFORE UPDATE ON cache_invalidations BEGIN SELECT RAISE(ABORT, 'no'); END"
@@ -227,13 +225,13 @@ def test_garbage_in_place_of_all_our_keys_heals(api: httpx.Client, valkey: str, 
     assert "31" in api.get(VIEWS["all by price"]).text
 
 
-def test_a_write_heals_a_list_of_scopes_that_another_program_wrote_over(
+def test_a_write_heals_a_set_of_generations_that_another_program_wrote_over(
     api: httpx.Client, services: Services, valkey: str
 ) -> None:
     read_all(api)
     with redis.Redis.from_url(valkey) as client:
-        client.delete(TAGS_KEY)
-        client.rpush(TAGS_KEY, "garbage")
+        client.delete(Keys("catalog").generations)
+        client.rpush(Keys("catalog").generations, "garbage")
     api.patch("/api/products/B000000001", json={"price": 32})
     assert services.cache.breaker.state is State.CLOSED
     replies = [api.get(VIEWS["product 1"]) for _ in range(2)]
@@ -241,7 +239,7 @@ def test_a_write_heals_a_list_of_scopes_that_another_program_wrote_over(
     assert [reply.headers["X-Cache"] for reply in replies] == ["MISS", "HIT"]
 
 
-def test_the_outbox_is_caught_up_with_only_when_nothing_waits(
+def test_catching_up_fails_while_more_waits_than_one_run_applies(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "_ROWS_PER_BATCH", 1)
@@ -258,7 +256,7 @@ def test_the_outbox_is_caught_up_with_only_when_nothing_waits(
     asyncio.run(catch_up())
 
 
-def test_without_the_right_to_ask_which_server_it_is_the_cache_works(services: Services, valkey: str) -> None:
+def test_the_cache_works_where_redis_hides_its_run_id(services: Services, valkey: str) -> None:
     url = SecretStr(valkey.replace("redis://", "redis://not-dangerous:word@"))
     with redis.Redis.from_url(valkey) as client:
         client.execute_command("ACL", "SETUSER", "not-dangerous", "on", ">word", "~*", "+@all", "-@dangerous")
@@ -270,30 +268,7 @@ def test_without_the_right_to_ask_which_server_it_is_the_cache_works(services: S
     assert replies == ["MISS", "HIT"]
 
 
-def test_what_has_no_time_left_leaves_the_connection_to_the_others(
-    services: Services, valkey: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    view = View("generation", "page")
-
-    async def store_and_look_up() -> None:
-        cache = services.cache
-        lookup = await cache.look_up(view)
-        assert lookup.generation
-        before = await cache._reads.exchange(("CLIENT", "ID"), seconds=10)
-        with redis.Redis.from_url(valkey) as client:
-            client.client_pause(100)
-        await cache.store(view, dataclasses.replace(lookup, seconds_left=0.001), Page.of(b"body"))
-        assert await cache._reads.exchange(("CLIENT", "ID"), seconds=10) == before
-        # As if the look-up had taken nearly all of its time before it knew that no generation is there.
-        monkeypatch.setattr(store, "_LEAST_SECONDS", services.settings.cache_timeout)
-        assert await cache.look_up(View("none", "page")) == store.BYPASS
-        assert await cache._reads.exchange(("CLIENT", "ID"), seconds=10) == before
-        await services.close()
-
-    asyncio.run(store_and_look_up())
-
-
-def test_a_process_that_reads_too_slowly_still_tells_redis_of_its_writes(api: httpx.Client, services: Services) -> None:
+def test_a_process_that_reads_too_slowly_still_invalidates_its_writes(api: httpx.Client, services: Services) -> None:
     for _ in range(2):
         api.get(VIEWS["product 1"])
     with served_catalog(Services(services.settings)) as other:

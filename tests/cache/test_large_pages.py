@@ -1,4 +1,4 @@
-"""A page that would make its readers wait for Redis longer than for SQL is made anew each time."""
+"""A page that Redis would serve more slowly than SQL is not cached."""
 
 from __future__ import annotations
 

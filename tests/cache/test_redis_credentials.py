@@ -1,4 +1,4 @@
-"""Towards Redis in Azure the app is its managed identity; elsewhere nothing is sent."""
+"""The app signs in to Redis in Azure with its managed identity, and elsewhere without one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ import redis
 from azure.core.credentials import AccessToken, TokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 
-from shared.azure.redis_credentials import EntraCredentials, RedisCredentials, redis_credentials
-from shared.cache import redis_client as cache_client
-from shared.cache.redis_client import CacheUnavailableError, RedisClient
+from shared.azure.redis_credentials import EntraCredentials, redis_credentials
+from shared.cache.errors import CacheUnavailableError
+from shared.cache.redis_client import RedisClient
+from shared.cache.settings import CacheSettings
 from shared.identity.redis_client import redis_client
 from tests.serving import catalog_settings
 
@@ -83,14 +84,11 @@ def server(valkey: str) -> Iterator[redis.Redis]:
             client.acl_deluser(IDENTITY)
 
 
-def link_of(credential: TokenCredential, tmp_path: Path, valkey: str, monkeypatch: pytest.MonkeyPatch) -> RedisClient:
-    given: RedisCredentials = {"credential_provider": EntraCredentials(credential)}
-    monkeypatch.setattr(cache_client, "redis_credentials", lambda *_: given)
-
+def client_of(credential: TokenCredential, valkey: str) -> RedisClient:
     async def nothing(_exchange: object) -> None:
         pass
 
-    return RedisClient(catalog_settings(tmp_path, valkey), nothing)
+    return RedisClient(CacheSettings(url=valkey, credentials=EntraCredentials(credential)), nothing)
 
 
 def test_the_managed_identity_is_used_over_tls() -> None:
@@ -115,64 +113,58 @@ def test_all_connections_share_one_token() -> None:
     assert redis_credentials(*asked)["credential_provider"] is redis_credentials(*asked)["credential_provider"]
 
 
-def test_a_standing_connection_gets_a_new_token_before_its_own_ends(
-    server: redis.Redis, tmp_path: Path, valkey: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_standing_connection_gets_a_new_token_before_its_own_ends(server: redis.Redis, valkey: str) -> None:
     async def outlive_the_token() -> None:
-        link = link_of(Entra(3.0), tmp_path, valkey, monkeypatch)
-        (connection,) = await link.exchange(("CLIENT", "ID"), seconds=_PATIENT)
+        client = client_of(Entra(3.0), valkey)
+        (connection,) = await client.exchange(("CLIENT", "ID"), seconds=_PATIENT)
         admit(server, "resetpass", f">{token(2)}")
         await until(lambda: sign_ins(server).calls == 2)
-        assert await link.exchange(("CLIENT", "ID"), ("ACL", "WHOAMI"), seconds=_PATIENT) == [
+        assert await client.exchange(("CLIENT", "ID"), ("ACL", "WHOAMI"), seconds=_PATIENT) == [
             connection,
             IDENTITY.encode(),
         ]
         assert sign_ins(server).refused == 0
-        await link.close()
+        await client.close()
 
     asyncio.run(outlive_the_token())
 
 
-def test_where_a_new_token_is_refused_the_next_connection_signs_in_anew(
-    server: redis.Redis, tmp_path: Path, valkey: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_a_new_token_is_refused_the_next_connection_signs_in_anew(server: redis.Redis, valkey: str) -> None:
     async def outlive_the_token() -> None:
-        link = link_of(Entra(3.0), tmp_path, valkey, monkeypatch)
-        await link.exchange(("PING",), seconds=_PATIENT)
+        client = client_of(Entra(3.0), valkey)
+        await client.exchange(("PING",), seconds=_PATIENT)
         # The server doesn't know the second token yet: AUTH is refused, and the connection given up.
         await until(lambda: sign_ins(server).refused == 1)
         admit(server, f">{token(2)}")
-        assert await link.exchange(("ECHO", "mine"), seconds=_PATIENT) == [b"mine"]
-        await link.close()
+        assert await client.exchange(("ECHO", "mine"), seconds=_PATIENT) == [b"mine"]
+        await client.close()
 
     asyncio.run(outlive_the_token())
 
 
-def test_a_token_that_is_not_to_be_had_is_redis_away_for_who_asks_and_tried_again(
-    server: redis.Redis, tmp_path: Path, valkey: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_without_a_token_requests_fail_and_the_token_is_requested_again(
+    server: redis.Redis, valkey: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     entra = Entra(4.0)
 
     async def ask() -> None:
         entra.is_away = True
-        link = link_of(entra, tmp_path, valkey, monkeypatch)
+        client = client_of(entra, valkey)
         with pytest.raises(CacheUnavailableError, match="no token for Redis: ClientAuthenticationError"):
-            await link.exchange(("PING",), seconds=_PATIENT)
+            await client.exchange(("PING",), seconds=_PATIENT)
         entra.is_away = False
-        assert await link.exchange(("PING",), seconds=_PATIENT) == [b"PONG"]
+        assert await client.exchange(("PING",), seconds=_PATIENT) == [b"PONG"]
         entra.is_away = True
         await until(lambda: "isn't sent a new token yet" in caplog.text)
         admit(server, f">{token(2)}")
         entra.is_away = False
         await until(lambda: sign_ins(server).calls == 2)
-        await link.close()
+        await client.close()
 
     asyncio.run(ask())
 
 
-def test_a_token_that_is_long_in_coming_holds_up_nobody_else(
-    server: redis.Redis, tmp_path: Path, valkey: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_for_a_token_does_not_block_the_event_loop(server: redis.Redis, valkey: str) -> None:
     may_come = threading.Event()
 
     class Slow(Entra):
@@ -182,8 +174,8 @@ def test_a_token_that_is_long_in_coming_holds_up_nobody_else(
             return super().get_token(*scopes, **options)
 
     async def ask() -> None:
-        link = link_of(Slow(3_600.0), tmp_path, valkey, monkeypatch)
-        asking = asyncio.create_task(link.exchange(("PING",), seconds=_PATIENT))
+        client = client_of(Slow(3_600.0), valkey)
+        asking = asyncio.create_task(client.exchange(("PING",), seconds=_PATIENT))
         await asyncio.sleep(0)  # it has asked
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(asking), _LOOK_SECONDS)  # a loop that is held up can't say so
@@ -191,7 +183,7 @@ def test_a_token_that_is_long_in_coming_holds_up_nobody_else(
         assert await asyncio.to_thread(lambda: "the others go on") == "the others go on"
         may_come.set()
         assert await asking == [b"PONG"]
-        await link.close()
+        await client.close()
 
     asyncio.run(ask())
     assert sign_ins(server).refused == 0
@@ -210,7 +202,7 @@ def test_clients_of_redis_py_sign_in_with_it_too(tmp_path: Path, valkey: str) ->
 
 
 @pytest.mark.parametrize("given", ["no token at all", jwt.encode({"sub": "no oid"}, "k" * 32, "HS256")])
-def test_a_token_that_names_no_identity_is_told_as_such(given: str) -> None:
+def test_a_token_that_names_no_identity_is_an_error(given: str) -> None:
     class Odd(Entra):
         @override
         def get_token(self, *scopes: str, **_options: Any) -> AccessToken:

@@ -1,30 +1,46 @@
-"""How the store tells Redis of writes."""
+"""How the store reaches Redis when its connection is closed, and how long its pages live."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import redis
-from pydantic import SecretStr
 
+from shared.cache import store
 from shared.cache.breaker import State
-from shared.cache.keys import generation_key
-from shared.cache.redis_client import CacheUnavailableError
+from shared.cache.errors import CacheUnavailableError
+from shared.cache.keys import CacheKey, Keys, View
+from shared.cache.page import Page
+from shared.cache.settings import CacheSettings
 from shared.cache.store import CacheStore
-from tests.serving import catalog_settings
+from tests.cache.settings import cache_settings
 
 _CHUNK = 65_536
 _TAG = "products"
+_GENERATION_KEY = Keys("cache").generation(_TAG)
+
+
+async def nothing() -> None:
+    pass
 
 
 @asynccontextmanager
-async def closing_in_the_middle(valkey: str, times: int) -> AsyncIterator[int]:
-    """A port to the same server, which closes the connection in place of passing a renewal on, so many times."""
+async def opened(settings: CacheSettings) -> AsyncIterator[CacheStore]:
+    cache = CacheStore(settings, nothing)
+    try:
+        yield cache
+    finally:
+        await cache.close()
+
+
+@asynccontextmanager
+async def closing_before_renewals(valkey: str, times: int) -> AsyncIterator[int]:
+    """A port to the same server that closes the connection in place of passing a renewal on, this many times."""
     target = urlsplit(valkey)
     left = times
 
@@ -37,11 +53,11 @@ async def closing_in_the_middle(valkey: str, times: int) -> AsyncIterator[int]:
         server, to_server = await asyncio.open_connection(target.hostname, target.port)
         answering = asyncio.create_task(answer(server, to_client))
         try:
-            while question := await client.read(_CHUNK):
-                if left and generation_key(_TAG).encode() in question:
+            while commands := await client.read(_CHUNK):
+                if left and _GENERATION_KEY.encode() in commands:
                     left -= 1
                     return
-                to_server.write(question)
+                to_server.write(commands)
         finally:
             answering.cancel()
             to_server.close()
@@ -52,34 +68,76 @@ async def closing_in_the_middle(valkey: str, times: int) -> AsyncIterator[int]:
         listening.close_clients()
 
 
-def renew_through(valkey: str, tmp_path: Path, times: int) -> State:
-    """Renews a tag on a way to Redis that is cut so many times; gives the breaker's state after it."""
+def invalidate_through(valkey: str, times: int) -> State:
+    """Invalidates a tag over connections that are closed this many times; returns the breaker's state after it."""
+    settings = cache_settings(valkey)
 
-    async def nothing() -> None:
-        pass
+    async def invalidate() -> State:
+        async with (
+            closing_before_renewals(valkey, times) as port,
+            opened(dataclasses.replace(settings, url=f"redis://127.0.0.1:{port}/0")) as cache,
+        ):
+            await cache.invalidate([_TAG])
+            return cache.breaker.state
 
-    async def renew() -> State:
-        async with closing_in_the_middle(valkey, times) as port:
-            settings = catalog_settings(tmp_path, valkey)
-            url = SecretStr(f"redis://127.0.0.1:{port}/0")
-            cache = CacheStore(settings.model_copy(update={"redis_url": url}), nothing)
-            try:
-                await cache.invalidate([_TAG])
-            finally:
-                state = cache.breaker.state
-                await cache.close()
-            return state
-
-    return asyncio.run(renew())
+    return asyncio.run(invalidate())
 
 
-def test_a_write_whose_connection_is_closed_in_the_middle_tells_redis_on_another(valkey: str, tmp_path: Path) -> None:
+def test_an_invalidation_whose_connection_is_closed_is_sent_on_another(valkey: str) -> None:
+    assert invalidate_through(valkey, 1) is State.CLOSED
     with redis.Redis.from_url(valkey) as client:
-        client.delete(generation_key(_TAG))
-        assert renew_through(valkey, tmp_path, 1) is State.CLOSED
-        assert client.exists(generation_key(_TAG))
+        assert client.exists(_GENERATION_KEY)
 
 
-def test_where_the_other_is_closed_too_the_write_s_scopes_are_left_to_the_outbox(valkey: str, tmp_path: Path) -> None:
+def test_an_invalidation_whose_second_connection_is_closed_too_is_an_error(valkey: str) -> None:
     with pytest.raises(CacheUnavailableError):
-        renew_through(valkey, tmp_path, 2)
+        invalidate_through(valkey, 2)
+
+
+def test_a_page_lives_as_long_as_its_view_says_and_else_as_the_settings_say(valkey: str) -> None:
+    async def stored_for(view: View) -> int:
+        async with opened(cache_settings(valkey, ttl=600)) as cache:
+            key = cache.key_of(view)
+            await cache.store(key, await cache.look_up(key), Page.of(b"{}"))
+            assert (await cache.look_up(key)).page == Page.of(b"{}")
+        with redis.Redis.from_url(valkey) as client:
+            return int(client.ttl(key.page))
+
+    assert 539 <= asyncio.run(stored_for(View.of(_TAG, "shown"))) <= 660
+    assert 26 <= asyncio.run(stored_for(View.of(_TAG, "shown", ttl=30))) <= 33
+
+
+def test_two_caches_with_prefixes_of_their_own_share_nothing(valkey: str) -> None:
+    async def use() -> None:
+        view = View.of(_TAG, "shown")
+        async with opened(cache_settings(valkey, key_prefix="one")) as one:
+            key = one.key_of(view)
+            await one.store(key, await one.look_up(key), Page.of(b"{}"))
+            async with opened(CacheSettings(url=valkey, key_prefix="two", read_timeout=2, write_timeout=5)) as two:
+                assert (await two.look_up(two.key_of(view))).page is None
+                await two.invalidate([_TAG])
+            assert (await one.look_up(key)).page
+
+    asyncio.run(use())
+
+
+def test_a_request_with_no_time_left_leaves_the_connection_to_the_others(
+    valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = CacheKey("generation", "page", 600)
+
+    async def store_and_look_up() -> None:
+        async with opened(cache_settings(valkey)) as cache:
+            lookup = await cache.look_up(key)
+            assert lookup.generation
+            before = await cache._reads.exchange(("CLIENT", "ID"), seconds=10)
+            with redis.Redis.from_url(valkey) as client:
+                client.client_pause(100)
+            await cache.store(key, dataclasses.replace(lookup, seconds_left=0.001), Page.of(b"body"))
+            assert await cache._reads.exchange(("CLIENT", "ID"), seconds=10) == before
+            # As if the look-up had taken nearly all of its time before it found no generation.
+            monkeypatch.setattr(store, "_MIN_SECONDS", 2.0)
+            assert await cache.look_up(CacheKey("none", "page", 600)) == store.BYPASS
+            assert await cache._reads.exchange(("CLIENT", "ID"), seconds=10) == before
+
+    asyncio.run(store_and_look_up())

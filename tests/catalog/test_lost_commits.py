@@ -15,12 +15,12 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from shared.cache.outbox import Recorded
-from shared.cache.tables import cache_invalidations
+from shared.cache.errors import WriteOutcomeUnknownError
+from shared.cache.outbox import RecordedTags
 from shared.catalog.tables import categories, products
 from shared.database.failures import Failure
 from shared.database.retry_policy import RetryPolicy
-from shared.http.problems import UnavailableError
+from shared.database.tables import cache_invalidations
 from shared.services import Services
 from tests.database.scripted_driver import lost
 
@@ -161,7 +161,7 @@ def test_an_outbox_row_of_any_age_proves_the_commit(services: Services) -> None:
         connection.execute(sa.update(cache_invalidations).values(created_at=long_ago))
         assert outbox.has_landed(connection, recorded)
         connection.execute(sa.delete(cache_invalidations))
-        with pytest.raises(UnavailableError, match="isn't known"):
+        with pytest.raises(WriteOutcomeUnknownError):
             outbox.has_landed(connection, recorded)
 
 
@@ -172,7 +172,7 @@ def test_a_write_whose_outcome_stays_unknown_is_503_and_is_not_repeated(
     network.fates = ["landed"]
     landed = services.outbox.has_landed
 
-    def never(connection: sa.Connection, recorded: Recorded) -> bool:
+    def never(connection: sa.Connection, recorded: RecordedTags) -> bool:
         landed(connection, recorded)
         raise sa.exc.OperationalError("SELECT", None, lost())
 

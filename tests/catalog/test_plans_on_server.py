@@ -13,10 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from shared.catalog import repository
-from shared.catalog.paging import Order, Position
+from shared.catalog.paging import order_of
 from shared.catalog.schemas import SORTS, ProductQuery
 from shared.catalog.tables import products
 from shared.database.database import Database
+from shared.database.keyset import Position
 from tests.catalog.showplan import Plan, read_plan
 from tests.databases import server_engine
 from tests.serving import catalog_settings
@@ -106,14 +107,14 @@ def noted(connection: sa.Connection, monkeypatch: pytest.MonkeyPatch) -> list[To
 
 def deep(connection: sa.Connection, sort: str, category_id: int | None) -> Position:
     """The position before row 20,000, or row 2,000 of a category; found with an offset."""
-    order = Order.of(sort)
+    order = order_of(sort)
     column, asin = order.column, products.c.asin
     rows = sa.select(column, asin).where(column.is_not(None))
     if category_id is not None:
         rows = rows.where(products.c.category_id == category_id)
     rows = rows.order_by(column.desc() if order.descending else column, asin)
     row = connection.execute(rows.offset(20_000 if category_id is None else 2_000).fetch(1)).one()
-    return Position(None if order.by_asin else row[0], row[1])
+    return Position(None if order.by_key else row[0], row[1])
 
 
 def plan_of(connection: sa.Connection, told: Told) -> Plan:

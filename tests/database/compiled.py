@@ -13,13 +13,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from shared.cache import outbox
-from shared.cache.outbox import Outbox, Recorded
+from shared.cache.outbox import Outbox, RecordedTags
 from shared.catalog import repository as catalog
-from shared.catalog.paging import Position
 from shared.catalog.schemas import FILTERS, SORTS, NewCategory, NewProduct, ProductQuery
 from shared.catalog.tables import products
+from shared.database.keyset import Position
 from shared.database.mssql.engines import create_engine
+from shared.database.tables import cache_invalidations
 from shared.database.types import Hundredths
 from shared.identity.repository import hold_admins
 from shared.imports import repository as imports
@@ -31,7 +31,7 @@ type Call = Callable[[sa.Connection], object]
 
 NOW = dt.datetime(2026, 11, 24, 8, 20, 32, tzinfo=dt.UTC)
 _DRIVER = RecordingDriver()
-_OUTBOX = Outbox(None, None)  # type: ignore[arg-type] # neither is needed to write to the outbox
+_OUTBOX = Outbox(None, cache_invalidations, None)  # type: ignore[arg-type] # needs neither to write to the outbox
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,9 @@ def _categories(values: Values) -> dict[str, Call]:
 def _outbox() -> dict[str, Call]:
     return {
         "record": lambda c: _OUTBOX.record(c, ["catalog", "category:104"]),
-        "has_landed": lambda c: _OUTBOX.has_landed(c, Recorded(frozenset(), (7, 8), dt.datetime.now(dt.UTC))),
-        "mark": lambda c: outbox._mark(c, (7, 8)),
-        "delete": lambda c: outbox._delete(c, (7, 8)),
+        "has_landed": lambda c: _OUTBOX.has_landed(c, RecordedTags(frozenset(), (7, 8), dt.datetime.now(dt.UTC))),
+        "mark": lambda c: _OUTBOX._mark(c, (7, 8)),
+        "delete": lambda c: _OUTBOX._delete(c, (7, 8)),
     }
 
 

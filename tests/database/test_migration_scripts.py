@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.schema import CreateTable
 from sqlglot import exp
 
-import shared.cache.tables
+import shared.database.tables
 import shared.catalog.tables
 import shared.imports.tables  # noqa: F401  # these three declare all tables
 from shared.database import migrate

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-import shared.cache.tables
+import shared.database.tables
 import shared.catalog.tables
 import shared.imports.tables  # noqa: F401  # these three declare all tables
 from shared.database import migrate

@@ -7,16 +7,17 @@ import datetime as dt
 import logging
 import time
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Never
 
 import pytest
 import sqlalchemy as sa
 
-from shared.cache.outbox import Outbox, Recorded
+from shared.cache.outbox import Outbox, RecordedTags
 from shared.database.failures import Failure, RowChangedError
 from shared.database.mssql.engines import app_engine
+from shared.database.outbox import OutboxTransactions
 from shared.database.retry_policy import RetryPolicy
+from shared.database.tables import cache_invalidations
 from shared.database.transactions import Transactions
 from shared.http.problems import UnavailableError
 from shared.settings import Settings
@@ -196,8 +197,8 @@ def test_a_write_that_is_saved_and_told_is_not_held_up_by_its_mark(driver: Scrip
         async def invalidate(self, tags: frozenset[str]) -> None:
             """Redis is there."""
 
-    outbox = Outbox(SimpleNamespace(catalog=store), Told())  # type: ignore[arg-type]  # what it uses of them
-    asyncio.run(outbox.apply(Recorded(frozenset({"catalog"}), (1,), dt.datetime.now(dt.UTC))))
+    outbox = Outbox(OutboxTransactions(store), cache_invalidations, Told())  # type: ignore[arg-type]  # what it uses
+    asyncio.run(outbox.apply(RecordedTags(frozenset({"catalog"}), (1,), dt.datetime.now(dt.UTC))))
     assert driver.count("connect") == 1
 
 

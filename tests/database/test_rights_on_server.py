@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shared.cache.outbox import Outbox
 from shared.database.mssql import programs
 from shared.identity.repository import hold_admins
 from shared.imports import repository
@@ -76,7 +75,7 @@ def test_the_app_works_as_a_user_that_can_not_change_the_schema(settings: Settin
         assert api.get("/api/products").status_code == 200
         with services.database.imports.engine.begin() as connection:
             hold_admins(connection)
-            Outbox(services.database, services.cache).record(connection, ["catalog"])
+            services.outbox.record(connection, ["catalog"])
             assert repository.read_unfinished(connection, 0, 1) == []
             assert repository.drop_staged(connection, "products", repository.StagedRow(1, "x"), 1)
     assert_refused(url, *SCHEMA_CHANGES, "EXEC [import].[merge_products] 'x', 'x', 0")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from azure.core.exceptions import ServiceRequestError
 
 import local.datafactory.factory
-from shared.cache.tables import cache_invalidations
+from shared.database.tables import cache_invalidations
 from shared.imports import reconcile, working_copies
 from shared.imports.data_factory import ActivityRun, DataFactoryClient, DataFactoryRejectedError, Run
 from shared.imports.uploads import UploadedBlob, Uploads

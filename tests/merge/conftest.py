@@ -19,9 +19,9 @@ from local.datafactory.stop import Stop
 from local.datafactory.stores import SqlStore
 from local.datafactory.stores.sqlite.process import Merge
 from local.datafactory.stores.sqlite.store import SqliteStore
-from shared.cache.tables import cache_invalidations
 from shared.catalog.tables import categories, products
 from shared.database.sqlite import files
+from shared.database.tables import cache_invalidations
 from shared.imports.tables import categories_staging, import_outcomes, import_records, import_rejects, products_staging
 from tests import databases
 from tests.merge.cases import Row

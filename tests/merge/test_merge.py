@@ -18,8 +18,8 @@ import local.datafactory.stores.sqlite
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.stop import Stop
 from local.datafactory.stores.sqlite.process import merge_in_process
-from shared.cache.tables import cache_invalidations
 from shared.database.sqlite import files
+from shared.database.tables import cache_invalidations
 from tests import databases
 from tests.merge.altered import as_many_rows, stopped_when_section_runs, when_section_runs
 from tests.merge.cases import (

@@ -36,8 +36,7 @@ SELECT TOP 20 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.price IS NULL AND products.asin > ? ORDER BY products.asin;
---   '' VARCHAR
+WHERE products.price IS NULL ORDER BY products.asin;
 
 -- price, all, a page in the middle
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -56,8 +55,7 @@ SELECT TOP 19 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.price IS NULL AND products.asin > ? ORDER BY products.asin;
---   '' VARCHAR
+WHERE products.price IS NULL ORDER BY products.asin;
 
 -- price, all, a page among the nulls
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -77,14 +75,13 @@ SELECT TOP 21 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.price = ? AND products.asin > ? ORDER BY products.asin;
---   Decimal('9.99') NUMERIC(10, 2); '' VARCHAR
+WHERE products.price = ? ORDER BY products.asin;
+--   Decimal('9.99') NUMERIC(10, 2)
 SELECT TOP 20 products.asin, products.title, products.image_url, products.product_url, products.stars,
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.price IS NULL AND products.asin > ? ORDER BY products.asin;
---   '' VARCHAR
+WHERE products.price IS NULL ORDER BY products.asin;
 
 -- -price, all, a page in the middle
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -103,14 +100,13 @@ SELECT TOP 20 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.price = ? AND products.asin > ? ORDER BY products.asin;
---   Decimal('9.99') NUMERIC(10, 2); '' VARCHAR
+WHERE products.price = ? ORDER BY products.asin;
+--   Decimal('9.99') NUMERIC(10, 2)
 SELECT TOP 19 products.asin, products.title, products.image_url, products.product_url, products.stars,
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.price IS NULL AND products.asin > ? ORDER BY products.asin;
---   '' VARCHAR
+WHERE products.price IS NULL ORDER BY products.asin;
 
 -- -price, all, a page among the nulls
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -130,8 +126,7 @@ SELECT TOP 20 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.stars IS NULL AND products.asin > ? ORDER BY products.asin;
---   '' VARCHAR
+WHERE products.stars IS NULL ORDER BY products.asin;
 
 -- stars, all, a page in the middle
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -150,8 +145,7 @@ SELECT TOP 19 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.stars IS NULL AND products.asin > ? ORDER BY products.asin;
---   '' VARCHAR
+WHERE products.stars IS NULL ORDER BY products.asin;
 
 -- stars, all, a page among the nulls
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -171,14 +165,13 @@ SELECT TOP 21 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.stars = ? AND products.asin > ? ORDER BY products.asin;
---   Decimal('4.50') NUMERIC(3, 2); '' VARCHAR
+WHERE products.stars = ? ORDER BY products.asin;
+--   Decimal('4.50') NUMERIC(3, 2)
 SELECT TOP 20 products.asin, products.title, products.image_url, products.product_url, products.stars,
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.stars IS NULL AND products.asin > ? ORDER BY products.asin;
---   '' VARCHAR
+WHERE products.stars IS NULL ORDER BY products.asin;
 
 -- -stars, all, a page in the middle
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -197,14 +190,13 @@ SELECT TOP 20 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.stars = ? AND products.asin > ? ORDER BY products.asin;
---   Decimal('4.50') NUMERIC(3, 2); '' VARCHAR
+WHERE products.stars = ? ORDER BY products.asin;
+--   Decimal('4.50') NUMERIC(3, 2)
 SELECT TOP 19 products.asin, products.title, products.image_url, products.product_url, products.stars,
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.stars IS NULL AND products.asin > ? ORDER BY products.asin;
---   '' VARCHAR
+WHERE products.stars IS NULL ORDER BY products.asin;
 
 -- -stars, all, a page among the nulls
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -245,8 +237,8 @@ SELECT TOP 21 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.reviews = ? AND products.asin > ? ORDER BY products.asin;
---   1; '' VARCHAR
+WHERE products.reviews = ? ORDER BY products.asin;
+--   1
 
 -- -reviews, all, a page in the middle
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -265,8 +257,8 @@ SELECT TOP 20 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.reviews = ? AND products.asin > ? ORDER BY products.asin;
---   1; '' VARCHAR
+WHERE products.reviews = ? ORDER BY products.asin;
+--   1
 
 -- bought_in_last_month, all, the first page
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -299,8 +291,8 @@ SELECT TOP 21 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.bought_in_last_month = ? AND products.asin > ? ORDER BY products.asin;
---   1; '' VARCHAR
+WHERE products.bought_in_last_month = ? ORDER BY products.asin;
+--   1
 
 -- -bought_in_last_month, all, a page in the middle
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -319,8 +311,8 @@ SELECT TOP 20 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.bought_in_last_month = ? AND products.asin > ? ORDER BY products.asin;
---   1; '' VARCHAR
+WHERE products.bought_in_last_month = ? ORDER BY products.asin;
+--   1
 
 -- asin, a category, the first page
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -365,8 +357,8 @@ SELECT TOP 20 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.price IS NULL AND products.asin > ? ORDER BY products.asin;
---   104; '' VARCHAR
+WHERE products.category_id = ? AND products.price IS NULL ORDER BY products.asin;
+--   104
 
 -- price, a category, a page in the middle
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -385,8 +377,8 @@ SELECT TOP 19 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.price IS NULL AND products.asin > ? ORDER BY products.asin;
---   104; '' VARCHAR
+WHERE products.category_id = ? AND products.price IS NULL ORDER BY products.asin;
+--   104
 
 -- price, a category, a page among the nulls
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -407,14 +399,14 @@ SELECT TOP 21 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.price = ? AND products.asin > ? ORDER BY products.asin;
---   104; Decimal('9.99') NUMERIC(10, 2); '' VARCHAR
+WHERE products.category_id = ? AND products.price = ? ORDER BY products.asin;
+--   104; Decimal('9.99') NUMERIC(10, 2)
 SELECT TOP 20 products.asin, products.title, products.image_url, products.product_url, products.stars,
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.price IS NULL AND products.asin > ? ORDER BY products.asin;
---   104; '' VARCHAR
+WHERE products.category_id = ? AND products.price IS NULL ORDER BY products.asin;
+--   104
 
 -- -price, a category, a page in the middle
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -433,14 +425,14 @@ SELECT TOP 20 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.price = ? AND products.asin > ? ORDER BY products.asin;
---   104; Decimal('9.99') NUMERIC(10, 2); '' VARCHAR
+WHERE products.category_id = ? AND products.price = ? ORDER BY products.asin;
+--   104; Decimal('9.99') NUMERIC(10, 2)
 SELECT TOP 19 products.asin, products.title, products.image_url, products.product_url, products.stars,
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.price IS NULL AND products.asin > ? ORDER BY products.asin;
---   104; '' VARCHAR
+WHERE products.category_id = ? AND products.price IS NULL ORDER BY products.asin;
+--   104
 
 -- -price, a category, a page among the nulls
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -461,8 +453,8 @@ SELECT TOP 20 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.stars IS NULL AND products.asin > ? ORDER BY products.asin;
---   104; '' VARCHAR
+WHERE products.category_id = ? AND products.stars IS NULL ORDER BY products.asin;
+--   104
 
 -- stars, a category, a page in the middle
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -481,8 +473,8 @@ SELECT TOP 19 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.stars IS NULL AND products.asin > ? ORDER BY products.asin;
---   104; '' VARCHAR
+WHERE products.category_id = ? AND products.stars IS NULL ORDER BY products.asin;
+--   104
 
 -- stars, a category, a page among the nulls
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -503,14 +495,14 @@ SELECT TOP 21 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.stars = ? AND products.asin > ? ORDER BY products.asin;
---   104; Decimal('4.50') NUMERIC(3, 2); '' VARCHAR
+WHERE products.category_id = ? AND products.stars = ? ORDER BY products.asin;
+--   104; Decimal('4.50') NUMERIC(3, 2)
 SELECT TOP 20 products.asin, products.title, products.image_url, products.product_url, products.stars,
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.stars IS NULL AND products.asin > ? ORDER BY products.asin;
---   104; '' VARCHAR
+WHERE products.category_id = ? AND products.stars IS NULL ORDER BY products.asin;
+--   104
 
 -- -stars, a category, a page in the middle
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -529,14 +521,14 @@ SELECT TOP 20 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.stars = ? AND products.asin > ? ORDER BY products.asin;
---   104; Decimal('4.50') NUMERIC(3, 2); '' VARCHAR
+WHERE products.category_id = ? AND products.stars = ? ORDER BY products.asin;
+--   104; Decimal('4.50') NUMERIC(3, 2)
 SELECT TOP 19 products.asin, products.title, products.image_url, products.product_url, products.stars,
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.stars IS NULL AND products.asin > ? ORDER BY products.asin;
---   104; '' VARCHAR
+WHERE products.category_id = ? AND products.stars IS NULL ORDER BY products.asin;
+--   104
 
 -- -stars, a category, a page among the nulls
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -579,8 +571,8 @@ SELECT TOP 21 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.reviews = ? AND products.asin > ? ORDER BY products.asin;
---   104; 1; '' VARCHAR
+WHERE products.category_id = ? AND products.reviews = ? ORDER BY products.asin;
+--   104; 1
 
 -- -reviews, a category, a page in the middle
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -599,8 +591,8 @@ SELECT TOP 20 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.reviews = ? AND products.asin > ? ORDER BY products.asin;
---   104; 1; '' VARCHAR
+WHERE products.category_id = ? AND products.reviews = ? ORDER BY products.asin;
+--   104; 1
 
 -- bought_in_last_month, a category, the first page
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -638,8 +630,8 @@ SELECT TOP 21 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.bought_in_last_month = ? AND products.asin > ? ORDER BY products.asin;
---   104; 1; '' VARCHAR
+WHERE products.category_id = ? AND products.bought_in_last_month = ? ORDER BY products.asin;
+--   104; 1
 
 -- -bought_in_last_month, a category, a page in the middle
 SELECT TOP 21 products.asin, products.title, products.image_url, products.product_url, products.stars,
@@ -659,5 +651,5 @@ SELECT TOP 20 products.asin, products.title, products.image_url, products.produc
     products.reviews, products.price, products.list_price, products.category_id, products.is_best_seller,
     products.bought_in_last_month, products.created_at, products.updated_at
 FROM products
-WHERE products.category_id = ? AND products.bought_in_last_month = ? AND products.asin > ? ORDER BY products.asin;
---   104; 1; '' VARCHAR
+WHERE products.category_id = ? AND products.bought_in_last_month = ? ORDER BY products.asin;
+--   104; 1

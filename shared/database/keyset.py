@@ -1,0 +1,126 @@
+"""Keyset paging over any table and order: each page is a few seeks in one index, without a scan or a sort.
+
+An order is a column and a unique key; the index is (column, key). A page is put together from ranges of it, each read
+only where those before did not fill the page:
+
+    the rest of the tie       column = value and key > last key     ascending by key
+    the values after it       column > value (or <, descending)     by column, key
+    the nulls                 column is null and key > last key     ascending by key
+
+For a descending order the index is read backwards, which gives ties by descending key. So the last value, whose tie the
+limit may have cut, is read once more on its own: ties go by ascending key in both directions with one index.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+# SQLite's form of a value is the one that JSON has exactly: a price in cents, a time in microseconds.
+_JSON_DIALECT = sqlite.dialect()
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the order's value there (None: among the nulls, or none but the key), and the key."""
+
+    value: Any
+    key: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Rows by a column, nulls last, ties by ascending unique key. The column may be the key itself."""
+
+    column: sa.Column[Any]
+    key: sa.Column[Any]
+    descending: bool = False
+
+    @property
+    def by_key(self) -> bool:
+        """Whether the column is the key itself."""
+        return self.column is self.key
+
+    def position(self, row: sa.Row[Any]) -> Position:
+        """Where a page ends whose last row is this."""
+        return Position(None if self.by_key else getattr(row, self.column.name), getattr(row, self.key.name))
+
+    def encode(self, row: sa.Row[Any]) -> list[str | int | None]:
+        """The position of a page's last row, as a cursor carries it."""
+        position = self.position(row)
+        return [_encoded(self.column, position.value), _encoded(self.key, position.key)]
+
+    def decode(self, cursor: Sequence[str | int | None]) -> Position:
+        """The position that `encode` was given."""
+        value, key = cursor
+        return Position(_decoded(self.column, value), _decoded(self.key, key))
+
+
+def read_page(
+    connection: sa.Connection, rows: sa.Select[Any], order: Order, after: Position | None, count: int
+) -> Sequence[sa.Row[Any]]:
+    """At most `count` of `rows` (a select with its filters, in no order) in this order, from `after` on."""
+    if order.by_key:
+        return _by_key(connection, rows, order, after, count)
+    column = order.column
+    page: list[sa.Row[Any]] = []
+    if after and after.value is not None:
+        page += _tie(connection, rows.where(column == after.value, order.key > after.key), order, count)
+    if (not after or after.value is not None) and len(page) < count:
+        beyond: sa.ColumnElement[bool] = column.is_not(None)
+        if after:
+            beyond = column < after.value if order.descending else column > after.value
+        page += _values(connection, rows.where(beyond), rows, order, count - len(page))
+    if column.nullable and len(page) < count:
+        nulls = rows.where(column.is_(None))
+        if after and after.value is None:
+            nulls = nulls.where(order.key > after.key)
+        page += _tie(connection, nulls, order, count - len(page))
+    return page
+
+
+def _by_key(
+    connection: sa.Connection, rows: sa.Select[Any], order: Order, after: Position | None, count: int
+) -> Sequence[sa.Row[Any]]:
+    key = order.key
+    if after:
+        rows = rows.where(key < after.key if order.descending else key > after.key)
+    return connection.execute(rows.order_by(key.desc() if order.descending else key).limit(count)).all()
+
+
+def _tie(connection: sa.Connection, tie: sa.Select[Any], order: Order, count: int) -> Sequence[sa.Row[Any]]:
+    """Rows of one value, by key."""
+    return connection.execute(tie.order_by(order.key).limit(count)).all()
+
+
+def _values(
+    connection: sa.Connection, beyond: sa.Select[Any], rows: sa.Select[Any], order: Order, count: int
+) -> Sequence[sa.Row[Any]]:
+    """Rows of a range of values."""
+    column, key = order.column, order.key
+    if not order.descending:
+        return connection.execute(beyond.order_by(column, key).limit(count)).all()
+    found = connection.execute(beyond.order_by(column.desc(), key.desc()).limit(count)).all()
+    if not found:
+        return []
+    last = order.position(found[-1]).value
+    whole: list[sa.Row[Any]] = []
+    for value, tie in itertools.groupby(found, lambda row: order.position(row).value):
+        if value != last:
+            whole += reversed(list(tie))
+    return [*whole, *_tie(connection, rows.where(column == last), order, count - len(whole))]
+
+
+def _encoded(column: sa.Column[Any], value: Any) -> Any:  # noqa: ANN401  # a value of any column
+    encode = column.type.dialect_impl(_JSON_DIALECT).bind_processor(_JSON_DIALECT)
+    return encode(value) if encode and value is not None else value
+
+
+def _decoded(column: sa.Column[Any], value: Any) -> Any:  # noqa: ANN401  # a value of any column
+    decode = column.type.dialect_impl(_JSON_DIALECT).result_processor(_JSON_DIALECT, None)
+    return decode(value) if decode and value is not None else value
