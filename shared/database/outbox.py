@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from shared.cache.errors import WriteOutcomeUnknownError
 from shared.cache.outbox import Work
 from shared.database.retry_policy import RetryPolicy
-from shared.database.transactions import Transactions
+from shared.database.transactions import UNKNOWN_COMMIT, Transactions
 from shared.http.problems import ConflictError, UnavailableError
 
 _ONE_TRY = RetryPolicy(total=0)
@@ -34,7 +34,7 @@ class OutboxTransactions:
             # Another instance was faster between the check and the insert.
             raise ConflictError("Another request has just inserted the same; nothing was changed.") from error
         except WriteOutcomeUnknownError as error:
-            raise UnavailableError("It isn't known whether the change was saved; check before you try again.") from error
+            raise UnavailableError(UNKNOWN_COMMIT) from error
 
     async def try_write(self, work: Work[None]) -> None:
         """`work` in a transaction that isn't retried. Raises UnavailableError and SQLAlchemy's errors."""

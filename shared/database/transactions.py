@@ -41,6 +41,7 @@ _BUSY = {
     Failure.VICTIM: "Other requests keep changing the same rows; try again in a moment.",
 }
 
+UNKNOWN_COMMIT = "It isn't known whether the change was saved; check before you try again."
 _UNANSWERED = frozenset({Failure.LOST, Failure.AWAY, Failure.TOO_LONG})
 
 type Work[T] = Callable[[sa.Connection], T]
@@ -216,7 +217,7 @@ class Transactions:
             return None
         if isinstance(error, CommitUnknownError):
             log.warning("a commit wasn't confirmed: %s", _cause(error))
-            return UnavailableError("It isn't known whether the change was saved; check before you try again.")
+            return UnavailableError(UNKNOWN_COMMIT)
         if failure is Failure.TOO_LONG:
             return UnavailableError(f"The query ran beyond its limit of {self._statement_seconds:g} s and was ended.")
         if failure in _BUSY:

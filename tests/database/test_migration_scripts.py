@@ -14,8 +14,8 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.schema import CreateTable
 from sqlglot import exp
 
-import shared.database.tables
 import shared.catalog.tables
+import shared.database.tables
 import shared.imports.tables  # noqa: F401  # these three declare all tables
 from shared.database import migrate
 from shared.database.metadata import IMPORT_SCHEMA, catalog_metadata, imports_metadata, staging_metadata

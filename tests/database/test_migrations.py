@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-import shared.database.tables
 import shared.catalog.tables
+import shared.database.tables
 import shared.imports.tables  # noqa: F401  # these three declare all tables
 from shared.database import migrate
 from shared.database.metadata import catalog_metadata, imports_metadata
