@@ -77,9 +77,7 @@ class Services:
     @functools.cached_property
     def reconciliation(self) -> Reconciliation:
         """What the timer does for imports."""
-        from shared.imports.reconcile import Reconciliation
-
-        return Reconciliation(self.imports, self.database.imports, self.settings)
+        return self.imports.reconciliation
 
     @functools.cached_property
     def identity(self) -> IdentityService:

@@ -200,7 +200,7 @@ class App:
         """
         deadline = time.monotonic() + _RUN_ENDS_SECONDS
         while (left := cloud.left()) and time.monotonic() < deadline:
-            self.run(self.services.reconciliation.drop_leftover_rows())
+            self.run(self.services.reconciliation.cleanup.delete_leftover_rows())
             time.sleep(0.02)  # between two looks, until the deadline
         return left
 

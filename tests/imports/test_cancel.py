@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from local.datafactory.stores.blobs import BlobStore
 from shared.catalog.tables import categories
-from shared.imports import working_copies
+from shared.imports import storage
+from shared.imports.data_factory import DataFactoryClient
 from shared.imports.tables import import_records
 from shared.settings import Settings
 from tests import databases
@@ -50,7 +51,7 @@ def wait_for_merge(app: App, cloud: Cloud, blob: Blob) -> None:
 def test_an_import_that_waits_for_its_copy_ends_at_once(
     monkeypatch: pytest.MonkeyPatch, app: App, api: httpx.Client, cloud: Cloud
 ) -> None:
-    monkeypatch.setattr(working_copies, "_state", lambda _: "pending")
+    monkeypatch.setattr(storage, "_state", lambda _: "pending")
     blob = cloud.put("lamps.csv", products(2))
     app.receive(cloud, blob.name)
     assert cloud.record(blob.import_id)["status"] == "received"
@@ -163,7 +164,7 @@ def test_a_run_whose_cancel_was_lost_is_cancelled_by_the_next_reconcile(
         run_id = cloud.record(blob.import_id)["run_id"]
 
         def has_ended() -> bool:
-            run = app.services.imports.factory.look_at(run_id, dt.datetime.now(dt.UTC))
+            run = DataFactoryClient(settings).get_run(run_id, dt.datetime.now(dt.UTC))
             return run is not None and run.status == "Cancelled"
 
         app.reconcile_until(has_ended, "the run was cancelled")
@@ -180,7 +181,7 @@ def test_a_run_that_somebody_cancels_in_the_factory_ends_as_cancelled(
     with catalog_held(settings):
         app.receive(cloud, blob.name)
         wait_for_merge(app, cloud, blob)
-        app.services.imports.factory.cancel(cloud.record(blob.import_id)["run_id"])
+        DataFactoryClient(settings).cancel_run(cloud.record(blob.import_id)["run_id"])
     (record,) = app.end(cloud, blob)
     assert (record["status"], record["message"]) == (
         "cancelled",

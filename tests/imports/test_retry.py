@@ -10,11 +10,11 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from shared.imports.storage import WorkingCopies
 from shared.imports.tables import import_records, import_rejects
-from shared.imports.working_copies import WorkingCopies
 from shared.settings import Settings
 from tests.imports.cloud import PRODUCTS, App, Blob, Cloud, problem_of, products
-from tests.imports.failing import Died, die_once
+from tests.imports.failing import Died, die_once, full_factory_queue
 
 BAD_ROWS = "\n".join([PRODUCTS, *["bad,x,,,,0,,,1,False,0"] * 3, "B000000001,Good,,,,0,,,1,False,0", ""]).encode()
 OPEN_QUOTE = f'{PRODUCTS}\nB000000001,"never closed,,,,0,,,1,False,0\n'.encode()
@@ -30,10 +30,9 @@ def retry(api: httpx.Client, blob: Blob) -> dict[str, Any]:
 def cancelled(app: App, cloud: Cloud, content: bytes) -> Blob:
     """An import that was cancelled before its run could begin."""
     blob = cloud.put("lamps.csv", content)
-    app.services.imports.steps._refused_until["products"] = float("inf")
-    app.receive(cloud, blob.name)
-    assert app.run(app.services.imports.cancel(blob.import_id)).status == "cancelled"
-    app.services.imports.steps._refused_until.clear()
+    with full_factory_queue():
+        app.receive(cloud, blob.name)
+        assert app.run(app.services.imports.cancel(blob.import_id)).status == "cancelled"
     return blob
 
 
@@ -168,15 +167,15 @@ def test_who_ends_an_import_late_does_not_take_the_copy_of_its_next_try(
 ) -> None:
     app, other = start_app(settings), start_app(settings)
     blob = cloud.put("open.csv", OPEN_QUOTE)
-    drop = WorkingCopies.drop
+    drop = WorkingCopies.delete
     dropped_late: list[Any] = []
-    monkeypatch.setattr(WorkingCopies, "drop", lambda *call: dropped_late.append(call))
+    monkeypatch.setattr(WorkingCopies, "delete", lambda *call: dropped_late.append(call))
     app.receive(cloud, blob.name)
     app.end(cloud, blob)
     (late, *_) = dropped_late
-    monkeypatch.setattr(WorkingCopies, "drop", drop)
-    other.services.imports.steps._refused_until["products"] = float("inf")
-    other.run(other.services.imports.retry(blob.import_id))
+    monkeypatch.setattr(WorkingCopies, "delete", drop)
+    with full_factory_queue():
+        other.run(other.services.imports.retry(blob.import_id))
     assert cloud.blobs("imports-work") == [f"{blob.import_id}.csv"]
     drop(*late)
     assert cloud.blobs("imports-work") == [f"{blob.import_id}.csv"]
@@ -192,7 +191,7 @@ def test_a_process_that_dies_while_it_tries_again_leaves_an_import_that_can_be_t
     blob = cloud.put("bad.csv", BAD_ROWS)
     app.receive(cloud, blob.name)
     app.end(cloud, blob)
-    die_once(monkeypatch, repository, "begin_again", when)
+    die_once(monkeypatch, repository, "reset_record", when)
     with pytest.raises(Died):
         app.run(app.services.imports.retry(blob.import_id))
     other = start_app(settings)

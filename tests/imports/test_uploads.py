@@ -12,9 +12,8 @@ import pytest
 import sqlalchemy as sa
 from azure.storage.blob import BlobClient, BlobServiceClient, UserDelegationKey
 
-from shared.imports.storage import ImportStorage
+from shared.imports.storage import ImportStorage, Uploads
 from shared.imports.tables import import_uploads
-from shared.imports.uploads import Uploads
 from shared.settings import Settings
 from tests.imports.cloud import App, Blob, Cloud, problem_of, products
 
