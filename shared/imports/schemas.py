@@ -62,12 +62,13 @@ class ImportFile(BaseModel):
 
 
 class RowCounts(BaseModel):
-    """How many rows of a file were read, and what became of them. All are null until they are known."""
+    """How many rows of a file were read, and what became of them; None until they are known."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     rows_read: int | None = Field(
-        default=None, description="So far, while it runs; in the end the sum of the other five."
+        default=None,
+        description="So far, while it runs; in the end the sum of the other five. All are null until they are known.",
     )
     rows_inserted: int | None = None
     rows_updated: int | None = None
