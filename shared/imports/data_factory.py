@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -93,10 +94,14 @@ class DataFactoryClient:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def create_run(self, kind: Kind, import_id: str) -> str:
-        """Starts the pipeline of this kind; the run's id. Raises DataFactoryRejectedError."""
+    def create_run(self, kind: Kind, import_id: str, columns: Sequence[str]) -> str:
+        """Starts the pipeline of this kind for a file with these columns; the run's id.
+
+        Raises DataFactoryRejectedError.
+        """
+        parameters = {"import_id": import_id, "mapping": _mapping(columns)}
         try:
-            reply = self._client.pipelines.create_run(*self._names, _pipeline(kind), {"import_id": import_id})
+            reply = self._client.pipelines.create_run(*self._names, _pipeline(kind), parameters)
         except HttpResponseError as error:
             if error.status_code is None or error.status_code >= _SERVER_ERROR:
                 raise DataFactoryUnavailableError(error.message) from error
@@ -210,6 +215,13 @@ class DataFactoryClient:
 
 def _pipeline(kind: Kind) -> str:
     return f"import_{kind}"
+
+
+def _mapping(columns: Sequence[str]) -> str:
+    """The TabularTranslator of Copy as JSON: maps the file's columns, and the run id that Copy adds, to staging."""
+    names = ({"name": name, "type": "String"} for name in (*columns, "run_id"))
+    mappings = [{"source": name, "sink": name} for name in names]
+    return json.dumps({"type": "TabularTranslator", "mappings": mappings})
 
 
 def _seconds(activity: models.ActivityRun, now: dt.datetime) -> float:

@@ -18,6 +18,7 @@ import asyncio
 import datetime as dt
 import logging
 import time
+from collections.abc import Sequence
 from typing import Literal
 
 from azure.core.exceptions import AzureError
@@ -29,6 +30,7 @@ from shared.http.problems import UnavailableError
 from shared.imports import progress, repository
 from shared.imports.data_factory import DataFactoryClient, DataFactoryRejectedError, DataFactoryUnavailableError, Run
 from shared.imports.events import import_changed
+from shared.imports.header import COLUMNS
 from shared.imports.records import Change, Outcome, Record
 from shared.imports.schemas import Kind
 from shared.imports.storage import BlobChangedError, WorkingCopies
@@ -162,7 +164,9 @@ class ImportWorkflow:
     async def _create_run(self, kind: Kind, claimed: Record) -> None:
         """Requests the run of a claimed record and records its id."""
         try:
-            run_id = await self._executor.run(self._factory.create_run, kind, claimed.import_id)
+            run_id = await self._executor.run(
+                self._factory.create_run, kind, claimed.import_id, _columns(kind, claimed)
+            )
         except DataFactoryRejectedError as error:
             log.info("import %s waits: %s", claimed.import_id, error)
             self._backoff_until[kind] = time.monotonic() + _BACKOFF_SECONDS
@@ -286,6 +290,11 @@ class ImportWorkflow:
         if changed:
             import_changed(seen, change)
         return changed
+
+
+def _columns(kind: Kind, record: Record) -> Sequence[str]:
+    """The known columns of the file; a record from before csv_columns is of a file with all columns of its kind."""
+    return record.csv_columns.split(",") if record.csv_columns else COLUMNS[kind]
 
 
 def _end_of(run: Run, *, cancel_requested: bool) -> tuple[EndStatus, str]:

@@ -223,6 +223,15 @@ class App:
         return records()
 
 
+def runs(settings: Settings) -> list[dict[str, Any]]:
+    """All pipeline runs of Data Factory."""
+    window = {"lastUpdatedAfter": "2000-01-01T00:00:00Z", "lastUpdatedBefore": "2100-01-01T00:00:00Z"}
+    path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataFactory/factories/f/queryPipelineRuns"
+    url = f"{settings.data_factory_endpoint}{path}?api-version=2018-06-01"
+    found: list[dict[str, Any]] = httpx.post(url, json=window).json()["value"]
+    return found
+
+
 def problem_of(reply: httpx.Response, status: int) -> str:
     """The sentence of a reply that must be a problem of that status."""
     assert reply.status_code == status, reply.text

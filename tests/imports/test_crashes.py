@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from shared.imports import repository
@@ -14,21 +13,12 @@ from shared.imports.data_factory import DataFactoryClient
 from shared.imports.storage import WorkingCopies
 from shared.imports.workflow import ImportWorkflow
 from shared.settings import Settings
-from tests.imports.cloud import App, Blob, Cloud, products
+from tests.imports.cloud import App, Blob, Cloud, products, runs
 from tests.imports.failing import Died, die_once
 
 # Who asked for a run counts as dead after two minutes.
 LATER = dt.timedelta(minutes=3)
 RECORD_CHANGES = 3  # running, its run's id, its end
-
-
-def runs(settings: Settings) -> list[dict[str, Any]]:
-    """All runs of the factory."""
-    window = {"lastUpdatedAfter": "2000-01-01T00:00:00Z", "lastUpdatedBefore": "2100-01-01T00:00:00Z"}
-    path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataFactory/factories/f/queryPipelineRuns"
-    url = f"{settings.data_factory_endpoint}{path}?api-version=2018-06-01"
-    found: list[dict[str, Any]] = httpx.post(url, json=window).json()["value"]
-    return found
 
 
 def die_at(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, call: int) -> None:

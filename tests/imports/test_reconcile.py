@@ -166,9 +166,9 @@ def test_two_processes_that_reconcile_at_once_make_one_run_and_one_outcome_of_ea
     started: list[str] = []
     create_run = DataFactoryClient.create_run
 
-    def noted(factory: DataFactoryClient, kind: Any, import_id: str) -> str:
+    def noted(factory: DataFactoryClient, kind: Any, import_id: str, columns: Sequence[str]) -> str:
         started.append(import_id)
-        return create_run(factory, kind, import_id)
+        return create_run(factory, kind, import_id, columns)
 
     monkeypatch.setattr(DataFactoryClient, "create_run", noted)
     blobs = [cloud.put(f"{number}.csv", products(2, first=10 * number)) for number in range(12)]
@@ -320,7 +320,7 @@ def test_a_factory_that_refuses_is_not_asked_again_at_once(
 ) -> None:
     asked: list[str] = []
 
-    def refuse(_factory: DataFactoryClient, _kind: Any, import_id: str) -> str:
+    def refuse(_factory: DataFactoryClient, _kind: Any, import_id: str, _columns: Sequence[str]) -> str:
         asked.append(import_id)
         raise DataFactoryRejectedError("full")
 
