@@ -26,7 +26,7 @@ _TRANSACTIONS = 100
 
 
 class ImportCleanup:
-    """Each call does a bounded part; the next call continues where it stopped. A new process starts from the begin."""
+    """Each call does a bounded part; the next call continues where it stopped. A new process starts anew."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from shared.imports.data_factory import DataFactoryClient, DataFactoryRejectedEr
 
 
 class Died(BaseException):
-    """The process has died: the app catches this nowhere."""
+    """The process has died: the app never catches this."""
 
 
 def die_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, when: Literal["before", "after"]) -> None:

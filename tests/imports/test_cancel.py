@@ -24,10 +24,10 @@ from tests.imports.cloud import DEADLINE_SECONDS, App, Blob, Cloud, problem_of, 
 
 @contextmanager
 def catalog_held(settings: Settings) -> Iterator[None]:
-    """Somebody writes to the catalog: a merge waits, reads go on."""
+    """A writer holds the catalog: merges wait, reads continue."""
     url = sa.make_url(settings.database_url.get_secret_value())
     on_sqlite = url.get_backend_name() == "sqlite"
-    # Babelfish takes no lock on a table: there the merge waits because of the category that is its own too.
+    # Babelfish has no table locks: there the merge waits for the row of its category.
     with databases.autocommit_engine(url).connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if on_sqlite else "BEGIN TRANSACTION")
         connection.execute(sa.insert(categories).values(category_id=1, name="Another's", product_count=0))
@@ -120,7 +120,7 @@ def test_a_running_merge_is_rolled_back_and_a_second_cancel_before_the_end_is_ta
         app.receive(cloud, blob.name)
         wait_for_merge(app, cloud, blob)
         for _ in range(2):
-            # Its end is decided in the catalog, which is held: so it hasn't ended yet.
+            # Its end is written to the catalog, which is held: so it isn't finished yet.
             assert cancel(api, blob)["status"] == "running"
     (record,) = app.end(cloud, blob)
     assert (record["status"], record["rows_read"]) == ("cancelled", None)
@@ -158,7 +158,7 @@ def test_a_run_whose_cancel_was_lost_is_cancelled_by_the_next_reconcile(
     with catalog_held(settings):
         app.receive(cloud, blob.name)
         wait_for_merge(app, cloud, blob)
-        # The process died after it wrote the request, and before it told the factory.
+        # As if the process had died between the request to cancel and its call of Data Factory.
         cloud.rows.change(sa.update(import_records).values(cancel_requested=True))
         app.reconcile()
         run_id = cloud.record(blob.import_id)["run_id"]

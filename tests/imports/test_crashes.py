@@ -1,4 +1,4 @@
-"""A process may die between any two steps: what it began is brought to one end, once."""
+"""A process may die between any two steps: its import still ends once, with one outcome."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from shared.settings import Settings
 from tests.imports.cloud import App, Blob, Cloud, products, runs
 from tests.imports.failing import Died, die_once
 
-# Who asked for a run counts as dead after two minutes.
+# A run without a recorded id counts as lost after two minutes.
 LATER = dt.timedelta(minutes=3)
 RECORD_CHANGES = 3  # running, its run's id, its end
 
 
 def die_at(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, call: int) -> None:
-    """The process dies after that call's work (counted from 1)."""
+    """The process dies after the work of this call, counted from 1."""
     whole: Callable[..., Any] = getattr(owner, name)
     calls = 0
 

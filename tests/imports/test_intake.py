@@ -1,4 +1,4 @@
-"""From a blob's event to a record: every file once, whatever is told of it and however often."""
+"""Each uploaded file gets one record, however often its event is delivered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that land in any order, late, twice or at once: what then stands in the catalog, and in their records."""
+"""Files that are uploaded in any order, late, twice or concurrently: the catalog and the records are right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The timer: unfinished imports are brought to their end, lost events found, what is left behind removed."""
+"""The timer finishes unfinished imports, receives blobs whose event was lost, and deletes leftovers."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_an_import_whose_copy_the_service_could_not_make_fails_and_can_be_tried_
     assert record["status"] == "succeeded"
 
 
-def test_an_import_waits_for_a_factory_that_is_away_and_says_so(
+def test_an_import_waits_for_an_unreachable_factory_and_says_so(
     away: App, cloud: Cloud, settings_without_factory: Settings, tmp_path: Path, start_app: Callable[[Settings], App]
 ) -> None:
     blob = cloud.put("lamps.csv", products(2))
@@ -128,7 +128,7 @@ def test_imports_beyond_the_factorys_queue_wait_for_room(
 def test_a_run_that_the_factory_took_and_then_throttled_is_started_again(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
-    """Data Factory may take a run whose queue is full, and let it fail (Microsoft Q&A 753752)."""
+    """Data Factory may create a run although its queue is full, and then fail it (Microsoft Q&A 753752)."""
     get_run = DataFactoryClient.get_run
     throttled: list[str] = []
 
@@ -184,9 +184,7 @@ def test_two_processes_that_reconcile_at_once_make_one_run_and_one_outcome_of_ea
     assert apps[0].leftovers(cloud) == {}
 
 
-def test_an_import_that_cannot_go_on_keeps_no_other_from_its_end(
-    monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
-) -> None:
+def test_an_import_that_cannot_continue_stops_no_other(monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud) -> None:
     broken, good = cloud.put("broken.csv", products(2)), cloud.put("good.csv", products(2))
     start = WorkingCopies.start
 
@@ -205,7 +203,7 @@ def test_an_import_that_cannot_go_on_keeps_no_other_from_its_end(
     assert record["status"] == "succeeded"
 
 
-def test_a_storage_that_is_away_keeps_reconcile_from_nothing_else(
+def test_an_unreachable_storage_stops_no_other_part_of_reconcile(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
     blob = cloud.put("lamps.csv", products(2))
@@ -239,7 +237,7 @@ def test_the_work_of_one_run_is_bounded_and_the_next_run_goes_on(
 
 
 @pytest.mark.usefixtures("app")
-def test_working_copies_of_ended_imports_are_dropped_and_no_others(cloud: Cloud, away: App) -> None:
+def test_working_copies_of_finished_imports_are_deleted_and_no_others(cloud: Cloud, away: App) -> None:
     ended, waiting = cloud.put("ended.csv", b"a,b\n"), cloud.put("waiting.csv", products(1))
     away.receive(cloud, ended.name, waiting.name)
     for import_id in (ended.import_id, "00000000-0000-0000-0000-000000000000"):
@@ -271,7 +269,7 @@ def test_progress_is_visible_while_the_merge_runs_and_never_goes_back(
     assert (record["progress"], record["seconds_left"], record["rows_inserted"]) == (1.0, None, 1000)
 
 
-def test_get_import_brings_it_on_without_the_timer(app: App, cloud: Cloud) -> None:
+def test_get_import_advances_it_without_the_timer(app: App, cloud: Cloud) -> None:
     blob = cloud.put("kinds.csv", categories(3))
     app.receive(cloud, blob.name)
 
@@ -282,7 +280,7 @@ def test_get_import_brings_it_on_without_the_timer(app: App, cloud: Cloud) -> No
     wait_until(lambda: shown() == ("succeeded", 3), "the import has succeeded")
 
 
-def test_an_import_says_succeeded_only_when_redis_was_told(
+def test_an_import_succeeds_only_when_redis_has_its_invalidations(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
     waiting: list[Any] = []
@@ -303,7 +301,7 @@ def test_an_import_says_succeeded_only_when_redis_was_told(
     assert cloud.rows.read(UNTOLD) == []
 
 
-def test_an_import_ends_though_redis_is_away(
+def test_an_import_ends_although_redis_is_unreachable(
     cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App]
 ) -> None:
     from pydantic import SecretStr
@@ -315,7 +313,7 @@ def test_an_import_ends_though_redis_is_away(
     assert record["status"] == "succeeded"
 
 
-def test_a_factory_that_refuses_is_not_asked_again_at_once(
+def test_after_a_refused_run_the_factory_gets_no_further_request_at_once(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
     asked: list[str] = []
@@ -331,10 +329,10 @@ def test_a_factory_that_refuses_is_not_asked_again_at_once(
     assert len(asked) < len(blobs)
 
 
-def test_a_failed_run_is_told_in_a_sentence_of_our_own_and_its_error_code_in_the_log(
+def test_the_record_of_a_failed_run_has_our_own_sentence_and_the_log_has_the_error_code(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Data Factory's text stands in its own log; it may quote the file.
+    # Data Factory's messages may quote the file; they are in its own log.
     secret = "SqlOperationFailed: truncated value 'S3CRET lamp'; login failed for user 'sa' at 10.0.0.1"
     activities: Sequence[ActivityRun] = (
         ActivityRun("CopyToStaging", "Succeeded", 1.0, {}, ""),

@@ -1,4 +1,4 @@
-"""The rejected rows as a CSV file: reasons, fields as they came, the first 10,000, for 90 days."""
+"""The rejected rows as CSV: the reasons, the fields as they came, the first 10,000 rows, for 90 days."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_logs_are_dropped_page_by_page_once_they_are_old_enough(cloud: Cloud, ap
 
 
 def test_fields_of_the_table_are_a_json_list(app: App, cloud: Cloud) -> None:
-    """What the merge writes is what this room reads."""
+    """The merge writes what list_rejects reads."""
     blob = cloud.put("kinds.csv", f"{CATEGORIES}\n,x\n1,Toys\n2,y\n".encode())
     app.receive(cloud, blob.name)
     app.end(cloud, blob)

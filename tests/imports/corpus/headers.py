@@ -1,4 +1,4 @@
-"""Headers, and files that are none of ours."""
+"""Headers, and files that are neither products nor categories."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEPT = {"title": "Lamp", "price": 1999, "reviews": 12}
 
 
 def _by_columns(columns: Sequence[str], **more: str) -> str:
-    """A file of one row with its columns in this order."""
+    """A file with these columns and one row."""
     texts = dict(zip(_COLUMNS, line().rstrip("\n").split(","), strict=True)) | more
     return f"{','.join(columns)}\n{','.join(texts[column] for column in columns)}\n"
 

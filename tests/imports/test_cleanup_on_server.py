@@ -1,4 +1,4 @@
-"""Staging rows on a server never outlive their import, whatever was killed: the timer takes what no merge took."""
+"""Staging rows on a server never outlive their import: the timer deletes the rows that no merge has deleted."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.server
 
 
 def stage(cloud: Cloud, run_id: str, rows: int = 1) -> None:
-    """Rows as the Copy of a run leaves them that is killed after these."""
+    """Inserts the rows of a Copy that was killed after them."""
     cloud.rows.change(sa.insert(products_staging), *({"run_id": run_id, "asin": f"B{n:09}"} for n in range(rows)))
 
 
 def staged(cloud: Cloud) -> Sequence[str]:
-    """The run of each row, in order."""
+    """The run id of each staging row, in order."""
     rows = sa.select(products_staging.c.run_id).order_by(products_staging.c.row_no)
     return [row["run_id"] for row in cloud.rows.read(rows)]
 
@@ -72,7 +72,7 @@ def test_rows_of_a_run_that_is_under_way_stay_and_are_merged_while_those_of_one_
     assert app.leftovers(cloud) == {}
 
 
-def test_rows_that_a_merge_reads_stay_though_the_factory_has_given_its_run_up(
+def test_rows_that_a_merge_reads_stay_although_the_factory_has_given_up_its_run(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud, settings: Settings
 ) -> None:
     blob = cloud.put("lamps.csv", products(2))
@@ -87,7 +87,7 @@ def test_rows_that_a_merge_reads_stay_though_the_factory_has_given_its_run_up(
     assert (record["status"], record["rows_inserted"]) == ("succeeded", 2)
 
 
-def test_a_call_takes_a_bounded_part_and_the_next_goes_on(
+def test_a_call_deletes_a_bounded_part_and_the_next_continues(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
     monkeypatch.setattr(cleanup, "_ROWS", 2)
