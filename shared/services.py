@@ -95,10 +95,8 @@ class Services:
 
     @functools.cached_property
     def reconciliation(self) -> Reconciliation:
-        """The timer's work on imports."""
-        from shared.imports.reconcile import Reconciliation
-
-        return Reconciliation(self.imports, self.database.imports, self.settings)
+        """What the timer does for imports."""
+        return self.imports.reconciliation
 
     @functools.cached_property
     def identity(self) -> IdentityService:

@@ -1,11 +1,12 @@
-"""The runs of Azure Data Factory, through Microsoft's own client; locally the same calls go to the local factory."""
+"""Client of Azure Data Factory's pipeline runs. Locally the same calls go to the local factory."""
 
 from __future__ import annotations
 
 import datetime as dt
 import functools
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -26,29 +27,30 @@ _READ_SECONDS = 20
 _RETRIES = 2
 _LONGEST_WAIT_SECONDS = 5
 _SERVER_ERROR = 500
-# Data Factory's clock may differ from ours, and an activity's last change lies before its run's.
-_AROUND = dt.timedelta(hours=1)
-# A look for a run reads at most so many pages of (in Azure) 100 runs.
+# Margin of a query's time window: clocks differ, and an activity's last update is before that of its run.
+_WINDOW_MARGIN = dt.timedelta(hours=1)
+# How many pages of pipeline runs are searched. In Azure a page has 100 runs.
 _PAGES = 10
 
 _ENDED = frozenset({"Succeeded", "Failed", "Cancelled"})
 _QUEUED = "Queued"
-_TO_BE_FOLLOWED = frozenset({_QUEUED, "InProgress", "Succeeded"})
+_ADOPTABLE = frozenset({_QUEUED, "InProgress", "Succeeded"})
 
 
 class DataFactoryUnavailableError(Exception):
-    """Data Factory didn't answer, or failed itself: what was asked of it may have been done."""
+    """Data Factory didn't answer, or answered with a server error: it may have done what was requested."""
 
 
 class DataFactoryRejectedError(Exception):
-    """Data Factory said no: nothing was done. Its queue is full, most likely."""
+    """Data Factory refused the request and did nothing, most likely because its queue is full."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityRun:
-    """One activity of a run; `output` as Data Factory gives it (rowsRead, rowsCopied, dataRead in bytes, …).
+    """One activity of a run.
 
-    `error` is its error code and message, "" for none.
+    `output` is Data Factory's (rowsRead, rowsCopied, dataRead in bytes, …). `error` is the error code and message, or
+    "".
     """
 
     name: str
@@ -68,25 +70,38 @@ class Run:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more comes of it."""
+        """Whether it has a final status."""
         return self.status in _ENDED
 
     @property
-    def never_began(self) -> bool:
-        """Whether it was taken, and then failed for want of a place in the queue ("Pipeline execution throttled")."""
+    def was_throttled(self) -> bool:
+        """Whether it was created and then failed because the queue was full ("Pipeline execution throttled")."""
         return self.status == "Failed" and not self.activities and "throttled" in self.message.lower()
+
+    @property
+    def failed_activities(self) -> Sequence[ActivityRun]:
+        """The activities that failed, in their order."""
+        return [activity for activity in self.activities if activity.status == "Failed"]
+
+    def latest(self, name: str) -> ActivityRun | None:
+        """The last attempt of the activity with this name."""
+        return next((activity for activity in reversed(self.activities) if activity.name == name), None)
 
 
 class DataFactoryClient:
-    """Blocking calls; each may raise DataFactoryUnavailableError."""
+    """All calls block, and may raise DataFactoryUnavailableError."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def start(self, kind: Kind, import_id: str) -> str:
-        """Starts the pipeline of this kind and gives the run's id. Raises DataFactoryRejectedError."""
+    def create_run(self, kind: Kind, import_id: str, columns: Sequence[str]) -> str:
+        """Starts the pipeline of this kind for a file with these columns; the run's id.
+
+        Raises DataFactoryRejectedError.
+        """
+        parameters = {"import_id": import_id, "mapping": _mapping(columns)}
         try:
-            reply = self._client.pipelines.create_run(*self._names, _pipeline(kind), {"import_id": import_id})
+            reply = self._client.pipelines.create_run(*self._names, _pipeline(kind), parameters)
         except HttpResponseError as error:
             if error.status_code is None or error.status_code >= _SERVER_ERROR:
                 raise DataFactoryUnavailableError(error.message) from error
@@ -95,15 +110,15 @@ class DataFactoryClient:
             raise DataFactoryUnavailableError(error.message) from error
         return str(reply.run_id)
 
-    def find(self, kind: Kind, import_id: str, since: dt.datetime) -> str | None:
-        """The id of a run of this import that was started since then and hasn't failed; None where there is none."""
+    def find_run(self, kind: Kind, import_id: str, since: dt.datetime) -> str | None:
+        """The id of a run of this import that was started after `since` and hasn't failed, or None."""
         from azure.mgmt.datafactory.models import RunFilterParameters, RunQueryFilter
 
         token: str | None = None
         for _ in range(_PAGES):
             query = RunFilterParameters(
-                last_updated_after=since - _AROUND,
-                last_updated_before=dt.datetime.now(dt.UTC) + _AROUND,
+                last_updated_after=since - _WINDOW_MARGIN,
+                last_updated_before=dt.datetime.now(dt.UTC) + _WINDOW_MARGIN,
                 filters=[RunQueryFilter(operand="PipelineName", operator="Equals", values_property=[_pipeline(kind)])],
                 continuation_token=token,
             )
@@ -112,18 +127,18 @@ class DataFactoryClient:
             except AzureError as error:
                 raise DataFactoryUnavailableError(error.message) from error
             for run in found.value:
-                if (run.parameters or {}).get("import_id") == import_id and run.status in _TO_BE_FOLLOWED:
+                if (run.parameters or {}).get("import_id") == import_id and run.status in _ADOPTABLE:
                     return str(run.run_id)
             token = found.continuation_token
             if not token:
                 return None
         return None
 
-    def look_at(self, run_id: str, since: dt.datetime) -> Run | None:
-        """How a run stands that was started then or later; None where the factory knows none of this id."""
+    def get_run(self, run_id: str, since: dt.datetime) -> Run | None:
+        """A run that was started after `since`; None where the factory doesn't know its id."""
         try:
             run = self._client.pipeline_runs.get(*self._names, run_id)
-            # One in the queue has none.
+            # A queued run has no activities.
             activities = () if run.status == _QUEUED else self._activities(run_id, since)
         except ResourceNotFoundError:
             return None
@@ -131,8 +146,8 @@ class DataFactoryClient:
             raise DataFactoryUnavailableError(error.message) from error
         return Run(str(run.status), str(run.message or ""), activities)
 
-    def has_ended(self, run_id: str) -> bool | None:
-        """Whether nothing more comes of a run; None where the factory knows none of this id."""
+    def has_run_ended(self, run_id: str) -> bool | None:
+        """Whether a run has a final status; None where the factory doesn't know its id."""
         try:
             run = self._client.pipeline_runs.get(*self._names, run_id)
         except ResourceNotFoundError:
@@ -141,14 +156,14 @@ class DataFactoryClient:
             raise DataFactoryUnavailableError(error.message) from error
         return run.status in _ENDED
 
-    def cancel(self, run_id: str) -> None:
-        """Asks for the run's end; one that has ended, or that the factory doesn't know, is left alone."""
+    def cancel_run(self, run_id: str) -> None:
+        """Requests that a run is cancelled; does nothing where it has ended or the factory doesn't know its id."""
         try:
             self._client.pipeline_runs.cancel(*self._names, run_id)
         except HttpResponseError as error:
             if error.status_code is None or error.status_code >= _SERVER_ERROR:
                 raise DataFactoryUnavailableError(error.message) from error
-            log.info("Data Factory did not take the cancel of run %s: %s", run_id, error.message)
+            log.info("Data Factory refused to cancel run %s: %s", run_id, error.message)
         except AzureError as error:
             raise DataFactoryUnavailableError(error.message) from error
 
@@ -156,7 +171,9 @@ class DataFactoryClient:
         from azure.mgmt.datafactory.models import RunFilterParameters
 
         now = dt.datetime.now(dt.UTC)
-        window = RunFilterParameters(last_updated_after=since - _AROUND, last_updated_before=now + _AROUND)
+        window = RunFilterParameters(
+            last_updated_after=since - _WINDOW_MARGIN, last_updated_before=now + _WINDOW_MARGIN
+        )
         found = self._client.activity_runs.query_by_pipeline_run(*self._names, run_id, window)
         return tuple(
             ActivityRun(
@@ -175,14 +192,13 @@ class DataFactoryClient:
 
     @functools.cached_property
     def _client(self) -> DataFactoryManagementClient:
-        """Made at the first call: its package takes most of a second to load."""
+        """Created at the first call: its package takes most of a second to load."""
         from azure.core.pipeline.policies import SansIOHTTPPolicy
         from azure.mgmt.datafactory import DataFactoryManagementClient
 
         endpoint = self._settings.data_factory_endpoint
-        # Over plain HTTP to the local factory no token may go; None stands for the SDK's own policy.
-        # (Any: requests and replies of whatever transport.)
-        authentication: SansIOHTTPPolicy[Any, Any] | None = (
+        # No token is sent to the local factory over plain HTTP. None means the SDK's own policy.
+        authentication: SansIOHTTPPolicy[Any, Any] | None = (  # Any: requests and replies of any transport
             SansIOHTTPPolicy() if is_loopback(urlsplit(endpoint).hostname or "") else None
         )
         return DataFactoryManagementClient(
@@ -201,8 +217,15 @@ def _pipeline(kind: Kind) -> str:
     return f"import_{kind}"
 
 
+def _mapping(columns: Sequence[str]) -> str:
+    """The TabularTranslator of Copy as JSON: maps the file's columns, and the run id that Copy adds, to staging."""
+    names = ({"name": name, "type": "String"} for name in (*columns, "run_id"))
+    mappings = [{"source": name, "sink": name} for name in names]
+    return json.dumps({"type": "TabularTranslator", "mappings": mappings})
+
+
 def _seconds(activity: models.ActivityRun, now: dt.datetime) -> float:
-    """How long an activity took, or has taken so far: Data Factory says so only of one that has ended."""
+    """Duration of an activity. Data Factory has it only after the end; before, it is computed from the start."""
     if activity.duration_in_ms is not None:
         return activity.duration_in_ms / 1000
     started = activity.activity_run_start

@@ -33,22 +33,22 @@ _REJECTS_EXAMPLE = 'reason,id,category_name\r\n"id: not a number: ""x""",x,Toys\
     responses=_READ | problems(400, 413, 415),
 )
 async def create_upload(admin: Admin, new: Annotated[NewUpload, Body()], imports: Imports) -> Upload:
-    """Write-only, for one blob, for an hour: PUT the file there with the header `x-ms-blob-type: BlockBlob`.
+    """The URL writes one blob for an hour: PUT the file there with the header `x-ms-blob-type: BlockBlob`.
 
-    Its import begins by itself as soon as the file is there; list_imports has it under `blob_name`.
+    The import starts by itself as soon as the file is uploaded; list_imports shows it under `blob_name`.
     """
     return await imports.create_upload(new.file_name, admin.uid)
 
 
 @router.get("/imports", summary="Imports, newest first", responses=_READ | problems(400))
 async def list_imports(_admin: Admin, query: Annotated[ImportQuery, Query()], imports: Imports) -> ImportPage:
-    """Every CSV file that ever landed, whatever became of it."""
+    """Every CSV file that was ever uploaded, whatever became of it."""
     return await imports.list_page(query)
 
 
 @router.get("/imports/{import_id}", summary="One import", responses=_READ | problems(404))
 async def get_import(_admin: Admin, import_id: ImportId, imports: Imports) -> ImportRecord:
-    """As it is now: an unfinished one is brought on first, so its progress is that of this moment."""
+    """One import as it is now: its progress is that of this moment."""
     return await imports.get(import_id)
 
 
@@ -60,14 +60,14 @@ async def get_import(_admin: Admin, import_id: ImportId, imports: Imports) -> Im
     | problems(404)
     | {
         200: {
-            "description": "A line `reason` and the fields' names; then the rows in the file's order: those that the "
-            "merge rejected, then those with too many columns. The fields as they came, quoted anew.",
+            "description": "A header with `reason` and the names of the columns. Then the rows in the file's order: "
+            "those that the merge rejected, then those with too many columns. Fields are as they came.",
             "content": {"text/csv": {"schema": {"type": "string"}, "example": _REJECTS_EXAMPLE}},
         }
     },
 )
 async def list_rejects(_admin: Admin, import_id: ImportId, imports: Imports) -> StreamingResponse:
-    """The first 10,000, for 90 days; the import's `rows_rejected` is exact."""
+    """The first 10,000 rows, kept for 90 days; the import's `rows_rejected` is the exact number."""
     return StreamingResponse(
         await imports.rejects(import_id),
         media_type="text/csv; charset=utf-8",
@@ -75,13 +75,17 @@ async def list_rejects(_admin: Admin, import_id: ImportId, imports: Imports) -> 
     )
 
 
-@router.post("/imports/{import_id}/retry", status_code=202, summary="Try again", responses=_READ | problems(404, 409))
+@router.post(
+    "/imports/{import_id}/retry", status_code=202, summary="Retry an import", responses=_READ | problems(404, 409)
+)
 async def retry_import(_admin: Admin, import_id: ImportId, imports: Imports) -> ImportRecord:
-    """A failed or cancelled import without another upload, as long as its blob is still the same."""
+    """Starts a failed or cancelled import again without another upload, if its blob is still the same."""
     return await imports.retry(import_id)
 
 
-@router.post("/imports/{import_id}/cancel", status_code=202, summary="Cancel", responses=_READ | problems(404, 409))
+@router.post(
+    "/imports/{import_id}/cancel", status_code=202, summary="Cancel an import", responses=_READ | problems(404, 409)
+)
 async def cancel_import(_admin: Admin, import_id: ImportId, imports: Imports) -> ImportRecord:
-    """Nothing of it is loaded, unless its merge has committed already: then it stays `succeeded`."""
+    """Nothing of it is loaded, unless its merge has already committed: then it stays `succeeded`."""
     return await imports.cancel(import_id)

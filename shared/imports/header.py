@@ -1,6 +1,6 @@
-"""Recognises a CSV file by its header, whatever its name: RFC 4180 in UTF-8, with or without a BOM.
+"""Detects the kind of a CSV file from its header: RFC 4180 in UTF-8, with or without a BOM. Names don't matter.
 
-Only the first 64 KiB are looked at. What stands behind the header is Data Factory's and the merge's to judge.
+Only the first 64 KiB are read. Data Factory and the merge check what follows the header.
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from shared.catalog.schemas import CSV_COLUMNS
-from shared.imports.schemas import Kind
+from shared.catalog.declaration import declared
+from shared.catalog.schemas import NewCategory, NewProduct
+from shared.imports.schemas import KINDS, Kind
 
-# So much of a file is looked at.
+# How much of a file is read.
 HEAD_BYTES = 64 * 1024
 
-_KINDS: tuple[Kind, ...] = ("products", "categories")
-COLUMNS: dict[Kind, tuple[str, ...]] = {kind: CSV_COLUMNS[kind] for kind in _KINDS}
+_FIELDS = {"products": declared(NewProduct), "categories": declared(NewCategory)}
+# The columns that a file may have, and those that it must have, in the order of the declaration.
+COLUMNS: dict[Kind, tuple[str, ...]] = {kind: tuple(field.csv for field in _FIELDS[kind]) for kind in KINDS}
+MANDATORY: dict[Kind, tuple[str, ...]] = {
+    kind: tuple(field.csv for field in _FIELDS[kind] if field.mandatory) for kind in KINDS
+}
 
-# What files that are no text begin with. UTF-32 comes first: its little-endian BOM begins as UTF-16's does.
+# The first bytes of other file formats. UTF-32 comes first: its little-endian BOM starts with that of UTF-16.
 _SIGNATURES = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -41,15 +46,21 @@ _SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Recognition:
-    """The kind of a file, or a sentence that says what was expected and what came."""
+class Detection:
+    """The kind of a file and the known columns that it has; or a sentence that says what was expected and what came."""
 
-    kind: Kind | None
-    message: str | None
+    kind: Kind | None = None
+    columns: tuple[str, ...] = ()
+    message: str | None = None
+
+    @property
+    def csv_columns(self) -> str | None:
+        """The columns as a record has them; None where the file was not recognised."""
+        return ",".join(self.columns) or None
 
 
-def recognise(head: bytes, size: int) -> Recognition:
-    """What a file of `size` bytes is that begins with `head` (its first HEAD_BYTES)."""
+def detect_kind(head: bytes, size: int) -> Detection:
+    """The kind of a file of `size` bytes whose first HEAD_BYTES are `head`."""
     if not size:
         return _refused("an empty file")
     for signature, name in _SIGNATURES.items():
@@ -57,31 +68,31 @@ def recognise(head: bytes, size: int) -> Recognition:
             return _refused(name)
     whole = len(head) == size
     try:
-        # Not final where the file goes on: its last character may be cut.
+        # Not final where the file is longer: the last character may be incomplete.
         text, _ = codecs.utf_8_decode(head, "strict", whole)
     except UnicodeDecodeError as error:
         return _refused(f"bytes that are not UTF-8 (0x{head[error.start]:02x} at byte {error.start:,})")
-    return _by_header(text.removeprefix("\ufeff"), whole=whole)
+    return _from_text(text.removeprefix("\ufeff"), whole=whole)
 
 
-def _by_header(text: str, *, whole: bool) -> Recognition:
+def _from_text(text: str, *, whole: bool) -> Detection:
     lines = _Lines(text)
     header = next((record for record in csv.reader(lines) if record), None)
     if not whole and (header is None or lines.ended or not lines.last.endswith(("\n", "\r"))):
-        return _refused(f"a header that goes on beyond the first {HEAD_BYTES:,} bytes")
+        return _refused(f"a header that is longer than the first {HEAD_BYTES:,} bytes")
     if header is None:
         return _refused("a file without a line")
     if lines.ended:
         return _refused("a header with a quote that is never closed")
     if any("\0" in name for name in header):
         return _refused("binary data (a NUL character in the header; UTF-16 has them, too)")
-    return _by_names(header)
+    return _from_names(header)
 
 
 class _Lines:
-    """The lines of a text, their ends kept.
+    """The lines of a text with their line ends.
 
-    `ended`: the reader has asked for more than there is. It does so for a record only within quotes.
+    `ended` is set when the reader asks for a line beyond the last. Within a record it does so only inside quotes.
     """
 
     def __init__(self, text: str) -> None:
@@ -101,14 +112,14 @@ class _Lines:
         return line
 
 
-def _by_names(header: Sequence[str]) -> Recognition:
-    for kind, columns in COLUMNS.items():
-        if set(columns) <= set(header):
-            repeated = [name for name in columns if header.count(name) > 1]
+def _from_names(header: Sequence[str]) -> Detection:
+    for kind in KINDS:
+        if set(MANDATORY[kind]) <= set(header):
+            repeated = [name for name in COLUMNS[kind] if header.count(name) > 1]
             if repeated:
                 return _refused(f"a {kind} header with {', '.join(repeated)} more than once")
-            return Recognition(kind, None)
-    return _refused(f"the header {_shown(header)}{_nearest(header)}")
+            return Detection(kind, tuple(name for name in COLUMNS[kind] if name in header))
+    return _refused(f"the header {_shown(header)}{_difference(header)}")
 
 
 def _shown(header: Sequence[str]) -> str:
@@ -116,33 +127,40 @@ def _shown(header: Sequence[str]) -> str:
     return came if len(came) <= _SHOWN_CHARACTERS else came[:_SHOWN_CHARACTERS] + "…"
 
 
-def _nearest(header: Sequence[str]) -> str:
-    """What a header that is nearly one of ours lacks."""
+def _difference(header: Sequence[str]) -> str:
+    """What is missing for the kind that the header is most similar to."""
     separator = next((name for sign, name in _SEPARATORS.items() if len(header) == 1 and sign in header[0]), None)
     if separator:
         return f" (separated by {separator}, not commas)"
-    spelled = {_simplified(name): name for name in header}
+    similar = {_simplified(name): name for name in header}
 
-    def likeness(kind: Kind) -> float:
-        return sum(_simplified(name) in spelled for name in COLUMNS[kind]) / len(COLUMNS[kind])
+    def similarity(kind: Kind) -> float:
+        return sum(_simplified(name) in similar for name in COLUMNS[kind]) / len(COLUMNS[kind])
 
-    kind = max(COLUMNS, key=likeness)
-    missing = [name for name in COLUMNS[kind] if name not in header]
-    if not likeness(kind):
+    kind = max(KINDS, key=similarity)
+    if not similarity(kind):
         return ""
-    lacks = ", ".join(_lacking(name, spelled.get(_simplified(name))) for name in missing)
-    return f" (for {kind} it lacks {lacks}; names are matched exactly)"
+    missing = ", ".join(
+        _missing(name, similar.get(_simplified(name))) for name in MANDATORY[kind] if name not in header
+    )
+    return f" (for {kind} it lacks {missing}; names are matched exactly)"
 
 
-def _lacking(name: str, came: str | None) -> str:
-    return name if came is None else f'{name} (it has "{_shown([came])}")'
+def _missing(name: str, similar: str | None) -> str:
+    return name if similar is None else f'{name} (it has "{_shown([similar])}")'
 
 
 def _simplified(name: str) -> str:
-    """The same for spellings of a name that a person takes for one another."""
+    """The name without case, spaces and punctuation."""
     return "".join(character for character in name.casefold() if character.isalnum())
 
 
-def _refused(came: str) -> Recognition:
-    expected = " or ".join(f"{','.join(columns)} ({kind})" for kind, columns in COLUMNS.items())
-    return Recognition(None, f"Expected a CSV file in UTF-8 with the header {expected}, got {came}.")
+def _refused(came: str) -> Detection:
+    expected = " or ".join(_described(kind) for kind in KINDS)
+    return Detection(message=f"Expected a CSV file in UTF-8 whose header has {expected}, got {came}.")
+
+
+def _described(kind: Kind) -> str:
+    optional = [name for name in COLUMNS[kind] if name not in MANDATORY[kind]]
+    may_have = f"; it may have {','.join(optional)} too" if optional else ""
+    return f"{','.join(MANDATORY[kind])} ({kind}{may_have})"

@@ -1,81 +1,59 @@
-"""An import's record and its merge's outcome, as their tables have them."""
+"""Rows of the tables import_records and import_outcomes."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import TypedDict
 
-from shared.imports.schemas import UNFINISHED, Kind, Status
+from pydantic import ConfigDict, Json
+
+from shared.imports.schemas import UNFINISHED, ImportFile, ImportRecord, RowCounts, Status, Step
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A row of import_records.
+class NewRecord(ImportFile):
+    """The columns that are set when a record is inserted.
 
-    `started_at` is set from the moment at which a run is asked for: from then on there may be one, whatever `status`
-    and `run_id` say. `steps` is JSON.
+    `csv_columns` are the known columns that the file has: CSV names, separated by commas. Null where the file was not
+    recognised, and in records from before this column, whose files have all columns of their kind.
     """
 
-    sequence: int
-    import_id: str
-    blob_name: str
     etag: str
     size_bytes: int
-    kind: Kind | None
-    status: Status
-    message: str | None
     max_reject_share: float
-    cancel_requested: bool
-    rows_read: int | None
-    rows_inserted: int | None
-    rows_updated: int | None
-    rows_unchanged: int | None
-    rows_superseded: int | None
-    rows_rejected: int | None
-    rows_per_second: float | None
-    progress: float
-    seconds_left: float | None
-    steps: str
-    run_id: str | None
-    uploaded_by: str | None
+    csv_columns: str | None = None
     received_at: dt.datetime
-    started_at: dt.datetime | None
     finished_at: dt.datetime | None
+
+
+class Record(ImportRecord):
+    """A row of import_records. The API shows the fields that it has from ImportRecord.
+
+    `started_at` is set when a run is requested: from then on there may be one, whatever `status` and `run_id` are.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    sequence: int
+    etag: str
+    size_bytes: int
+    max_reject_share: float
+    csv_columns: str | None
+    cancel_requested: bool
+    steps: Json[list[Step]]
 
     @property
     def is_finished(self) -> bool:
-        """Whether it has ended; only a retry changes it then."""
+        """Whether it has a final status, which only a retry changes."""
         return self.status not in UNFINISHED
 
 
-@dataclass(frozen=True, slots=True)
-class NewRecord:
-    """What a record begins with."""
-
-    import_id: str
-    blob_name: str
-    etag: str
-    size_bytes: int
-    kind: Kind | None
-    status: Status
-    message: str | None
-    max_reject_share: float
-    received_at: dt.datetime
-    finished_at: dt.datetime | None
-
-
 class Change(TypedDict, total=False):
-    """What may change of a record. The rows read are the sum of the other five, where all are known."""
+    """New values of a record's columns; `counts` stands for the columns of RowCounts, `steps` is JSON."""
 
     size_bytes: int
-    kind: Kind | None
-    rows_read: int | None
-    rows_inserted: int | None
-    rows_updated: int | None
-    rows_unchanged: int | None
-    rows_superseded: int | None
-    rows_rejected: int | None
+    kind: str | None
+    csv_columns: str | None
+    counts: RowCounts
     status: Status
     message: str | None
     cancel_requested: bool
@@ -88,32 +66,20 @@ class Change(TypedDict, total=False):
     finished_at: dt.datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """A row of import_outcomes: how an import ended. Written once, by its merge or in place of one that never came."""
+class Outcome(RowCounts):
+    """A row of import_outcomes: how an import ended.
+
+    It is inserted once: by the merge, or by the workflow where a run ended without its merge.
+    """
 
     import_id: str
     blob_name: str
     sequence: int
     status: Status
     message: str | None
-    rows_read: int | None = None
-    rows_inserted: int | None = None
-    rows_updated: int | None = None
-    rows_unchanged: int | None = None
-    rows_superseded: int | None = None
-    rows_rejected: int | None = None
     merged_at: dt.datetime
 
-    def as_change(self) -> Change:
-        """What of it the record has, too."""
-        return {
-            "status": self.status,
-            "message": self.message,
-            "rows_read": self.rows_read,
-            "rows_inserted": self.rows_inserted,
-            "rows_updated": self.rows_updated,
-            "rows_unchanged": self.rows_unchanged,
-            "rows_superseded": self.rows_superseded,
-            "rows_rejected": self.rows_rejected,
-        }
+    @property
+    def counts(self) -> RowCounts:
+        """The row counts alone."""
+        return RowCounts.model_validate(self.model_dump(include=set(RowCounts.model_fields)))

@@ -1,8 +1,7 @@
-"""All SQL of imports: records, uploaders and rejects in the imports' store, outcomes in the catalog's."""
+"""The SQL of imports. Outcomes are in the catalog's database, everything else is in the imports' database."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.database.mssql import locks
 from shared.imports.records import Change, NewRecord, Outcome, Record
-from shared.imports.schemas import UNFINISHED, Kind
+from shared.imports.schemas import UNFINISHED, Kind, RowCounts
 from shared.imports.tables import (
     categories_staging,
     import_outcomes,
@@ -30,14 +29,26 @@ _reject = import_rejects.c
 _STAGING = {"products": products_staging, "categories": categories_staging}
 type Condition = sa.ColumnElement[bool]
 
-# Conditions of change_record.
+# Further conditions of change_record.
 CANCEL_REQUESTED = _record.cancel_requested == sa.true()
 NOT_CANCELLED = _record.cancel_requested == sa.false()
+
+# A retried import starts with these values.
+_INITIAL: Change = {
+    "counts": RowCounts(),
+    "cancel_requested": False,
+    "progress": 0.0,
+    "rows_per_second": None,
+    "seconds_left": None,
+    "steps": "[]",
+    "run_id": None,
+    "started_at": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A rejected row; `fields` is a JSON list of its texts."""
+    """A rejected row. `fields` is a JSON list of its texts."""
 
     row_no: int
     reason: str
@@ -46,60 +57,49 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class StagedRow:
-    """Where a row of a staging table stands, and the run that wrote it."""
+    """The number of a row in a staging table, and the run that inserted it."""
 
     row_no: int
     run_id: str
 
 
 def insert_record(connection: sa.Connection, new: NewRecord) -> bool:
-    """Writes a new record; False where another delivery of the same event was faster."""
+    """Inserts a record; False where another delivery of the same event has inserted it."""
     uploader = sa.select(import_uploads.c.uploaded_by).where(import_uploads.c.blob_name == new.blob_name)
-    values = {
-        "import_id": new.import_id,
-        "blob_name": new.blob_name,
-        "etag": new.etag,
-        "size_bytes": new.size_bytes,
-        "kind": new.kind,
-        "status": new.status,
-        "message": new.message,
-        "max_reject_share": new.max_reject_share,
-        "received_at": new.received_at,
-        "finished_at": new.finished_at,
-        "uploaded_by": connection.execute(uploader).scalar_one_or_none(),
-    }
-    return _inserted(connection, sa.insert(import_records).values(_written(values)))
+    uploaded_by = connection.execute(uploader).scalar_one_or_none()
+    values = new.model_dump() | {"uploaded_by": uploaded_by}
+    return _insert(connection, sa.insert(import_records).values(_with_nulls(values)))
 
 
 def read_record(connection: sa.Connection, import_id: str) -> Record | None:
     """One record."""
-    row = connection.execute(sa.select(import_records).where(_record.import_id == import_id)).one_or_none()
-    return Record(**row._asdict()) if row else None
+    records = _read_records(connection, sa.select(import_records).where(_record.import_id == import_id))
+    return records[0] if records else None
 
 
 def read_page(connection: sa.Connection, before: int | None, count: int) -> Sequence[Record]:
-    """Records, newest first, from behind the sequence number `before`."""
+    """Records, newest first, with lower sequence numbers than `before`."""
     rows = sa.select(import_records).order_by(_record.sequence.desc()).limit(count)
     if before is not None:
         rows = rows.where(_record.sequence < before)
-    return [Record(**row._asdict()) for row in connection.execute(rows)]
+    return _read_records(connection, rows)
 
 
 def read_oldest(connection: sa.Connection, after: int, count: int) -> Sequence[Record]:
-    """Records, oldest first, from behind the sequence number `after`."""
+    """Records, oldest first, with higher sequence numbers than `after`."""
     rows = sa.select(import_records).where(_record.sequence > after).order_by(_record.sequence).limit(count)
-    return [Record(**row._asdict()) for row in connection.execute(rows)]
+    return _read_records(connection, rows)
 
 
 def read_unfinished(connection: sa.Connection, after: int, count: int) -> Sequence[Record]:
-    """Unfinished records, oldest first, from behind the sequence number `after`."""
+    """Unfinished records, oldest first, with higher sequence numbers than `after`."""
     rows = (
         sa.select(import_records)
         .where(_record.status.in_(UNFINISHED), _record.sequence > after)
         .order_by(_record.sequence)
         .limit(count)
     )
-    return [Record(**row._asdict()) for row in connection.execute(rows)]
+    return _read_records(connection, rows)
 
 
 def known_imports(connection: sa.Connection, import_ids: Iterable[str]) -> set[str]:
@@ -109,7 +109,7 @@ def known_imports(connection: sa.Connection, import_ids: Iterable[str]) -> set[s
 
 
 def finished_imports(connection: sa.Connection, import_ids: Iterable[str]) -> set[str]:
-    """Which of these imports have ended."""
+    """Which of these imports are finished."""
     rows = sa.select(_record.import_id).where(
         _record.import_id.in_(list(import_ids)), _record.status.not_in(UNFINISHED)
     )
@@ -117,10 +117,7 @@ def finished_imports(connection: sa.Connection, import_ids: Iterable[str]) -> se
 
 
 def change_record(connection: sa.Connection, seen: Record, change: Change, *conditions: Condition) -> bool:
-    """Changes a record that still stands as it was seen; False where another process was faster.
-
-    What counts is where it stands in its course: its status, and the run that it follows.
-    """
+    """Changes a record unless another process has changed its status or run since it was read; then False."""
     statement = sa.update(import_records).where(
         _record.import_id == seen.import_id,
         _record.status == seen.status,
@@ -128,41 +125,38 @@ def change_record(connection: sa.Connection, seen: Record, change: Change, *cond
         _record.run_id == seen.run_id,
         *conditions,
     )
-    return connection.execute(statement.values(_written(change))).rowcount == 1
+    return connection.execute(statement.values(_columns(change))).rowcount == 1
 
 
-def begin_again(connection: sa.Connection, seen: Record, change: Change) -> bool:
-    """Takes an ended import back to its beginning, without its rejects; False where another process was faster."""
-    if not change_record(connection, seen, change):
+def reset_record(connection: sa.Connection, seen: Record, change: Change) -> bool:
+    """Resets a finished import and deletes its rejects; False where another process has changed it."""
+    if not change_record(connection, seen, {**_INITIAL, **change}):
         return False
-    drop_rejects(connection, [seen.import_id])
+    delete_rejects(connection, [seen.import_id])
     return True
 
 
 def request_cancel(connection: sa.Connection, import_id: str) -> bool:
-    """Asks for an import's end; False where it has ended already."""
+    """Requests that an import is cancelled; False where it is finished."""
     statement = sa.update(import_records).where(_record.import_id == import_id, _record.status.in_(UNFINISHED))
     return connection.execute(statement.values(cancel_requested=True)).rowcount == 1
 
 
 def read_outcome(connection: sa.Connection, import_id: str) -> Outcome | None:
-    """How an import ended; None where that isn't decided."""
+    """How an import ended; None while that isn't decided."""
     row = connection.execute(sa.select(import_outcomes).where(_outcome.import_id == import_id)).one_or_none()
-    return Outcome(**row._asdict()) if row else None
+    return Outcome.model_validate(row._asdict()) if row else None
 
 
 def insert_outcome(connection: sa.Connection, outcome: Outcome) -> bool:
-    """Decides how an import ended; False where its merge, or another process, has decided already."""
+    """Decides how an import ended; False where its merge or another process has already decided."""
     if read_outcome(connection, outcome.import_id):
         return False
-    return _inserted(
-        connection,
-        sa.insert(import_outcomes).values(_written(dataclasses.asdict(outcome))),
-    )
+    return _insert(connection, sa.insert(import_outcomes).values(_with_nulls(outcome.model_dump())))
 
 
-def drop_outcome(connection: sa.Connection, seen: Outcome) -> None:
-    """Makes way for another try of an import that came to nothing; what was decided since stays."""
+def delete_outcome(connection: sa.Connection, seen: Outcome) -> None:
+    """Deletes this outcome of an import that is retried, unless it succeeded; a later outcome stays."""
     connection.execute(
         sa.delete(import_outcomes).where(
             _outcome.import_id == seen.import_id,
@@ -173,12 +167,12 @@ def drop_outcome(connection: sa.Connection, seen: Outcome) -> None:
 
 
 def insert_upload(connection: sa.Connection, blob_name: str, uploaded_by: str, now: dt.datetime) -> None:
-    """Notes who asked for an upload URL."""
+    """Inserts who requested an upload URL."""
     connection.execute(sa.insert(import_uploads).values(blob_name=blob_name, uploaded_by=uploaded_by, created_at=now))
 
 
 def read_rejects(connection: sa.Connection, import_id: str, after: int, count: int) -> Sequence[Reject]:
-    """Rejected rows in the file's order, from behind the row number `after`."""
+    """Rejected rows in the file's order, with higher row numbers than `after`."""
     rows = (
         sa.select(_reject.row_no, _reject.reason, _reject.fields)
         .where(_reject.import_id == import_id, _reject.row_no > after)
@@ -188,27 +182,27 @@ def read_rejects(connection: sa.Connection, import_id: str, after: int, count: i
     return [Reject(**row._asdict()) for row in connection.execute(rows)]
 
 
-def drop_rejects(connection: sa.Connection, import_ids: Iterable[str]) -> None:
-    """Forgets the rejected rows of these imports."""
+def delete_rejects(connection: sa.Connection, import_ids: Iterable[str]) -> None:
+    """Deletes the rejected rows of these imports."""
     connection.execute(sa.delete(import_rejects).where(_reject.import_id.in_(list(import_ids))))
 
 
-def with_rejects(connection: sa.Connection, import_ids: Iterable[str]) -> set[str]:
+def imports_with_rejects(connection: sa.Connection, import_ids: Iterable[str]) -> set[str]:
     """Which of these imports have rejected rows."""
     has_some = sa.exists().where(_reject.import_id == _record.import_id)
     rows = sa.select(_record.import_id).where(_record.import_id.in_(list(import_ids)), has_some)
     return set(connection.execute(rows).scalars())
 
 
-def first_staged(connection: sa.Connection, kind: Kind) -> StagedRow | None:
+def first_staged_row(connection: sa.Connection, kind: Kind) -> StagedRow | None:
     """The first row of a staging table, on Azure SQL."""
     row = _STAGING[kind].c
     first = connection.execute(sa.select(row.row_no, row.run_id).order_by(row.row_no).limit(1)).one_or_none()
     return StagedRow(**first._asdict()) if first else None
 
 
-def may_be_under_way(connection: sa.Connection, run_id: str) -> bool:
-    """Whether an import waits for this run, or for one whose id isn't noted yet."""
+def is_run_awaited(connection: sa.Connection, run_id: str) -> bool:
+    """Whether an import waits for this run, or for a run whose id isn't recorded yet."""
     rows = (
         sa.select(_record.import_id)
         .where(_record.status == "running", sa.or_(_record.run_id == run_id, _record.run_id.is_(None)))
@@ -217,9 +211,9 @@ def may_be_under_way(connection: sa.Connection, run_id: str) -> bool:
     return connection.execute(rows).one_or_none() is not None
 
 
-def drop_staged(connection: sa.Connection, kind: Kind, first: StagedRow, rows: int) -> bool:
-    """Deletes a run's rows among so many from its first one on, on Azure SQL; False while a merge reads them."""
-    # A merge holds this lock, shared, for as long as it reads its run's rows (import.run_merge).
+def delete_staged_rows(connection: sa.Connection, kind: Kind, first: StagedRow, rows: int) -> bool:
+    """Deletes a run's rows in a range of `rows` row numbers, on Azure SQL; False while a merge reads them."""
+    # A merge holds this lock, shared, while it reads the rows of its run (import.run_merge).
     if not locks.take_transaction_lock(connection, f"import.run.{first.run_id}", 0):
         return False
     table = _STAGING[kind]
@@ -231,13 +225,24 @@ def drop_staged(connection: sa.Connection, kind: Kind, first: StagedRow, rows: i
     return True
 
 
-def _written(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of columns. NULL is written as such: for one as a parameter pyodbc asks the server for its type."""
+def _read_records(connection: sa.Connection, rows: sa.Select[Any]) -> Sequence[Record]:
+    return [Record.model_validate(row._asdict()) for row in connection.execute(rows)]
+
+
+def _columns(change: Change) -> dict[str, Any]:
+    """The values of a change by column."""
+    values: dict[str, Any] = dict(change)
+    counts: RowCounts | None = values.pop("counts", None)
+    return _with_nulls(values | (counts.model_dump() if counts else {}))
+
+
+def _with_nulls(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with None as SQL's NULL: for a parameter that is None pyodbc asks the server for its type."""
     return {name: sa.null() if value is None else value for name, value in values.items()}
 
 
-def _inserted(connection: sa.Connection, statement: sa.Insert) -> bool:
-    """Inserts a row; False where its key is taken."""
+def _insert(connection: sa.Connection, statement: sa.Insert) -> bool:
+    """Inserts a row; False where its key exists."""
     try:
         with connection.begin_nested():
             connection.execute(statement)

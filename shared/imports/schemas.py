@@ -1,4 +1,4 @@
-"""What crosses the wire about imports."""
+"""Requests and replies of the imports API."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from shared.http.fields import PageLimit, Time
 type Kind = Literal["products", "categories"]
 type Status = Literal["received", "running", "succeeded", "rejected", "failed", "cancelled"]
 
+# Products come first: a file that could be of both kinds is a products file.
+KINDS: tuple[Kind, ...] = ("products", "categories")
 UNFINISHED: tuple[Status, ...] = ("received", "running")
 
 _SUCCEEDED: JsonDict = {
@@ -40,40 +42,56 @@ _SUCCEEDED: JsonDict = {
 
 
 class Step(BaseModel):
-    """One step of an import's run; one that was tried again stands there once more."""
+    """One step of an import's run. A step that Data Factory retried is listed once per attempt."""
 
     name: str = Field(examples=["CopyToStaging"])
     seconds: float = Field(description="So far, while it runs.", examples=[2.712])
 
 
-class ImportRecord(BaseModel):
-    """A file that landed, and what became of it."""
-
-    model_config = ConfigDict(json_schema_extra={"example": _SUCCEEDED})
+class ImportFile(BaseModel):
+    """The file of an import, and what became of it."""
 
     import_id: str = Field(description="Made from container, blob name and ETag: the same upload has the same one.")
     blob_name: str
-    kind: Kind | None = Field(description="By the file's header; null where that was not recognised.")
+    kind: Kind | None = Field(description="Detected from the file's header; null where it was not recognised.")
     status: Status = Field(
-        description="`received` until its run begins, then `running`; the others are ends. `rejected`: no file of "
-        "ours; `failed` and `cancelled`: nothing of it was loaded, and it may be tried again."
+        description="`received` until its run begins, then `running`. The others are final: `succeeded`; `rejected`: "
+        "not a products or categories file; `failed` and `cancelled`: nothing was loaded, and you may retry the import."
     )
-    message: str | None = Field(description="A sentence, where there is something to say.")
+    message: str | None = Field(description="A sentence about the status, where there is something to say.")
+
+
+class RowCounts(BaseModel):
+    """How many rows of a file were read, and what became of them; None until they are known."""
+
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
     rows_read: int | None = Field(
-        description="So far, while it runs; in the end the sum of the other five. All are null until known."
+        default=None,
+        description="So far, while it runs; in the end the sum of the other five. All are null until they are known.",
     )
-    rows_inserted: int | None
-    rows_updated: int | None
-    rows_unchanged: int | None
-    rows_superseded: int | None = Field(description="Replaced by a later row of the same file.")
-    rows_rejected: int | None = Field(description="list_rejects has the first 10,000 of them with their reasons.")
+    rows_inserted: int | None = None
+    rows_updated: int | None = None
+    rows_unchanged: int | None = None
+    rows_superseded: int | None = Field(default=None, description="Replaced by a later row of the same file.")
+    rows_rejected: int | None = Field(
+        default=None, description="list_rejects has the first 10,000 of them with their reasons."
+    )
+
+
+# The fields of the last base class come first in the reply.
+class ImportRecord(RowCounts, ImportFile):
+    """A file that was uploaded, and what became of it."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _SUCCEEDED})
+
     rows_per_second: float | None
     progress: float = Field(ge=0, le=1, description="The share that is done; in the end 1 only where it succeeded.")
     seconds_left: float | None = Field(description="Estimated, while it runs.")
     steps: list[Step]
     run_id: str | None = Field(description="The Data Factory run.")
     uploaded_by: str | None = Field(
-        description="Uid of who asked for the upload URL; null for a blob dropped otherwise."
+        description="Uid of the user who requested the upload URL; null for a blob that was uploaded otherwise."
     )
     received_at: Time
     started_at: Time | None
@@ -88,7 +106,7 @@ class ImportPage(BaseModel):
 
 
 class ImportQuery(BaseModel):
-    """What the list shows."""
+    """The query parameters of the list."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -105,7 +123,7 @@ def _file_name(text: str) -> str:
 
 
 class NewUpload(BaseModel):
-    """A file to be uploaded."""
+    """A file that you want to upload."""
 
     model_config = ConfigDict(
         strict=True, extra="forbid", json_schema_extra={"example": {"file_name": "amazon_products.csv"}}

@@ -7,8 +7,14 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Table
 from shared.catalog.schemas import CSV_COLUMNS
 from shared.database.metadata import RowId, catalog_metadata, imports_metadata, staging_metadata
 from shared.database.types import UtcTime, exact_ascii, exact_code, exact_long_text, exact_text
+from shared.imports.schemas import RowCounts
 
-# What a merge did, written in its own transaction: the one truth about an import's outcome.
+
+def _row_counts() -> list[Column[int]]:
+    return [Column(name, BigInteger) for name in RowCounts.model_fields]
+
+
+# How each import ended. The merge inserts its row in its own transaction; the record follows.
 import_outcomes = Table(
     "import_outcomes",
     catalog_metadata,
@@ -17,19 +23,14 @@ import_outcomes = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("status", exact_ascii(10), nullable=False),  # succeeded, failed or cancelled
     Column("message", exact_text(2000)),
-    Column("rows_read", BigInteger),
-    Column("rows_inserted", BigInteger),
-    Column("rows_updated", BigInteger),
-    Column("rows_unchanged", BigInteger),
-    Column("rows_superseded", BigInteger),
-    Column("rows_rejected", BigInteger),
+    *_row_counts(),
     Column("merged_at", UtcTime, nullable=False),
 )
 
 import_records = Table(
     "import_records",
     imports_metadata,
-    # Counts the uploads: of two of the same blob the higher one is the newer.
+    # Of two uploads of the same blob, the one with the higher sequence is the newer.
     Column("sequence", RowId, primary_key=True, autoincrement=True),
     Column("import_id", exact_code(36), nullable=False),
     Column("blob_name", exact_text(1024), nullable=False),
@@ -39,13 +40,9 @@ import_records = Table(
     Column("status", exact_ascii(10), nullable=False),  # received, running, succeeded, rejected, failed, cancelled
     Column("message", exact_text(2000)),
     Column("max_reject_share", Float, nullable=False),
+    Column("csv_columns", exact_ascii(400)),  # the known columns that the file has: CSV names separated by commas
     Column("cancel_requested", Boolean, nullable=False, server_default="0"),
-    Column("rows_read", BigInteger),
-    Column("rows_inserted", BigInteger),
-    Column("rows_updated", BigInteger),
-    Column("rows_unchanged", BigInteger),
-    Column("rows_superseded", BigInteger),
-    Column("rows_rejected", BigInteger),
+    *_row_counts(),
     Column("rows_per_second", Float),
     Column("progress", Float, nullable=False, server_default="0"),
     Column("seconds_left", Float),
@@ -59,11 +56,11 @@ import_records = Table(
 Index("uq_import_records_import_id", import_records.c.import_id, unique=True)
 Index("ix_import_records_status", import_records.c.status, import_records.c.sequence)
 
-# Who asked for an upload URL: the blob's name leads from its import back to the user.
+# Who requested which upload URL: insert_record finds the user by the blob's name.
 import_uploads = Table(
     "import_uploads",
     imports_metadata,
-    # UUID/file name of at most 200 characters; a key of SQL Server ends at 900 bytes.
+    # UUID/file name of at most 200 characters. A key of SQL Server has at most 900 bytes.
     Column("blob_name", exact_text(440), primary_key=True),
     Column("uploaded_by", exact_ascii(128)),
     Column("created_at", UtcTime, nullable=False),
@@ -79,7 +76,7 @@ import_rejects = Table(
 )
 
 
-# Data Factory's Copy fills these: every column as it came, in text; row_no follows the order of the file.
+# Data Factory's Copy fills these tables: every column is text as it came, row_no follows the order of the file.
 def _staging(kind: str) -> Table:
     return Table(
         f"{kind}_staging",

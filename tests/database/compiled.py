@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -142,13 +141,17 @@ def _outbox() -> dict[str, Call]:
 
 
 def _imports(values: Values) -> dict[str, Call]:
-    new = NewRecord(values.id, values.text, "0x8DC", 348_000_000, "products", "received", None, 0.5, NOW, None)
+    new = NewRecord(
+        import_id=values.id, blob_name=values.text, etag="0x8DC", size_bytes=348_000_000, kind="products",
+        csv_columns="asin,title,category_id", status="received", message=None, max_reject_share=0.5, received_at=NOW,
+        finished_at=None,
+    )  # fmt: skip
     seen: Any = SimpleNamespace(import_id=values.id, status="running", started_at=NOW, run_id=values.id)
     unstarted: Any = SimpleNamespace(import_id=values.id, status="received", started_at=None, run_id=None)
     outcome = Outcome(
         import_id=values.id, blob_name=values.text, sequence=7, status="failed", message=values.text, merged_at=NOW
     )
-    assert Record.__dataclass_fields__.keys() >= vars(seen).keys()
+    assert Record.model_fields.keys() >= vars(seen).keys()
     return {
         "insert_record": lambda c: imports.insert_record(c, new),
         "read_record": lambda c: imports.read_record(c, values.id),
@@ -162,18 +165,20 @@ def _imports(values: Values) -> dict[str, Call]:
         "change_record, not started": lambda c: imports.change_record(
             c, unstarted, {"message": values.text}, imports.NOT_CANCELLED
         ),
-        "begin_again": lambda c: imports.begin_again(c, seen, {"status": "received", "started_at": None}),
+        "reset_record": lambda c: imports.reset_record(c, seen, {"status": "received", "message": None}),
         "request_cancel": lambda c: imports.request_cancel(c, values.id),
         "read_outcome": lambda c: imports.read_outcome(c, values.id),
-        "insert_outcome": lambda c: imports._inserted(
-            c, sa.insert(import_outcomes).values(imports._written(dataclasses.asdict(outcome)))
+        "insert_outcome": lambda c: imports._insert(
+            c, sa.insert(import_outcomes).values(imports._with_nulls(outcome.model_dump()))
         ),
-        "drop_outcome": lambda c: imports.drop_outcome(c, outcome),
+        "delete_outcome": lambda c: imports.delete_outcome(c, outcome),
         "insert_upload": lambda c: imports.insert_upload(c, values.text, values.id, NOW),
         "read_rejects": lambda c: imports.read_rejects(c, values.id, -1, 500),
-        "drop_rejects": lambda c: imports.drop_rejects(c, [values.id]),
-        "first_staged": lambda c: imports.first_staged(c, "products"),
-        "may_be_under_way": lambda c: imports.may_be_under_way(c, values.id),
-        "drop_staged": lambda c: imports.drop_staged(c, "products", imports.StagedRow(7, values.id), 2_000),
-        "with_rejects": lambda c: imports.with_rejects(c, [values.id]),
+        "delete_rejects": lambda c: imports.delete_rejects(c, [values.id]),
+        "first_staged_row": lambda c: imports.first_staged_row(c, "products"),
+        "is_run_awaited": lambda c: imports.is_run_awaited(c, values.id),
+        "delete_staged_rows": lambda c: imports.delete_staged_rows(
+            c, "products", imports.StagedRow(7, values.id), 2_000
+        ),
+        "imports_with_rejects": lambda c: imports.imports_with_rejects(c, [values.id]),
     }

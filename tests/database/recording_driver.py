@@ -28,6 +28,13 @@ _LIKELY: dict[str, Any] = {
     "invalidation_id": 1,
     "schema_name": "dbo",
     "lock_mode": "Exclusive",
+    "kind": "products",
+    "status": "running",
+    "message": None,
+    "steps": "[]",
+    "etag": "x",
+    "csv_columns": "asin",
+    "_by": "x",
 }
 
 

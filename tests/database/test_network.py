@@ -198,7 +198,10 @@ def test_the_driver_is_never_made_to_ask_for_a_parameter_s_type(network: Network
         assert client.delete("/api/products/B000000001").status_code == 204
         with services.database.imports.engine.begin() as connection:
             connection.execute(sa.delete(import_records))
-            new = NewRecord("x", "x.csv", "x", 1, None, "received", None, 0.5, dt.datetime.now(dt.UTC), None)
+            new = NewRecord(
+                import_id="x", blob_name="x.csv", etag="x", size_bytes=1, kind=None, status="received", message=None,
+                max_reject_share=0.5, received_at=dt.datetime.now(dt.UTC), finished_at=None,
+            )  # fmt: skip
             assert imports.insert_record(connection, new)
             record = imports.read_record(connection, "x")
             assert record

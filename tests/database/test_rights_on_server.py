@@ -77,7 +77,7 @@ def test_the_app_works_as_a_user_that_can_not_change_the_schema(settings: Settin
             hold_admins(connection)
             services.outbox.record(connection, ["catalog"])
             assert repository.read_unfinished(connection, 0, 1) == []
-            assert repository.drop_staged(connection, "products", repository.StagedRow(1, "x"), 1)
+            assert repository.delete_staged_rows(connection, "products", repository.StagedRow(1, "x"), 1)
     assert_refused(url, *SCHEMA_CHANGES, "EXEC [import].[merge_products] 'x', 'x', 0")
 
 

@@ -1,4 +1,7 @@
-"""The parts of an import for tests: Azurite, the local Data Factory, the app's services; time is made by hand."""
+"""Imports for tests: Azurite, the local Data Factory and the app's services.
+
+Tests deliver the events of blobs and run the timer themselves.
+"""
 
 from __future__ import annotations
 
@@ -34,25 +37,25 @@ from tests.serving import served
 
 PRODUCTS = "asin,title,imgUrl,productURL,stars,reviews,price,listPrice,category_id,isBestSeller,boughtInLastMonth"
 CATEGORIES = "id,category_name"
-# Babelfish merges some hundred rows a second.
+# Babelfish merges a few hundred rows per second.
 DEADLINE_SECONDS = 600.0 if databases.SERVER else 60.0
 _RUN_ENDS_SECONDS = 10.0
 
 
 def products(count: int, *, first: int = 0, price: str = "1.5", category: int = 1) -> bytes:
-    """A products file of that many good rows."""
+    """A products file with `count` good rows."""
     rows = (f"B{number:09},Lamp {number},,,4.5,0,{price},,{category},False,0" for number in range(first, first + count))
     return "\n".join([PRODUCTS, *rows, ""]).encode()
 
 
 def categories(count: int) -> bytes:
-    """A categories file of that many good rows."""
+    """A categories file with `count` good rows."""
     return "\n".join([CATEGORIES, *(f"{number},Kind {number}" for number in range(1, count + 1)), ""]).encode()
 
 
 @contextmanager
 def local_factory(settings: Settings, state: Path) -> Iterator[str]:
-    """The local Data Factory over the settings' database and storage, in this process; gives its address."""
+    """The local Data Factory over the settings' database and storage, in this process; yields its address."""
     assert settings.import_storage
     stores = Stores(
         databases.factory_store(sa.make_url(settings.database_url.get_secret_value())),
@@ -69,7 +72,7 @@ def local_factory(settings: Settings, state: Path) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Blob:
-    """A blob that was put: what its event says, and its import."""
+    """An uploaded blob, its event and its import."""
 
     name: str
     etag: str
@@ -80,7 +83,7 @@ class Blob:
 
     @property
     def message(self) -> str:
-        """What the host puts on the poison queue."""
+        """The host's message on the poison queue."""
         return (
             f'{{"Type":"BlobTrigger","FunctionId":"Host.Functions.start_import","BlobType":"BlockBlob",'
             f'"ContainerName":"imports","BlobName":"{self.name}","ETag":"\\"{self.etag}\\""}}'
@@ -88,7 +91,7 @@ class Blob:
 
 
 class Cloud:
-    """What a test of imports holds."""
+    """The storage account and the database of a test."""
 
     def __init__(self, settings: Settings) -> None:
         assert settings.import_storage
@@ -100,7 +103,7 @@ class Cloud:
             self.storage.create_container(container)
 
     def put(self, name: str, content: bytes) -> Blob:
-        """Uploads a file as people do; no event is told of it."""
+        """Uploads a file. Its event isn't delivered."""
         etag = self.storage.get_blob_client("imports", name).upload_blob(content, overwrite=True)["etag"]
         return Blob(name, etag.strip('"'))
 
@@ -131,19 +134,19 @@ class Cloud:
         return int(row["count"])
 
     def age(self, import_id: str, past: dt.timedelta) -> None:
-        """As if the import's last start lay that much longer ago."""
+        """Moves the start of the import's run back by `past`."""
         started_at = self.record(import_id)["started_at"]
         if started_at:
             statement = sa.update(import_records).where(import_records.c.import_id == import_id)
             self.rows.change(statement.values(started_at=started_at - past))
 
     def left(self) -> Mapping[str, list[str]]:
-        """What is left now of working copies and of staging."""
+        """The working copies and the staging rows that exist now."""
         left = {"imports-work": self.blobs("imports-work"), "staging": self._staged()}
         return {place: names for place, names in left.items() if names}
 
     def _staged(self) -> list[str]:
-        """On SQLite the runs' files, on a server the runs that have rows."""
+        """On SQLite the staging files, on a server the runs that have staging rows."""
         if self.url.get_backend_name() == "sqlite":
             folder = files.staging_folder(self.url)
             return [file.name for file in folder.iterdir()] if folder.exists() else []
@@ -159,7 +162,7 @@ class App:
         self._runner = asyncio.Runner()
 
     def run[T](self, work: Awaitable[T]) -> T:
-        """The result of what the app does."""
+        """Runs a coroutine of the app and returns its result."""
 
         async def awaited() -> T:
             return await work
@@ -167,12 +170,12 @@ class App:
         return self._runner.run(awaited())
 
     def close(self) -> None:
-        """Ends the process's work."""
+        """Ends the process."""
         self.run(self.services.close())
         self._runner.close()
 
     def receive(self, cloud: Cloud, *names: str) -> None:
-        """The events of these blobs arrive, all at once."""
+        """Delivers the events of these blobs concurrently."""
 
         async def receive() -> None:
             clients = [cloud.storage.get_blob_client("imports", name) for name in names]
@@ -185,27 +188,27 @@ class App:
         self.run(self.services.reconciliation.run())
 
     def reconcile_until(self, holds: Callable[[], bool], promise: str) -> None:
-        """Runs of the timer until the condition holds."""
+        """Runs the timer until the condition holds."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not holds():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"In {DEADLINE_SECONDS} s it didn't come true that {promise}.")
+                raise TimeoutError(f"Expected within {DEADLINE_SECONDS} s: {promise}.")
             self.reconcile()
 
     def leftovers(self, cloud: Cloud) -> Mapping[str, list[str]]:
-        """What an import must not leave behind, where it has left it.
+        """What the imports have left behind.
 
-        A run's staging goes when the run ends, a moment after its merge has committed; on a server the timer takes what
-        no merge came of.
+        The staging of a run is deleted when the run ends, shortly after its merge has committed. On a server the timer
+        deletes the rows of runs that ended without their merge.
         """
         deadline = time.monotonic() + _RUN_ENDS_SECONDS
         while (left := cloud.left()) and time.monotonic() < deadline:
-            self.run(self.services.reconciliation.drop_leftover_rows())
-            time.sleep(0.02)  # between two looks, until the deadline
+            self.run(self.services.reconciliation.cleanup.delete_leftover_rows())
+            time.sleep(0.02)  # between two polls, until the deadline
         return left
 
     def end_after(self, cloud: Cloud, *blobs: Blob) -> list[dict[str, Any]]:
-        """As `end`, for imports that have no record yet."""
+        """As `end`, for blobs whose events are not delivered."""
         known = {blob.import_id for blob in blobs}
         self.reconcile_until(
             lambda: known <= {record["import_id"] for record in cloud.records()}, "each blob has its import"
@@ -213,7 +216,7 @@ class App:
         return self.end(cloud, *blobs)
 
     def end(self, cloud: Cloud, *blobs: Blob) -> list[dict[str, Any]]:
-        """Runs of the timer until these imports have ended; their records."""
+        """Runs the timer until these imports are finished, and returns their records."""
 
         def records() -> list[dict[str, Any]]:
             return [cloud.record(blob.import_id) for blob in blobs]
@@ -223,8 +226,17 @@ class App:
         return records()
 
 
+def runs(settings: Settings) -> list[dict[str, Any]]:
+    """All pipeline runs of Data Factory."""
+    window = {"lastUpdatedAfter": "2000-01-01T00:00:00Z", "lastUpdatedBefore": "2100-01-01T00:00:00Z"}
+    path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataFactory/factories/f/queryPipelineRuns"
+    url = f"{settings.data_factory_endpoint}{path}?api-version=2018-06-01"
+    found: list[dict[str, Any]] = httpx.post(url, json=window).json()["value"]
+    return found
+
+
 def problem_of(reply: httpx.Response, status: int) -> str:
-    """The sentence of a reply that must be a problem of that status."""
+    """The detail of a reply that must be a problem with this status."""
     assert reply.status_code == status, reply.text
     assert reply.headers["Content-Type"] == "application/problem+json"
     return str(reply.json()["detail"])

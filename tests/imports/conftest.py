@@ -1,4 +1,4 @@
-"""Imports over a real Azurite, a real Valkey, SQLite and the real local Data Factory."""
+"""Imports with real parts: Azurite, Valkey, SQLite and the local Data Factory."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from shared.settings import Settings
 from tests.imports.cloud import App, Cloud, local_factory
 from tests.serving import catalog_settings, served_catalog
 
-# Nobody listens there: a factory that is away.
+# No process listens on this port.
 NO_FACTORY = "http://127.0.0.1:9"
 
 
 @pytest.fixture
 def settings_without_factory(tmp_path: Path, valkey: str, azurite: str) -> Settings:
-    """Settings of the app; its Data Factory is away."""
+    """Settings of the app with an unreachable Data Factory."""
     changes = {"import_storage": azurite, "data_factory_endpoint": NO_FACTORY, "import_event_lost_seconds": 0.0}
     return catalog_settings(tmp_path, valkey, **changes)
 
 
 @pytest.fixture
 def settings(settings_without_factory: Settings, tmp_path: Path) -> Iterator[Settings]:
-    """Settings of the app; its Data Factory is the local one."""
+    """Settings of the app with the local Data Factory."""
     with local_factory(settings_without_factory, tmp_path / "factory") as address:
         yield settings_without_factory.model_copy(update={"data_factory_endpoint": address})
 
 
 @pytest.fixture
 def cloud(settings_without_factory: Settings) -> Cloud:
-    """Storage and database; empty."""
+    """An empty storage account and database."""
     return Cloud(settings_without_factory)
 
 
@@ -58,7 +58,7 @@ def app(settings: Settings, start_app: Callable[[Settings], App], cloud: Cloud) 
 
 @pytest.fixture
 def away(settings_without_factory: Settings, start_app: Callable[[Settings], App]) -> App:
-    """A process of the app whose Data Factory is away."""
+    """A process of the app with an unreachable Data Factory."""
     return start_app(settings_without_factory)
 
 

@@ -1,19 +1,22 @@
-"""Lets a call fail as a dying process does: before it has done its work, or after it and before anybody knows."""
+"""Failures for tests: a process that dies in a call, a Data Factory that refuses runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import pytest
 
+from shared.imports.data_factory import DataFactoryClient, DataFactoryRejectedError
+
 
 class Died(BaseException):
-    """The process is gone: nothing catches this."""
+    """The process has died: the app never catches this."""
 
 
 def die_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, when: Literal["before", "after"]) -> None:
-    """The next call of this (plain) function or method is the process's last."""
+    """The process dies in the next call of this function or method: before its work, or after it."""
     whole: Callable[..., Any] = getattr(owner, name)
     died = False
 
@@ -27,3 +30,15 @@ def die_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, when: Li
         raise Died
 
     monkeypatch.setattr(owner, name, call)
+
+
+@contextmanager
+def full_factory_queue() -> Iterator[None]:
+    """Data Factory refuses every run."""
+
+    def refuse(*_: object) -> str:
+        raise DataFactoryRejectedError("The queue is full.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DataFactoryClient, "create_run", refuse)
+        yield

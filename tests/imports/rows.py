@@ -1,4 +1,4 @@
-"""The rows of the app's tables, read and changed beside the app, on SQLite or on a server."""
+"""Reads and changes rows of the app's tables without the app, on SQLite or on a server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests import databases
 
 
 class Rows:
-    """Each statement is a transaction of its own; values are those of the columns' types."""
+    """Runs each statement in a transaction of its own."""
 
     def __init__(self, url: sa.URL) -> None:
         self._on_sqlite = url.get_backend_name() == "sqlite"
@@ -24,13 +24,13 @@ class Rows:
         self._imports = imports.execution_options(schema_translate_map={IMPORT_SCHEMA: None})
 
     def read(self, statement: sa.Select[Any]) -> list[dict[str, Any]]:
-        """The statement's rows, by column."""
+        """The rows of the statement as dictionaries."""
         (table,) = statement.get_final_froms()
         with self._engine_of(table).connect() as connection:
             return [dict(row) for row in connection.execute(statement).mappings()]
 
     def change(self, statement: sa.Insert | sa.Update | sa.Delete, *rows: dict[str, Any]) -> None:
-        """Changes rows; those of an INSERT are given."""
+        """Changes rows; `rows` are those of an INSERT."""
         with self._engine_of(statement.table).begin() as connection:
             connection.execute(statement, rows or None)
 

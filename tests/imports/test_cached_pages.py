@@ -1,4 +1,4 @@
-"""Once an import says `succeeded` no page that it changed is stale; pages of untouched categories are still hits."""
+"""When an import has succeeded, no page that it changed is stale, and pages of other categories are still hits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.catalog import tags
 from tests import databases
 from tests.imports.cloud import App, Cloud, categories, products
 
-# Asins of products(), category 1 for the first of them; in other buckets than each other.
+# Two asins of products(), in different buckets; the first one is in category 1.
 CHANGED, UNTOUCHED = "B000000000", "B000000500"
 PAGES_OF_CHANGED = (
     f"/api/products/{CHANGED}",
@@ -44,7 +44,7 @@ def cached(api: httpx.Client, *pages: str) -> None:
 
 @contextmanager
 def read_all_the_time(api: httpx.Client, page: str) -> Iterator[None]:
-    """Somebody keeps the page in the cache, and asks for it at every moment of what happens meanwhile."""
+    """Two threads request the page all the time, so it is always in the cache."""
     over = threading.Event()
 
     def read() -> None:

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from local.datafactory.stores.blobs import BlobStore
 from shared.catalog.tables import categories
-from shared.imports import working_copies
+from shared.imports import storage
+from shared.imports.data_factory import DataFactoryClient
 from shared.imports.tables import import_records
 from shared.settings import Settings
 from tests import databases
@@ -23,10 +24,10 @@ from tests.imports.cloud import DEADLINE_SECONDS, App, Blob, Cloud, problem_of, 
 
 @contextmanager
 def catalog_held(settings: Settings) -> Iterator[None]:
-    """Somebody writes to the catalog: a merge waits, reads go on."""
+    """A writer holds the catalog: merges wait, reads continue."""
     url = sa.make_url(settings.database_url.get_secret_value())
     on_sqlite = url.get_backend_name() == "sqlite"
-    # Babelfish takes no lock on a table: there the merge waits because of the category that is its own too.
+    # Babelfish has no table locks: there the merge waits for the row of its category.
     with databases.autocommit_engine(url).connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if on_sqlite else "BEGIN TRANSACTION")
         connection.execute(sa.insert(categories).values(category_id=1, name="Another's", product_count=0))
@@ -50,7 +51,7 @@ def wait_for_merge(app: App, cloud: Cloud, blob: Blob) -> None:
 def test_an_import_that_waits_for_its_copy_ends_at_once(
     monkeypatch: pytest.MonkeyPatch, app: App, api: httpx.Client, cloud: Cloud
 ) -> None:
-    monkeypatch.setattr(working_copies, "_state", lambda _: "pending")
+    monkeypatch.setattr(storage, "_state", lambda _: "pending")
     blob = cloud.put("lamps.csv", products(2))
     app.receive(cloud, blob.name)
     assert cloud.record(blob.import_id)["status"] == "received"
@@ -119,7 +120,7 @@ def test_a_running_merge_is_rolled_back_and_a_second_cancel_before_the_end_is_ta
         app.receive(cloud, blob.name)
         wait_for_merge(app, cloud, blob)
         for _ in range(2):
-            # Its end is decided in the catalog, which is held: so it hasn't ended yet.
+            # Its end is written to the catalog, which is held: so it isn't finished yet.
             assert cancel(api, blob)["status"] == "running"
     (record,) = app.end(cloud, blob)
     assert (record["status"], record["rows_read"]) == ("cancelled", None)
@@ -157,13 +158,13 @@ def test_a_run_whose_cancel_was_lost_is_cancelled_by_the_next_reconcile(
     with catalog_held(settings):
         app.receive(cloud, blob.name)
         wait_for_merge(app, cloud, blob)
-        # The process died after it wrote the request, and before it told the factory.
+        # As if the process had died between the request to cancel and its call of Data Factory.
         cloud.rows.change(sa.update(import_records).values(cancel_requested=True))
         app.reconcile()
         run_id = cloud.record(blob.import_id)["run_id"]
 
         def has_ended() -> bool:
-            run = app.services.imports.factory.look_at(run_id, dt.datetime.now(dt.UTC))
+            run = DataFactoryClient(settings).get_run(run_id, dt.datetime.now(dt.UTC))
             return run is not None and run.status == "Cancelled"
 
         app.reconcile_until(has_ended, "the run was cancelled")
@@ -180,7 +181,7 @@ def test_a_run_that_somebody_cancels_in_the_factory_ends_as_cancelled(
     with catalog_held(settings):
         app.receive(cloud, blob.name)
         wait_for_merge(app, cloud, blob)
-        app.services.imports.factory.cancel(cloud.record(blob.import_id)["run_id"])
+        DataFactoryClient(settings).cancel_run(cloud.record(blob.import_id)["run_id"])
     (record,) = app.end(cloud, blob)
     assert (record["status"], record["message"]) == (
         "cancelled",

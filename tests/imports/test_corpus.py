@@ -1,4 +1,4 @@
-"""Each file of the corpus ends as it is stated there, nothing of it is lost silently, and the next good file works."""
+"""Each file of the corpus ends as its entry says, no row is lost silently, and the next good file works."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rejects_of(app: App, import_id: str) -> list[list[str]]:
 
 
 def ends(entry: Entry, cloud: Cloud, app: App) -> None:
-    """The file lands in an empty catalog and ends as stated."""
+    """Imports the file into an empty catalog and compares the result with the entry."""
     for table in (products, categories):
         cloud.rows.change(sa.delete(table))
     blob = cloud.put(f"{entry.name}.csv", entry.bytes)
@@ -77,7 +77,7 @@ def kept(cloud: Cloud, entry: Entry) -> dict[str | int, dict[str, object]]:
 
 
 def in_hundredths(value: object) -> object:
-    """An amount as entries state it; anything else as it is."""
+    """A decimal in hundredths, as entries have it; anything else unchanged."""
     return int(value.scaleb(2)) if isinstance(value, Decimal) else value
 
 
@@ -112,7 +112,7 @@ def test_a_file_of_another_shop_is_rejected_by_its_header(landing: tuple[Cloud, 
 
 @pytest.mark.skipif(not MESSY.exists(), reason="the real data isn't beside the project")
 def test_what_people_write_in_prices_and_stars_is_rejected_row_by_row(landing: tuple[Cloud, App]) -> None:
-    """The same shop's 6,960 rows under our header, with what stands there as stars, reviews and price."""
+    """The 6,960 rows of the same shop with our header and its texts for stars, reviews and price."""
     cloud, app = landing
     text = io.StringIO()
     rows = csv.writer(text)
@@ -134,7 +134,7 @@ def test_what_people_write_in_prices_and_stars_is_rejected_row_by_row(landing: t
 
 
 def test_a_file_cut_off_at_every_seventh_byte_is_loaded_up_to_there_or_not_at_all(landing: tuple[Cloud, App]) -> None:
-    """At every byte: make prove-imports ONLY=cuts."""
+    """`make prove-imports ONLY=cuts` does it at every byte."""
     cloud, app = landing
     sizes = [*range(0, WHOLE, 7), WHOLE]
     blobs = [cloud.put(f"cut/{size}.csv", cut(size)) for size in sizes]

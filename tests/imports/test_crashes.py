@@ -1,4 +1,4 @@
-"""A process may die between any two steps: what it began is brought to one end, once."""
+"""A process may die between any two steps: its import still ends once, with one outcome."""
 
 from __future__ import annotations
 
@@ -6,32 +6,23 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from shared.imports import repository
 from shared.imports.data_factory import DataFactoryClient
-from shared.imports.working_copies import WorkingCopies
+from shared.imports.storage import WorkingCopies
+from shared.imports.workflow import ImportWorkflow
 from shared.settings import Settings
-from tests.imports.cloud import App, Blob, Cloud, products
+from tests.imports.cloud import App, Blob, Cloud, products, runs
 from tests.imports.failing import Died, die_once
 
-# Who asked for a run counts as dead after two minutes.
+# A run without a recorded id counts as lost after two minutes.
 LATER = dt.timedelta(minutes=3)
 RECORD_CHANGES = 3  # running, its run's id, its end
 
 
-def runs(settings: Settings) -> list[dict[str, Any]]:
-    """All runs of the factory."""
-    window = {"lastUpdatedAfter": "2000-01-01T00:00:00Z", "lastUpdatedBefore": "2100-01-01T00:00:00Z"}
-    path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataFactory/factories/f/queryPipelineRuns"
-    url = f"{settings.data_factory_endpoint}{path}?api-version=2018-06-01"
-    found: list[dict[str, Any]] = httpx.post(url, json=window).json()["value"]
-    return found
-
-
 def die_at(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, call: int) -> None:
-    """The process dies after that call's work (counted from 1)."""
+    """The process dies after the work of this call, counted from 1."""
     whole: Callable[..., Any] = getattr(owner, name)
     calls = 0
 
@@ -74,15 +65,15 @@ def let_it_die(app: App, cloud: Cloud, blob: Blob) -> None:
     "last_call",
     [
         (repository, "insert_record", "before"),
-        (WorkingCopies, "look_at", "before"),
-        (WorkingCopies, "make", "before"),
-        (WorkingCopies, "make", "after"),
-        (DataFactoryClient, "start", "before"),
-        (DataFactoryClient, "start", "after"),
-        (DataFactoryClient, "look_at", "before"),
+        (WorkingCopies, "find", "before"),
+        (WorkingCopies, "start", "before"),
+        (WorkingCopies, "start", "after"),
+        (DataFactoryClient, "create_run", "before"),
+        (DataFactoryClient, "create_run", "after"),
+        (DataFactoryClient, "get_run", "before"),
         (repository, "read_outcome", "before"),
-        (WorkingCopies, "drop", "before"),
-        (WorkingCopies, "drop", "after"),
+        (WorkingCopies, "delete", "before"),
+        (WorkingCopies, "delete", "after"),
     ],
 )
 def test_a_process_that_dies_at_any_call_leaves_one_import(
@@ -120,12 +111,13 @@ def test_a_record_whose_process_died_right_after_writing_it_goes_on(
     blob = cloud.put("lamps.csv", products(20))
     first = start_app(settings)
 
-    async def die(_import_id: str) -> None:
+    async def die(_workflow: ImportWorkflow, _import_id: str) -> None:
         raise Died
 
-    monkeypatch.setattr(first.services.imports.steps, "take", die)
-    with pytest.raises(Died):
-        first.receive(cloud, blob.name)
+    with monkeypatch.context() as dying:
+        dying.setattr(ImportWorkflow, "advance", die)
+        with pytest.raises(Died):
+            first.receive(cloud, blob.name)
     assert [record["status"] for record in cloud.records()] == ["received"]
     one_import_with_one_outcome(cloud, start_app(settings), blob, 20)
 
@@ -135,7 +127,7 @@ def test_a_run_that_the_factory_has_lost_is_started_again(
 ) -> None:
     blob = cloud.put("lamps.csv", products(20))
     with monkeypatch.context() as losing:
-        losing.setattr(DataFactoryClient, "start", lambda *_: "lost")
+        losing.setattr(DataFactoryClient, "create_run", lambda *_: "lost")
         app.receive(cloud, blob.name)
     app.reconcile()
     assert cloud.record(blob.import_id)["run_id"] == "lost"

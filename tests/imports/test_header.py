@@ -1,4 +1,4 @@
-"""What a file is, by its header; each refusal says what was expected and what came."""
+"""The kind of a file is detected from its header; each refusal says what was expected and what came."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ import zipfile
 
 import pytest
 
-from shared.imports.header import HEAD_BYTES, Recognition, recognise
+from shared.imports.header import HEAD_BYTES, Detection, detect_kind
 from tests.imports.cloud import CATEGORIES, PRODUCTS
 
 BOM = b"\xef\xbb\xbf"
 HEADER = CATEGORIES.encode()
+EXPECTED = (
+    "Expected a CSV file in UTF-8 whose header has asin,title,category_id (products; it may have "
+    "imgUrl,productURL,stars,reviews,price,listPrice,isBestSeller,boughtInLastMonth too) or id,category_name "
+    "(categories), got "
+)
 
 
-def recognised(content: bytes) -> Recognition:
-    return recognise(content[:HEAD_BYTES], len(content))
+def detected(content: bytes) -> Detection:
+    return detect_kind(content[:HEAD_BYTES], len(content))
 
 
 def xlsx() -> bytes:
@@ -34,6 +39,11 @@ def xlsx() -> bytes:
         (",".join(reversed(PRODUCTS.split(","))).encode() + b"\n", "products"),
         (f"colour,{PRODUCTS},size\n".encode(), "products"),
         (f"{PRODUCTS},{CATEGORIES}\n".encode(), "products"),
+        (b"asin,title,category_id\n", "products"),
+        (b"id,category_name,category_id,title,asin\n", "products"),
+        (b"id,asin,title,category_id,id\n", "products"),
+        (b"id,category_name,asin,title\n", "categories"),
+        (b"category_id,id,category_name,price,price\n", "categories"),
         (HEADER, "categories"),
         (BOM + HEADER + b"\n", "categories"),
         (b"category_name,id\n1,x\n", "categories"),
@@ -52,9 +62,9 @@ def xlsx() -> bytes:
     ],
 )
 def test_a_file_is_known_by_the_names_of_its_columns(content: bytes, kind: str | None) -> None:
-    recognition = recognised(content)
-    assert recognition.kind == kind
-    assert (recognition.message is None) == (kind is not None)
+    detection = detected(content)
+    assert detection.kind == kind
+    assert (detection.message is None) == (kind is not None)
 
 
 @pytest.mark.parametrize(
@@ -64,20 +74,23 @@ def test_a_file_is_known_by_the_names_of_its_columns(content: bytes, kind: str |
         (BOM, "a file without a line"),
         (b"\r\n\n\r\n", "a file without a line"),
         (b"a,b\n1,2\n", "the header a,b"),
-        (b"asin\n", "the header asin (for products it lacks title, imgUrl, "),
+        (b"asin\n", "the header asin (for products it lacks title, category_id; names are matched exactly)"),
+        (b"asin,title,price\n", "the header asin,title,price (for products it lacks category_id; names are"),
+        (b"category_name\n", "the header category_name (for categories it lacks id; names are matched exactly)"),
         (b"ID,Category_Name\n", 'it lacks id (it has "ID"), category_name (it has "Category_Name"); names are matched'),
         (b"id, category_name\n", 'it lacks category_name (it has " category_name")'),
-        (f"{PRODUCTS.replace('imgUrl', 'imgURL')}\n".encode(), 'for products it lacks imgUrl (it has "imgURL")'),
-        (f"{PRODUCTS.replace('stars,', '')}\n".encode(), "for products it lacks stars; names are matched exactly"),
+        (f"{PRODUCTS.replace('asin', 'ASIN')}\n".encode(), 'for products it lacks asin (it has "ASIN"); names are'),
+        (f"{PRODUCTS.replace('title,', '')}\n".encode(), "for products it lacks title; names are matched exactly"),
         (f"{PRODUCTS},asin\n".encode(), "a products header with asin more than once"),
+        (b"asin,title,category_id,price,price\n", "a products header with price more than once"),
         (b"id,category_name,id,category_name\n", "a categories header with id, category_name more than once"),
         (b"id;category_name\n1;x\n", "the header id;category_name (separated by semicolons, not commas)"),
         (b"id\tcategory_name\n1\tx\n", "(separated by tabs, not commas)"),
         (b"1,Toys\n2,Games\n", "the header 1,Toys."),
         (b'id,"category_name\n1,x\n', "a header with a quote that is never closed"),
         (b'id,category_name,"', "a header with a quote that is never closed"),
-        (b'id,"category_name\n' + b"1,x\n" * HEAD_BYTES, "a header that goes on beyond the first 65,536 bytes"),
-        (b"x" * 2 * HEAD_BYTES, "a header that goes on beyond the first 65,536 bytes"),
+        (b'id,"category_name\n' + b"1,x\n" * HEAD_BYTES, "a header that is longer than the first 65,536 bytes"),
+        (b"x" * 2 * HEAD_BYTES, "a header that is longer than the first 65,536 bytes"),
         (CATEGORIES.encode("utf-16"), "UTF-16"),
         (CATEGORIES.encode("utf-16-be"), "a NUL character in the header"),
         (CATEGORIES.encode("utf-32"), "UTF-32"),
@@ -99,20 +112,39 @@ def test_a_file_is_known_by_the_names_of_its_columns(content: bytes, kind: str |
     ],
 )
 def test_any_other_file_is_refused_with_what_was_expected_and_what_came(content: bytes, came: str) -> None:
-    recognition = recognised(content)
-    assert recognition.kind is None
-    message = str(recognition.message)
-    expected = f"Expected a CSV file in UTF-8 with the header {PRODUCTS} (products) or {CATEGORIES} (categories), got "
-    assert message.startswith(expected + came) or came in message.removeprefix(expected)
+    detection = detected(content)
+    assert detection.kind is None
+    message = str(detection.message)
+    assert message.startswith(EXPECTED)
+    assert came in message.removeprefix(EXPECTED)
     assert message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        (PRODUCTS, PRODUCTS),
+        (",".join(reversed(PRODUCTS.split(","))), PRODUCTS),
+        ("category_id,colour,title,asin", "asin,title,category_id"),
+        ("price,asin,Stars,title,category_id", "asin,title,price,category_id"),
+        ("asin,title,category_id,id,category_name", "asin,title,category_id"),
+        ("category_name,asin,id", CATEGORIES),
+    ],
+)
+def test_the_known_columns_are_listed_in_the_order_of_the_declaration(header: str, columns: str) -> None:
+    assert detected(header.encode()).csv_columns == columns
+
+
+def test_a_refused_file_has_no_columns() -> None:
+    assert detected(b"asin,title\n").csv_columns is None
 
 
 def test_a_file_cut_within_a_quoted_name_of_its_header_is_refused() -> None:
     names = BOM + b'"id",category_name,'
     whole = names + f'"a ""note"", of\r\n{"é" * 20}"\r\n1,x,y\r\n'.encode()
-    assert recognised(whole).kind == "categories"
+    assert detected(whole).kind == "categories"
     for length in range(len(names) - 1):
-        assert recognised(whole[:length]).kind is None
+        assert detected(whole[:length]).kind is None
     closing_quotes = {whole.index(b'""note') + 1, whole.index(b'"", of') + 1, whole.index(b'"\r\n1,x') + 1}
     for length in range(len(names) + 1, whole.index(b"\r\n1,x")):
-        assert recognised(whole[:length]).kind is None or length in closing_quotes
+        assert detected(whole[:length]).kind is None or length in closing_quotes

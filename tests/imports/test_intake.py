@@ -1,4 +1,4 @@
-"""From a blob's event to a record: every file once, whatever is told of it and however often."""
+"""Each uploaded file gets one record, however often its event is delivered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shared.imports.uploads import Uploads
+from shared.imports.storage import Uploads, WorkingCopies, WorkingCopy
 from shared.settings import Settings
 from tests.imports.cloud import App, Blob, Cloud, categories, products
 
@@ -93,14 +93,14 @@ def test_a_blob_that_moves_on_before_its_head_is_read_ends_cancelled(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud, became: str
 ) -> None:
     blob = cloud.put("lamps.csv", products(1))
-    whole = Uploads.head
+    whole = Uploads.read_head
 
     def head(uploads: Uploads, seen: Any) -> bytes:
-        monkeypatch.setattr(Uploads, "head", whole)
+        monkeypatch.setattr(Uploads, "read_head", whole)
         cloud.put("lamps.csv", OTHER) if became == "overwritten" else cloud.delete("lamps.csv")
         return whole(uploads, seen)
 
-    monkeypatch.setattr(Uploads, "head", head)
+    monkeypatch.setattr(Uploads, "read_head", head)
     app.receive(cloud, blob.name)
     record = cloud.record(blob.import_id)
     assert record["status"] == "cancelled"
@@ -112,17 +112,17 @@ def test_a_blob_that_moves_on_between_its_record_and_its_copy_ends_cancelled(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud, became: str
 ) -> None:
     blob = cloud.put("lamps.csv", products(1))
-    make = app.services.imports.copies.make
+    start = WorkingCopies.start
     newer: list[Blob] = []
 
-    def make_late(import_id: str, name: str, etag: str) -> Any:
+    def start_late(copies: WorkingCopies, import_id: str, name: str, etag: str) -> WorkingCopy:
         if not newer and became == "overwritten":
             newer.append(cloud.put("lamps.csv", products(2)))
         elif not newer:
             cloud.delete("lamps.csv")
-        return make(import_id, name, etag)
+        return start(copies, import_id, name, etag)
 
-    monkeypatch.setattr(app.services.imports.copies, "make", make_late)
+    monkeypatch.setattr(WorkingCopies, "start", start_late)
     app.receive(cloud, blob.name)
     record = cloud.record(blob.import_id)
     assert (record["status"], record["run_id"]) == ("cancelled", None)

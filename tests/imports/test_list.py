@@ -1,4 +1,4 @@
-"""The list of imports: every file that ever landed, newest first, page by page."""
+"""The list of imports: every uploaded file, newest first, page by page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pages(api: httpx.Client, limit: int) -> list[list[dict[str, Any]]]:
 
 @pytest.fixture
 def seven(app: App, cloud: Cloud) -> list[str]:
-    """Seven wrong files, oldest first."""
+    """Seven rejected files, oldest first."""
     names = [f"{number}.csv" for number in range(7)]
     for name in names:
         cloud.put(name, b"a,b\n")

@@ -1,4 +1,4 @@
-"""A large file on a server, through Storage and the local Data Factory: all rows arrive, and of a change only that."""
+"""A large file on a server: all rows are loaded, and of the changed file only the changes are written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 def test_a_hundred_thousand_rows_are_imported_and_of_the_file_again_only_what_differs_is_written(
     app: App, cloud: Cloud
 ) -> None:
-    count = 100_000 if databases.is_sql_server() else 2_000  # Babelfish merges some hundred rows a second
+    count = 100_000 if databases.is_sql_server() else 2_000  # Babelfish merges a few hundred rows per second
     changed = count // 100
 
     def imported(content: bytes) -> tuple[str, int, int, int, int]:

@@ -1,13 +1,15 @@
-"""Files that land in any order, late, twice or at once: what then stands in the catalog, and in their records."""
+"""Files that are uploaded in any order, late, twice or concurrently: the catalog and the records are right."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import pytest
 import sqlalchemy as sa
 
 from shared.catalog.tables import categories as categories_table
 from shared.catalog.tables import products as products_table
-from shared.imports.records import Record
+from shared.imports.storage import WorkingCopies, WorkingCopy
 from shared.settings import Settings
 from tests.imports.cloud import App, Blob, Cloud, categories, products
 from tests.imports.test_cancel import catalog_held, wait_for_merge
@@ -82,15 +84,14 @@ def test_an_older_upload_that_would_be_merged_after_a_newer_one_ends_cancelled(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
     older = cloud.put("lamps.csv", products(3, price="1"))
-    steps = app.services.imports.steps
+    start = WorkingCopies.start
+
+    def start_slowly(copies: WorkingCopies, import_id: str, name: str, etag: str) -> WorkingCopy:
+        copy = start(copies, import_id, name, etag)
+        return dataclasses.replace(copy, state="pending") if import_id == older.import_id else copy
+
     with monkeypatch.context() as later:
-        start = steps._start
-
-        async def start_newer(record: Record) -> None:
-            if record.import_id != older.import_id:
-                await start(record)
-
-        later.setattr(steps, "_start", start_newer)
+        later.setattr(WorkingCopies, "start", start_slowly)
         app.receive(cloud, older.name)
         newer = cloud.put("lamps.csv", products(3, price="2"))
         app.receive(cloud, newer.name)

@@ -1,4 +1,4 @@
-"""The timer: unfinished imports are brought to their end, lost events found, what is left behind removed."""
+"""The timer finishes unfinished imports, receives blobs whose event was lost, and deletes leftovers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from azure.core.exceptions import ServiceRequestError
 
 import local.datafactory.factory
 from shared.database.tables import cache_invalidations
-from shared.imports import reconcile, working_copies
+from shared.imports import reconcile, storage
 from shared.imports.data_factory import ActivityRun, DataFactoryClient, DataFactoryRejectedError, Run
-from shared.imports.uploads import UploadedBlob, Uploads
-from shared.imports.working_copies import WorkingCopies, WorkingCopy
+from shared.imports.storage import UploadedBlob, Uploads, WorkingCopies, WorkingCopy
+from shared.imports.workflow import ImportWorkflow
 from shared.settings import Settings
 from tests.imports.cloud import App, Cloud, categories, local_factory, products
 from tests.imports.test_cancel import catalog_held, wait_for_merge
@@ -46,18 +46,18 @@ def test_a_blob_whose_event_may_still_come_is_left_to_it(
 def test_the_container_is_listed_page_by_page_and_each_run_goes_on_where_the_last_one_ended(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
-    monkeypatch.setattr("shared.imports.uploads.PAGE", 2)
+    monkeypatch.setattr(storage, "_PAGE", 2)
     for number in range(5):
         cloud.put(f"{number}.csv", b"a,b\n")
     listed: list[list[str]] = []
-    page = Uploads.page
+    list_page = Uploads.list_page
 
-    def noted(uploads: Uploads, continuation: str | None) -> tuple[list[UploadedBlob], str | None]:
-        blobs, following = page(uploads, continuation)
+    def noted(uploads: Uploads, continuation: str | None) -> tuple[Sequence[UploadedBlob], str | None]:
+        blobs, following = list_page(uploads, continuation)
         listed.append([blob.name for blob in blobs])
         return blobs, following
 
-    monkeypatch.setattr(Uploads, "page", noted)
+    monkeypatch.setattr(Uploads, "list_page", noted)
     for _ in range(4):
         app.reconcile()
     assert listed == [["0.csv", "1.csv"], ["2.csv", "3.csv"], ["4.csv"], ["0.csv", "1.csv"]]
@@ -66,7 +66,7 @@ def test_the_container_is_listed_page_by_page_and_each_run_goes_on_where_the_las
 
 def test_an_import_waits_while_its_copy_is_being_made(monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud) -> None:
     with monkeypatch.context() as slowly:
-        slowly.setattr(working_copies, "_state", lambda _: "pending")
+        slowly.setattr(storage, "_state", lambda _: "pending")
         blob = cloud.put("lamps.csv", products(2))
         app.receive(cloud, blob.name)
         app.reconcile()
@@ -79,19 +79,19 @@ def test_an_import_whose_copy_the_service_could_not_make_fails_and_can_be_tried_
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
     with monkeypatch.context() as in_vain:
-        in_vain.setattr(working_copies, "_state", lambda _: "failed")
+        in_vain.setattr(storage, "_state", lambda _: "failed")
         blob = cloud.put("lamps.csv", products(2))
         app.receive(cloud, blob.name)
     record = cloud.record(blob.import_id)
     assert record["status"] == "failed"
-    assert "copy of the blob could not be made" in record["message"]
+    assert "Storage failed to make the import's working copy" in record["message"]
     assert app.leftovers(cloud) == {}
     app.run(app.services.imports.retry(blob.import_id))
     (record,) = app.end(cloud, blob)
     assert record["status"] == "succeeded"
 
 
-def test_an_import_waits_for_a_factory_that_is_away_and_says_so(
+def test_an_import_waits_for_an_unreachable_factory_and_says_so(
     away: App, cloud: Cloud, settings_without_factory: Settings, tmp_path: Path, start_app: Callable[[Settings], App]
 ) -> None:
     blob = cloud.put("lamps.csv", products(2))
@@ -118,7 +118,7 @@ def test_imports_beyond_the_factorys_queue_wait_for_room(
             app.receive(cloud, blob.name)
         statuses = [cloud.record(blob.import_id)["status"] for blob in blobs]
         assert statuses == ["running"] * 3 + ["received"] * 3  # one runs, two are queued
-        assert "Waiting for Data Factory, which takes no further run" in cloud.record(blobs[3].import_id)["message"]
+        assert "Waiting for Data Factory, whose queue is full" in cloud.record(blobs[3].import_id)["message"]
     records = app.end(cloud, *blobs)
     assert [(record["status"], record["rows_inserted"], record["message"]) for record in records] == [
         ("succeeded", 2, None)
@@ -128,25 +128,25 @@ def test_imports_beyond_the_factorys_queue_wait_for_room(
 def test_a_run_that_the_factory_took_and_then_throttled_is_started_again(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
-    """Data Factory may take a run whose queue is full, and let it fail (Microsoft Q&A 753752)."""
-    look_at = DataFactoryClient.look_at
+    """Data Factory may create a run although its queue is full, and then fail it (Microsoft Q&A 753752)."""
+    get_run = DataFactoryClient.get_run
     throttled: list[str] = []
 
     def once_throttled(factory: DataFactoryClient, run_id: str, since: dt.datetime) -> Run | None:
         if not throttled or run_id in throttled:
             throttled.append(run_id)
             return Run("Failed", "Pipeline execution throttled. If the concurrency value is set for a pipeline, …", ())
-        return look_at(factory, run_id, since)
+        return get_run(factory, run_id, since)
 
-    start = DataFactoryClient.start
-    monkeypatch.setattr(DataFactoryClient, "look_at", once_throttled)
-    monkeypatch.setattr(DataFactoryClient, "start", lambda *_: "throttled-run")
+    create_run = DataFactoryClient.create_run
+    monkeypatch.setattr(DataFactoryClient, "get_run", once_throttled)
+    monkeypatch.setattr(DataFactoryClient, "create_run", lambda *_: "throttled-run")
     blob = cloud.put("lamps.csv", products(2))
     app.receive(cloud, blob.name)
     app.reconcile()
     record = cloud.record(blob.import_id)
     assert (record["status"], record["run_id"]) == ("received", None)
-    monkeypatch.setattr(DataFactoryClient, "start", start)
+    monkeypatch.setattr(DataFactoryClient, "create_run", create_run)
     (record,) = app.end(cloud, blob)
     assert record["status"] == "succeeded"
 
@@ -164,13 +164,13 @@ def test_two_processes_that_reconcile_at_once_make_one_run_and_one_outcome_of_ea
     cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
-    start = DataFactoryClient.start
+    create_run = DataFactoryClient.create_run
 
-    def noted(factory: DataFactoryClient, kind: Any, import_id: str) -> str:
+    def noted(factory: DataFactoryClient, kind: Any, import_id: str, columns: Sequence[str]) -> str:
         started.append(import_id)
-        return start(factory, kind, import_id)
+        return create_run(factory, kind, import_id, columns)
 
-    monkeypatch.setattr(DataFactoryClient, "start", noted)
+    monkeypatch.setattr(DataFactoryClient, "create_run", noted)
     blobs = [cloud.put(f"{number}.csv", products(2, first=10 * number)) for number in range(12)]
     apps = [start_app(settings), start_app(settings)]
     threads = [threading.Thread(target=app.end_after, args=(cloud, *blobs)) for app in apps]
@@ -184,18 +184,16 @@ def test_two_processes_that_reconcile_at_once_make_one_run_and_one_outcome_of_ea
     assert apps[0].leftovers(cloud) == {}
 
 
-def test_an_import_that_cannot_go_on_keeps_no_other_from_its_end(
-    monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
-) -> None:
+def test_an_import_that_cannot_continue_stops_no_other(monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud) -> None:
     broken, good = cloud.put("broken.csv", products(2)), cloud.put("good.csv", products(2))
-    make = WorkingCopies.make
+    start = WorkingCopies.start
 
-    def fail_for_one(copies: WorkingCopies, import_id: str, name: str, etag: str) -> WorkingCopy | None:
+    def fail_for_one(copies: WorkingCopies, import_id: str, name: str, etag: str) -> WorkingCopy:
         if name == "broken.csv":
             raise RuntimeError("a fault of ours")
-        return make(copies, import_id, name, etag)
+        return start(copies, import_id, name, etag)
 
-    monkeypatch.setattr(WorkingCopies, "make", fail_for_one)
+    monkeypatch.setattr(WorkingCopies, "start", fail_for_one)
     app.receive(cloud, broken.name, good.name)
     (record,) = app.end(cloud, good)
     assert record["status"] == "succeeded"
@@ -205,7 +203,7 @@ def test_an_import_that_cannot_go_on_keeps_no_other_from_its_end(
     assert record["status"] == "succeeded"
 
 
-def test_a_storage_that_is_away_keeps_reconcile_from_nothing_else(
+def test_an_unreachable_storage_stops_no_other_part_of_reconcile(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
     blob = cloud.put("lamps.csv", products(2))
@@ -214,7 +212,7 @@ def test_a_storage_that_is_away_keeps_reconcile_from_nothing_else(
     def away(*_: object) -> None:
         raise ServiceRequestError("no route")
 
-    monkeypatch.setattr(Uploads, "page", away)
+    monkeypatch.setattr(Uploads, "list_page", away)
     (record,) = app.end(cloud, blob)
     assert record["status"] == "succeeded"
 
@@ -225,21 +223,21 @@ def test_the_work_of_one_run_is_bounded_and_the_next_run_goes_on(
     monkeypatch.setattr(reconcile, "_IMPORTS", 2)
     taken: list[str] = []
 
-    async def take(import_id: str) -> None:
+    async def advance(_workflow: ImportWorkflow, import_id: str) -> None:
         taken.append(cloud.record(import_id)["blob_name"])
 
-    monkeypatch.setattr(app.services.imports.steps, "take", take)
+    monkeypatch.setattr(ImportWorkflow, "advance", advance)
     for number in range(5):
         cloud.put(f"{number}.csv", products(1))
         app.receive(cloud, f"{number}.csv")
     del taken[:]
     for _ in range(4):
-        app.run(app.services.reconciliation.bring_on_unfinished())
+        app.run(app.services.reconciliation.advance_unfinished())
     assert taken == ["0.csv", "1.csv", "2.csv", "3.csv", "4.csv", "0.csv", "1.csv"]
 
 
 @pytest.mark.usefixtures("app")
-def test_working_copies_of_ended_imports_are_dropped_and_no_others(cloud: Cloud, away: App) -> None:
+def test_working_copies_of_finished_imports_are_deleted_and_no_others(cloud: Cloud, away: App) -> None:
     ended, waiting = cloud.put("ended.csv", b"a,b\n"), cloud.put("waiting.csv", products(1))
     away.receive(cloud, ended.name, waiting.name)
     for import_id in (ended.import_id, "00000000-0000-0000-0000-000000000000"):
@@ -271,7 +269,7 @@ def test_progress_is_visible_while_the_merge_runs_and_never_goes_back(
     assert (record["progress"], record["seconds_left"], record["rows_inserted"]) == (1.0, None, 1000)
 
 
-def test_get_import_brings_it_on_without_the_timer(app: App, cloud: Cloud) -> None:
+def test_get_import_advances_it_without_the_timer(app: App, cloud: Cloud) -> None:
     blob = cloud.put("kinds.csv", categories(3))
     app.receive(cloud, blob.name)
 
@@ -282,7 +280,7 @@ def test_get_import_brings_it_on_without_the_timer(app: App, cloud: Cloud) -> No
     wait_until(lambda: shown() == ("succeeded", 3), "the import has succeeded")
 
 
-def test_an_import_says_succeeded_only_when_redis_was_told(
+def test_an_import_succeeds_only_when_redis_has_its_invalidations(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
     waiting: list[Any] = []
@@ -303,7 +301,7 @@ def test_an_import_says_succeeded_only_when_redis_was_told(
     assert cloud.rows.read(UNTOLD) == []
 
 
-def test_an_import_ends_though_redis_is_away(
+def test_an_import_ends_although_redis_is_unreachable(
     cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App]
 ) -> None:
     from pydantic import SecretStr
@@ -315,33 +313,33 @@ def test_an_import_ends_though_redis_is_away(
     assert record["status"] == "succeeded"
 
 
-def test_a_factory_that_refuses_is_not_asked_again_at_once(
+def test_after_a_refused_run_the_factory_gets_no_further_request_at_once(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
     asked: list[str] = []
 
-    def refuse(_factory: DataFactoryClient, _kind: Any, import_id: str) -> str:
+    def refuse(_factory: DataFactoryClient, _kind: Any, import_id: str, _columns: Sequence[str]) -> str:
         asked.append(import_id)
         raise DataFactoryRejectedError("full")
 
-    monkeypatch.setattr(DataFactoryClient, "start", refuse)
+    monkeypatch.setattr(DataFactoryClient, "create_run", refuse)
     blobs = [cloud.put(f"{number}.csv", products(1)) for number in range(5)]
     for blob in blobs:
         app.receive(cloud, blob.name)
     assert len(asked) < len(blobs)
 
 
-def test_a_failed_run_is_told_in_a_sentence_of_our_own_and_its_error_code_in_the_log(
+def test_the_record_of_a_failed_run_has_our_own_sentence_and_the_log_has_the_error_code(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # Data Factory's text stands in its own log; it may quote the file.
+    # Data Factory's messages may quote the file; they are in its own log.
     secret = "SqlOperationFailed: truncated value 'S3CRET lamp'; login failed for user 'sa' at 10.0.0.1"
     activities: Sequence[ActivityRun] = (
         ActivityRun("CopyToStaging", "Succeeded", 1.0, {}, ""),
         ActivityRun("Merge", "Failed", 2.0, {}, f"2402 {secret}"),
     )
-    monkeypatch.setattr(DataFactoryClient, "start", lambda *_: "a-run")
-    monkeypatch.setattr(DataFactoryClient, "look_at", lambda *_: Run("Failed", "Operation failed", tuple(activities)))
+    monkeypatch.setattr(DataFactoryClient, "create_run", lambda *_: "a-run")
+    monkeypatch.setattr(DataFactoryClient, "get_run", lambda *_: Run("Failed", "Operation failed", tuple(activities)))
     blob = cloud.put("lamps.csv", products(1))
     app.receive(cloud, blob.name)
     (record,) = app.end(cloud, blob)

@@ -1,4 +1,4 @@
-"""The rejected rows as a CSV file: reasons, fields as they came, the first 10,000, for 90 days."""
+"""The rejected rows as CSV: the reasons, the fields as they came, the first 10,000 rows, for 90 days."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from shared.imports.session_logs import SessionLogs
+from shared.imports.rejects import SessionLogs
 from shared.imports.storage import ImportStorage
 from shared.imports.tables import import_records, import_rejects
 from tests.imports.cloud import CATEGORIES, PRODUCTS, App, Blob, Cloud, products
@@ -132,14 +132,14 @@ def test_logs_are_dropped_page_by_page_once_they_are_old_enough(cloud: Cloud, ap
     for number in range(3):
         put_log(cloud, f"import-{number}", "a", LOG_HEADER)
     logs = SessionLogs(ImportStorage(app.services.settings))
-    assert logs.drop_before(dt.datetime.now(dt.UTC) - dt.timedelta(days=90), None) is None
+    assert logs.delete_older(dt.datetime.now(dt.UTC) - dt.timedelta(days=90), None) is None
     assert len(cloud.blobs("imports-rejects")) == 3
-    assert logs.drop_before(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=5), None) is None
+    assert logs.delete_older(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=5), None) is None
     assert cloud.blobs("imports-rejects") == []
 
 
 def test_fields_of_the_table_are_a_json_list(app: App, cloud: Cloud) -> None:
-    """What the merge writes is what this room reads."""
+    """The merge writes what list_rejects reads."""
     blob = cloud.put("kinds.csv", f"{CATEGORIES}\n,x\n1,Toys\n2,y\n".encode())
     app.receive(cloud, blob.name)
     app.end(cloud, blob)

@@ -1,4 +1,4 @@
-"""Another try of an import that came to nothing, without another upload."""
+"""A failed or cancelled import is retried without another upload."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from shared.imports.storage import WorkingCopies
 from shared.imports.tables import import_records, import_rejects
-from shared.imports.working_copies import WorkingCopies
 from shared.settings import Settings
 from tests.imports.cloud import PRODUCTS, App, Blob, Cloud, problem_of, products
-from tests.imports.failing import Died, die_once
+from tests.imports.failing import Died, die_once, full_factory_queue
 
 BAD_ROWS = "\n".join([PRODUCTS, *["bad,x,,,,0,,,1,False,0"] * 3, "B000000001,Good,,,,0,,,1,False,0", ""]).encode()
 OPEN_QUOTE = f'{PRODUCTS}\nB000000001,"never closed,,,,0,,,1,False,0\n'.encode()
@@ -30,14 +30,13 @@ def retry(api: httpx.Client, blob: Blob) -> dict[str, Any]:
 def cancelled(app: App, cloud: Cloud, content: bytes) -> Blob:
     """An import that was cancelled before its run could begin."""
     blob = cloud.put("lamps.csv", content)
-    app.services.imports.steps._refused_until["products"] = float("inf")
-    app.receive(cloud, blob.name)
-    assert app.run(app.services.imports.cancel(blob.import_id)).status == "cancelled"
-    app.services.imports.steps._refused_until.clear()
+    with full_factory_queue():
+        app.receive(cloud, blob.name)
+        assert app.run(app.services.imports.cancel(blob.import_id)).status == "cancelled"
     return blob
 
 
-def test_a_cancelled_import_succeeds_when_it_is_tried_again(app: App, api: httpx.Client, cloud: Cloud) -> None:
+def test_a_cancelled_import_succeeds_when_it_is_retried(app: App, api: httpx.Client, cloud: Cloud) -> None:
     blob = cancelled(app, cloud, products(4))
     shown = retry(api, blob)
     assert shown["status"] in {"received", "running", "succeeded"}
@@ -59,7 +58,7 @@ def test_an_import_that_failed_for_its_bad_rows_has_one_outcome_after_each_try(
     (second,) = app.end(cloud, blob)
     assert (second["status"], second["rows_rejected"]) == ("failed", 3)
     assert first["run_id"] != second["run_id"]
-    # More bad rows are allowed now: it is the record that says how many.
+    # The record says which share of bad rows is allowed.
     cloud.rows.change(sa.update(import_records).values(max_reject_share=0.9))
     retry(api, blob)
     (third,) = app.end(cloud, blob)
@@ -81,7 +80,7 @@ def test_a_file_that_cannot_be_read_to_its_end_fails_each_time(app: App, api: ht
     app.end(cloud, blob)
 
 
-def test_an_import_whose_event_was_poisoned_is_imported_when_it_is_tried_again(
+def test_an_import_whose_event_was_poisoned_is_imported_when_it_is_retried(
     app: App, api: httpx.Client, cloud: Cloud
 ) -> None:
     blob = cloud.put("lamps.csv", products(2))
@@ -92,7 +91,7 @@ def test_an_import_whose_event_was_poisoned_is_imported_when_it_is_tried_again(
     assert record["size_bytes"] == len(products(2))
 
 
-def test_a_poisoned_event_of_a_wrong_file_is_rejected_when_it_is_tried_again(
+def test_a_poisoned_event_of_a_wrong_file_is_rejected_when_it_is_retried(
     app: App, api: httpx.Client, cloud: Cloud
 ) -> None:
     blob = cloud.put("other.csv", b"a,b\n")
@@ -104,7 +103,7 @@ def test_a_poisoned_event_of_a_wrong_file_is_rejected_when_it_is_tried_again(
 
 
 @pytest.mark.parametrize("became", ["overwritten", "deleted"])
-def test_an_import_whose_blob_has_moved_on_is_not_tried_again(
+def test_an_import_whose_blob_has_moved_on_is_not_retried(
     app: App, api: httpx.Client, cloud: Cloud, became: str
 ) -> None:
     blob = cancelled(app, cloud, products(2))
@@ -115,7 +114,7 @@ def test_an_import_whose_blob_has_moved_on_is_not_tried_again(
 
 
 @pytest.mark.parametrize("status", ["received", "running", "succeeded", "rejected"])
-def test_an_import_that_neither_failed_nor_was_cancelled_is_not_tried_again(
+def test_an_import_that_neither_failed_nor_was_cancelled_is_not_retried(
     app: App, api: httpx.Client, cloud: Cloud, status: str
 ) -> None:
     blob = cancelled(app, cloud, products(2))
@@ -125,7 +124,7 @@ def test_an_import_that_neither_failed_nor_was_cancelled_is_not_tried_again(
     assert cloud.record(blob.import_id)["status"] == status
 
 
-def test_of_two_who_try_again_at_once_one_does(
+def test_of_concurrent_retries_one_starts_the_import(
     cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App], api: httpx.Client
 ) -> None:
     app = start_app(settings)
@@ -155,7 +154,7 @@ def test_a_merge_that_has_committed_meanwhile_is_found_instead_of_done_again(
     blob = cloud.put("lamps.csv", products(2))
     app.receive(cloud, blob.name)
     app.end(cloud, blob)
-    # As if its record had ended before the outcome was known.
+    # As if the record had been finished before the merge committed.
     forgotten = {"status": "failed", "rows_read": None, "rows_inserted": None}
     cloud.rows.change(sa.update(import_records).values(forgotten))
     record = retry(api, blob)
@@ -163,27 +162,27 @@ def test_a_merge_that_has_committed_meanwhile_is_found_instead_of_done_again(
     assert app.leftovers(cloud) == {}
 
 
-def test_who_ends_an_import_late_does_not_take_the_copy_of_its_next_try(
+def test_a_process_that_ends_an_import_late_leaves_the_copy_of_its_retry(
     monkeypatch: pytest.MonkeyPatch, cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App]
 ) -> None:
     app, other = start_app(settings), start_app(settings)
     blob = cloud.put("open.csv", OPEN_QUOTE)
-    drop = WorkingCopies.drop
+    drop = WorkingCopies.delete
     dropped_late: list[Any] = []
-    monkeypatch.setattr(WorkingCopies, "drop", lambda *call: dropped_late.append(call))
+    monkeypatch.setattr(WorkingCopies, "delete", lambda *call: dropped_late.append(call))
     app.receive(cloud, blob.name)
     app.end(cloud, blob)
     (late, *_) = dropped_late
-    monkeypatch.setattr(WorkingCopies, "drop", drop)
-    other.services.imports.steps._refused_until["products"] = float("inf")
-    other.run(other.services.imports.retry(blob.import_id))
+    monkeypatch.setattr(WorkingCopies, "delete", drop)
+    with full_factory_queue():
+        other.run(other.services.imports.retry(blob.import_id))
     assert cloud.blobs("imports-work") == [f"{blob.import_id}.csv"]
     drop(*late)
     assert cloud.blobs("imports-work") == [f"{blob.import_id}.csv"]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_process_that_dies_while_it_tries_again_leaves_an_import_that_can_be_tried_again(
+def test_a_process_that_dies_in_a_retry_leaves_an_import_that_can_be_retried(
     monkeypatch: pytest.MonkeyPatch, cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App], when: Any
 ) -> None:
     from shared.imports import repository
@@ -192,7 +191,7 @@ def test_a_process_that_dies_while_it_tries_again_leaves_an_import_that_can_be_t
     blob = cloud.put("bad.csv", BAD_ROWS)
     app.receive(cloud, blob.name)
     app.end(cloud, blob)
-    die_once(monkeypatch, repository, "begin_again", when)
+    die_once(monkeypatch, repository, "reset_record", when)
     with pytest.raises(Died):
         app.run(app.services.imports.retry(blob.import_id))
     other = start_app(settings)

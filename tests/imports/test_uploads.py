@@ -1,4 +1,4 @@
-"""Upload URLs: write-only, for one blob, for an hour; who asked for one stands in the import's record."""
+"""Upload URLs write one blob for an hour; the import's record has the user who requested one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import pytest
 import sqlalchemy as sa
 from azure.storage.blob import BlobClient, BlobServiceClient, UserDelegationKey
 
-from shared.imports.storage import ImportStorage
+from shared.imports.storage import ImportStorage, Uploads
 from shared.imports.tables import import_uploads
-from shared.imports.uploads import Uploads
 from shared.settings import Settings
 from tests.imports.cloud import App, Blob, Cloud, problem_of, products
 
@@ -118,7 +117,7 @@ def test_a_name_with_half_a_character_is_422(api: httpx.Client) -> None:
 
 
 def test_in_azure_the_managed_identity_signs_for_https_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user-delegation key stands in for the account's; Azurite doesn't know the newest form of its signatures."""
+    """The delegation key is made by the test: Azurite doesn't support the newest version of its signatures."""
     asked: list[tuple[dt.datetime, dt.datetime]] = []
 
     def key(_client: BlobServiceClient, begin: dt.datetime, end: dt.datetime) -> UserDelegationKey:
@@ -143,10 +142,10 @@ def test_in_azure_the_managed_identity_signs_for_https_alone(monkeypatch: pytest
     assert begin < dt.datetime.now(dt.UTC)
 
 
-def test_a_storage_that_is_away_is_503(
+def test_an_unreachable_storage_is_503(
     cloud: Cloud, settings_without_factory: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only where Storage must be asked for a key."""
+    """Storage is called only for a user delegation key."""
     from azure.core.exceptions import ServiceRequestError
 
     from shared.services import Services

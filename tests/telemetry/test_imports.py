@@ -14,7 +14,7 @@ def story(watched: Watched, import_id: str, last: str) -> list[Item]:
 
     def look() -> list[Item] | None:
         items = [item for item in list(watched.posted.items) if dimensions(item).get("catalog.import_id") == import_id]
-        steps = {item["data"]["baseData"]["id"] for item in items if name_of(item) == "bring_on_import"}
+        steps = {item["data"]["baseData"]["id"] for item in items if name_of(item) == "advance_import"}
         ends = [item for item in items if dimensions(item).get("catalog.import_status") == last]
         return items if any(parent_of(item) in steps for item in ends) else None
 
@@ -49,7 +49,7 @@ def test_a_failing_import_shows_as_failed(watched: Watched) -> None:
     (line,) = [item for item in items if dimensions(item).get("catalog.import_status") == "failed"]
     assert line["data"]["baseData"]["severityLevel"] == 2  # a warning
     failed = [item for item in items if item["data"]["baseData"].get("success") is False]
-    assert [name_of(item) for item in failed] == ["bring_on_import"]
+    assert [name_of(item) for item in failed] == ["advance_import"]
     counted = watched.posted.wait_for(
         lambda: [
             item

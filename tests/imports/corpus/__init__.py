@@ -1,4 +1,4 @@
-"""Files as people drop them, most of them wrong in some way, each with what must come of it."""
+"""Files as users upload them, most of them with some fault, each with its expected result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file cut off at any byte, and what must come of it: told by Python's csv module and by a row's last field."""
+"""A file that is cut off at any byte, and its expected result according to Python's csv module."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ _TITLES = ("Lamp", '"a ""b"""', '"Mö, \n""bel"""')
 
 
 def cut(size: int) -> bytes:
-    """The first bytes of a file of three rows; no other size has their asins."""
+    """The first `size` bytes of a file with three rows. The asins depend on the size."""
     rows = (line(f"B{size:04}0000{row}", title=title) for row, title in enumerate(_TITLES))
     return (PRODUCTS_HEADER + "".join(rows)).encode()[:size]
 
 
+# A shorter header lacks a mandatory column.
+_MANDATORY = PRODUCTS.index("category_id") + len("category_id")
 WHOLE = len(cut(9_999))
 
 
 def outcome_of_cut(content: bytes) -> tuple[str, Counts]:
-    """Status and counts of the import of `content`, into a catalog that lacks its asins."""
-    if len(content) < len(PRODUCTS):
+    """Status and counts of the import of `content`, into a catalog without its asins."""
+    if len(content) < _MANDATORY:
         return "rejected", Counts()
     try:
         text = content.decode()

@@ -1,4 +1,4 @@
-"""An entry of the corpus: a file as somebody may drop it, and what must come of it."""
+"""An entry of the corpus: a file as a user may upload it, and its expected result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _GOOD = {
 
 
 class Counts(NamedTuple):
-    """A record's counts; None where it says nothing of them."""
+    """The row counts of a record; None where they are unknown."""
 
     read: int | None = None
     inserted: int | None = None
@@ -41,11 +41,11 @@ NOTHING = Counts()
 
 @dataclass(frozen=True)
 class Entry:
-    """`content` is the file, or makes it where it is large.
+    """A file and its expected result.
 
-    `message` is a part of the record's (None: it has none); `reasons` are those of the rejected rows, in order.
-    `kept` is what the catalog has then, by asin or category id: some columns of products (money in hundredths), names
-    of categories. What isn't there isn't in the catalog either.
+    `content` is the file, or a function that returns it where it is large. `message` is a part of the record's message
+    (None: it has none). `reasons` are those of the rejected rows, in order. `kept` is the whole catalog by asin or
+    category id, with some columns of each row; amounts are in hundredths.
     """
 
     name: str
@@ -63,54 +63,54 @@ class Entry:
 
 
 def counts_of(record: Mapping[str, Any]) -> Counts:
-    """Those of a record, as its table or the API has it."""
+    """The counts of a record from its table or the API."""
     return Counts(*(record[f"rows_{name}"] for name in Counts._fields))
 
 
 def line(asin: str = "B000000001", /, **texts: str) -> str:
-    """A row of a products file, good but for what these texts, taken as they are, make of it."""
+    """A row of a products file: good values, replaced by these texts."""
     return ",".join((_GOOD | {"asin": asin} | texts).values()) + "\n"
 
 
 def lines(count: int, first: int = 1) -> str:
-    """Good rows of a products file, each of another asin."""
+    """Good rows of a products file, each with another asin."""
     return "".join(line(f"B{number:09}") for number in range(first, first + count))
 
 
 def loaded(count: int) -> Counts:
-    """All rows are new and good."""
+    """Counts of a file whose rows are all inserted."""
     return Counts(count, count, 0, 0, 0, 0)
 
 
 def partly(inserted: int, rejected: int) -> Counts:
-    """Some rows are new and good, the others are rejected."""
+    """Counts of a file whose rows are inserted or rejected."""
     return Counts(inserted + rejected, inserted, 0, 0, 0, rejected)
 
 
 def products(name: str, rows: str, title: str) -> Entry:
-    """A file of one good product, whose title is then kept exactly."""
+    """A file with one good product, whose title is stored exactly."""
     content = (PRODUCTS_HEADER + rows).encode()
     return Entry(name, content, "succeeded", loaded(1), kept={"B000000001": {"title": title}})
 
 
 def refused(name: str, content: bytes | Callable[[], bytes], came: str) -> Entry:
-    """A file that isn't one of ours; `came` is what the message says that it is."""
+    """A file that is rejected; its message says that it got `came`."""
     return Entry(name, content, "rejected", NOTHING, f"got {came}")
 
 
 def unreadable(name: str, content: bytes | Callable[[], bytes]) -> Entry:
-    """A file of ours that can't be read to its end."""
+    """A file that can't be read to its end."""
     return Entry(name, content, "failed", NOTHING, "The file can't be read to its end")
 
 
 def bad_value(name: str, reason: str, **texts: str) -> Entry:
-    """A row with this value between two good ones."""
+    """A row with a bad value between two good rows."""
     rows = line("B000000001") + line("B000000002", **texts) + line("B000000003")
     kept: dict[str | int, Mapping[str, object]] = {"B000000001": {}, "B000000003": {}}
     return Entry(name, (PRODUCTS_HEADER + rows).encode(), "succeeded", partly(2, 1), None, [reason], kept)
 
 
 def good_value(name: str, kept: Mapping[str, object], **texts: str) -> Entry:
-    """A row with this value, which is kept so."""
+    """A row with an unusual but good value."""
     content = (PRODUCTS_HEADER + line("B000000001", **texts)).encode()
     return Entry(name, content, "succeeded", loaded(1), kept={"B000000001": kept})

@@ -28,7 +28,7 @@ def _two(name: str, content: str) -> Entry:
 
 
 def _latin_1_at_the_end() -> bytes:
-    """Beyond what is looked at when the file lands."""
+    """The fault comes after the first 64 KiB."""
     rows = PRODUCTS_HEADER + lines(HEAD_BYTES // 50)
     assert len(rows) > HEAD_BYTES
     return rows.encode() + line("B900000001", title="Tisch für draußen").encode("latin-1")

@@ -1,4 +1,4 @@
-"""Headers, and files that are none of ours."""
+"""Headers, and files that are neither products nor categories."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from tests.imports.corpus.entry import (
     line,
     lines,
     loaded,
+    partly,
     refused,
 )
 
+_COLUMNS = PRODUCTS.split(",")
 _KEPT = {"title": "Lamp", "price": 1999, "reviews": 12}
 
 
 def _by_columns(columns: Sequence[str], **more: str) -> str:
-    """A file of one row with its columns in this order."""
-    texts = dict(zip(PRODUCTS.split(","), line().rstrip("\n").split(","), strict=True)) | more
+    """A file with these columns and one row."""
+    texts = dict(zip(_COLUMNS, line().rstrip("\n").split(","), strict=True)) | more
     return f"{','.join(columns)}\n{','.join(texts[column] for column in columns)}\n"
 
 
@@ -38,8 +40,6 @@ def _xlsx() -> bytes:
         archive.writestr("xl/workbook.xml", "<workbook/>")
     return file.getvalue()
 
-
-_COLUMNS = PRODUCTS.split(",")
 
 HEADERS: Sequence[Entry] = (
     _one("columns in another order", _by_columns([*reversed(_COLUMNS)])),
@@ -59,14 +59,59 @@ HEADERS: Sequence[Entry] = (
         f'the header {PRODUCTS.upper()} (for products it lacks asin (it has "ASIN"), ',
     ),
     refused(
-        "one name in another case",
-        (PRODUCTS.replace("isBestSeller", "isBestseller") + "\n" + line()).encode(),
-        f"the header {PRODUCTS.replace('isBestSeller', 'isBestseller')} (for products it lacks isBestSeller "
-        '(it has "isBestseller"); names are matched exactly).',
+        "a mandatory name in another case",
+        (PRODUCTS.replace("title", "Title") + "\n" + line()).encode(),
+        f"the header {PRODUCTS.replace('title', 'Title')} (for products it lacks title "
+        '(it has "Title"); names are matched exactly).',
+    ),
+    Entry(
+        "an optional name in another case is an unknown column",
+        (PRODUCTS.replace("isBestSeller", "isBestseller") + "\n" + line(isBestSeller="True")).encode(),
+        "succeeded",
+        loaded(1),
+        kept={"B000000001": {**_KEPT, "is_best_seller": 0}},
+    ),
+    Entry(
+        "only the mandatory columns",
+        _by_columns(["asin", "title", "category_id"]).encode(),
+        "succeeded",
+        loaded(1),
+        kept={"B000000001": {"title": "Lamp", "category_id": 7, "price": None, "stars": None, "reviews": 0}},
+    ),
+    Entry(
+        "an optional column is missing",
+        _by_columns([name for name in _COLUMNS if name != "price"]).encode(),
+        "succeeded",
+        loaded(1),
+        kept={"B000000001": {"title": "Lamp", "price": None, "reviews": 12, "bought_in_last_month": 50}},
+    ),
+    Entry(
+        "the mandatory columns of both kinds",
+        _by_columns(["id", "category_name", "asin", "title", "category_id"], id="9", category_name="Toys").encode(),
+        "succeeded",
+        loaded(1),
+        kept={"B000000001": {"title": "Lamp", "category_id": 7}},
+    ),
+    Entry(
+        "categories with columns of products",
+        b"id,category_name,asin,price\n1,Toys,B000000001,2.5\n",
+        "succeeded",
+        loaded(1),
+        kept={1: {"name": "Toys"}},
+    ),
+    Entry(
+        "too many fields for a header with the mandatory columns",
+        b"asin,title,category_id\nB000000001,Lamp,7\nB000000002,Lamp,7,more\n",
+        "succeeded",
+        partly(1, 1),
+        reasons=["too many columns: expected 3"],
+        kept={"B000000001": {"title": "Lamp"}},
     ),
     refused("a space behind a comma of the header", b"id, category_name\n1,Toys\n", "the header id, category_name"),
     refused(
-        "a column is missing", PRODUCTS.replace(",price", "").encode(), f"the header {PRODUCTS.replace(',price', '')}"
+        "a mandatory column is missing",
+        PRODUCTS.replace(",category_id", "").encode(),
+        f"the header {PRODUCTS.replace(',category_id', '')} (for products it lacks category_id;",
     ),
     refused(
         "a name twice in the header", f"{PRODUCTS},price\n".encode(), "a products header with price more than once."

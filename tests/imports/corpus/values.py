@@ -1,4 +1,4 @@
-"""Numbers, booleans, ASINs, categories: what a field may say, and which of several rows counts."""
+"""Values of fields, and which of several rows with one key counts."""
 
 from __future__ import annotations
 
