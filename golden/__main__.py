@@ -15,7 +15,7 @@ def main() -> int:
     check = parser.parse_args().check
     found = out_of_date()
     for path, text in found.items():
-        print(f"{'differs' if check else 'written'}: {path}")
+        print(f"{'differs' if check else 'written'}: {path}")  # noqa: T201  # the command's output
         if not check:
             (ROOT / path).write_text(text, encoding="utf-8")
     return 1 if check and found else 0

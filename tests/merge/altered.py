@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 
@@ -16,7 +16,7 @@ from local.datafactory.failures import StoppedError
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
 from local.datafactory.stores.sqlite import bulk, judge
-from local.datafactory.stores.sqlite.merge import MergeCall, _Merge, merge
+from local.datafactory.stores.sqlite.merge import CatalogMerge, MergeCall, merge
 from local.datafactory.stores.sqlite.process import Merge, merge_in_process
 
 _HEARD_SECONDS = 10.0
@@ -69,7 +69,7 @@ def _interrupted(
 def _pausing(  # noqa: PLR0913  # what is given beforehand, and what a merge is called with
     name: str, work: Merge, pipe: Connection, call: MergeCall, stop: Stop, *, hears_stop: bool
 ) -> dict[str, Json]:
-    def pause(_merging: _Merge) -> None:
+    def pause(_merging: CatalogMerge) -> None:
         pipe.send_bytes(b"here")
         pipe.recv_bytes()
         if hears_stop:
@@ -80,16 +80,16 @@ def _pausing(  # noqa: PLR0913  # what is given beforehand, and what a merge is 
     return work(call, stop)
 
 
-def _before_section(name: str, action: Callable[[_Merge], object]) -> None:
+def _before_section(name: str, action: Callable[[CatalogMerge], object]) -> None:
     """Alters all merges of this process."""
-    original = _Merge._section
+    original = CatalogMerge.run_section
 
-    def section(merging: _Merge, section: str, **parameters: int) -> int:
+    def run_section(merging: CatalogMerge, section: str, parameters: Mapping[str, int]) -> int:
         if section == name:
             action(merging)
-        return original(merging, section, **parameters)
+        return original(merging, section, parameters)
 
-    _Merge._section = section  # type: ignore[method-assign, assignment]  # the process is one merge's alone
+    CatalogMerge.run_section = run_section  # type: ignore[method-assign]  # the process runs this merge only
 
 
 def failing(_call: MergeCall, _stop: Stop) -> dict[str, Json]:
@@ -103,10 +103,10 @@ def endless_when_section_runs(name: str, pipe: Connection) -> Merge:
 
 
 def _endless(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[str, Json]:
-    def run(merging: _Merge) -> None:
+    def run(merging: CatalogMerge) -> None:
         # From within the statement: an interrupt before it begins is none.
-        merging._connection.create_scalar_function("here", lambda *_: pipe.send_bytes(b"here"), 0, deterministic=True)
-        merging._connection.execute(
+        merging.connection.create_scalar_function("here", lambda *_: pipe.send_bytes(b"here"), 0, deterministic=True)
+        merging.connection.execute(
             "WITH RECURSIVE n (i) AS (SELECT here() UNION ALL SELECT 1 FROM n) SELECT count(*) FROM n"
         )
 
@@ -120,7 +120,7 @@ def staying_when_section_runs(name: str, pipe: Connection) -> Merge:
 
 
 def _staying(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[str, Json]:
-    def stay(_merging: _Merge) -> None:
+    def stay(_merging: CatalogMerge) -> None:
         pipe.send_bytes(b"here")
         threading.Event().wait()
 
