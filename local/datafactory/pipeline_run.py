@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from local.datafactory import control_flow
-from local.datafactory.activities import carry_out
+from local.datafactory.activities import run_activity
 from local.datafactory.activity_context import ActivityContext
 from local.datafactory.control_flow import Outcome
 from local.datafactory.definitions import AnyActivity, Definitions, Pipeline, seconds_of
@@ -117,7 +117,7 @@ class _Activities:
         try:
             timeout.start()
             with execution.stop.on_request(stop.request):
-                record.output = carry_out(activity, context)
+                record.output = run_activity(activity, context)
             record.status = "Succeeded"
         except ActivityFailedError as error:
             _fail(record, error.code, error.message, error.failure_type)

@@ -39,7 +39,7 @@ import_records = Table(
     Column("status", exact_ascii(10), nullable=False),  # received, running, succeeded, rejected, failed, cancelled
     Column("message", exact_text(2000)),
     Column("max_reject_share", Float, nullable=False),
-    Column("csv_columns", exact_ascii(400)),  # the file's known columns in their order, with commas; null: all
+    Column("csv_columns", exact_ascii(400)),  # the known columns that the file has: CSV names separated by commas
     Column("cancel_requested", Boolean, nullable=False, server_default="0"),
     Column("rows_read", BigInteger),
     Column("rows_inserted", BigInteger),

@@ -1,4 +1,4 @@
-"""Which columns an import's file has: the fields of the others keep their values."""
+"""Adds the known columns of the uploaded file to the import records."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ depends_on = None
 
 
 def _schema() -> str | None:
-    """Returns the schema of imports; SQLite has none, its imports have a file of their own."""
+    """SQLite has no schemas: the imports have a file of their own there."""
     return None if op.get_context().dialect.name == "sqlite" else "import"
 
 
 def upgrade() -> None:
-    """Goes on from i0002."""
+    """Adds a nullable column: the version before ignores it."""
     op.add_column("import_records", sa.Column("csv_columns", exact_ascii(400)), schema=_schema())
 
 
 def downgrade() -> None:
-    """Goes back to i0002."""
+    """Drops the column."""
     op.drop_column("import_records", "csv_columns", schema=_schema())
