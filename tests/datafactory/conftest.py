@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,15 @@ def activity(name: str, kind: str, after: dict[str, list[str]] | None = None, **
     depends = [{"activity": up, "dependencyConditions": conditions} for up, conditions in (after or {}).items()]
     found = {"name": name, "type": kind, "dependsOn": depends, "typeProperties": properties}
     return found | ({"policy": policy} if policy else {})
+
+
+def mapping_of(columns: Iterable[str]) -> str:
+    """The pipelines' parameter `mapping` for a file that has these columns."""
+    mappings = [
+        {"source": {"name": name, "type": "String"}, "sink": {"name": name, "type": "String"}}
+        for name in (*columns, "run_id")
+    ]
+    return json.dumps({"type": "TabularTranslator", "mappings": mappings})
 
 
 class Workshop:

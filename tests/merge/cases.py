@@ -39,6 +39,14 @@ GOOD: dict[str, str | None] = {
 }
 
 
+OPTIONAL_FIELDS = tuple(name for name in PRODUCT_FIELDS if name not in {"asin", "title", "category_id"})
+
+
+def lacking(*missing: str) -> str:
+    """The import record's csv_columns for a products file without these columns."""
+    return ",".join(name for name in PRODUCT_FIELDS if name not in missing)
+
+
 def product(**changes: str | None) -> Row:
     """A good product's row with these fields changed."""
     return tuple((GOOD | changes)[name] for name in PRODUCT_FIELDS)

@@ -94,7 +94,7 @@ class Catalog:
             connection.execute(sa.insert(import_outcomes).values(values | {"merged_at": now}))
 
     def stage(self, kind: str, rows: Sequence[Row]) -> str:
-        """Staging rows of a run of their own; gives its id."""
+        """Writes the staging rows of a new run. Returns the run's id."""
         run_id = str(uuid.uuid4())
         names = _STAGING[kind].c.keys()[1:]
         columns = [[run_id] * len(rows), *([row[n] for row in rows] for n in range(len(names) - 1))]

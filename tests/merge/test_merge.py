@@ -8,7 +8,6 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +17,8 @@ from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.stop import Stop
 from local.datafactory.stores.sqlite.process import merge_in_process
 from shared.cache.tables import cache_invalidations
+from shared.catalog.declaration import declared
+from shared.catalog.schemas import NewProduct
 from shared.database.sqlite import files
 from tests import databases
 from tests.merge.altered import as_many_rows, stopped_when_section_runs, when_section_runs
@@ -26,9 +27,11 @@ from tests.merge.cases import (
     BAD_PRODUCT_VALUES,
     CASES,
     GOOD_PRODUCT_VALUES,
+    OPTIONAL_FIELDS,
     PRODUCT_FIELDS,
     Case,
     Row,
+    lacking,
     product,
 )
 from tests.merge.conftest import Catalog, counts_of
@@ -364,11 +367,89 @@ def test_a_stop_while_the_text_index_is_built_leaves_nothing(catalog: Catalog) -
     assert catalog.merge("products", [product()])["status"] == "succeeded"
 
 
-def test_the_list_of_reasons_in_the_script_is_complete() -> None:
-    script = (Path(files.__file__).parent / "sql" / "sqlite" / "merge_products.sql").read_text()
-    lines = [line.removeprefix("--     ") for line in script.splitlines() if line.startswith("--     ")]
-    listed = {line.split('"')[0].split("  ")[0].strip() for line in lines}
-    for field, _, reason in BAD_PRODUCT_VALUES:
-        text = reason.split('"')[0].strip().removeprefix(field)
-        assert any(entry.endswith(text) for entry in listed if entry.startswith(("FIELD", field))), reason
-    assert {field for field, _, _ in BAD_PRODUCT_VALUES} == set(PRODUCT_FIELDS)
+# Texts of a changed product, of the file's fields that it may lack, and what the catalog has before and by default.
+_FIELDS = {
+    "imgUrl": ("image_url", "https://example.org/1.jpg", None),
+    "productURL": ("product_url", "https://example.org/1", None),
+    "stars": ("stars", Decimal("4.50"), None),
+    "reviews": ("reviews", 12, 0),
+    "price": ("price", Decimal("139.99"), None),
+    "listPrice": ("list_price", Decimal("150.00"), None),
+    "isBestSeller": ("is_best_seller", True, False),
+    "boughtInLastMonth": ("bought_in_last_month", 2000, 0),
+}
+_FILLED = product(listPrice="150", isBestSeller="True")
+
+
+def _without(*missing: str, **changes: str | None) -> Row:
+    """A product's row as Copy stages it for a file without these columns."""
+    return product(**({"listPrice": "150", "isBestSeller": "True"} | dict.fromkeys(missing) | changes))
+
+
+def test_every_optional_field_has_a_case_here() -> None:
+    optional = {field.csv for field in declared(NewProduct) if not field.mandatory}
+    assert set(OPTIONAL_FIELDS) == optional
+    assert set(_FIELDS) == optional
+
+
+@pytest.mark.usefixtures("size")
+@pytest.mark.parametrize("missing", [*([name] for name in _FIELDS), ["reviews", "price"], list(_FIELDS)], ids=",".join)
+def test_fields_whose_columns_a_file_lacks_keep_their_values(missing: list[str], catalog: Catalog) -> None:
+    catalog.merge("products", [_FILLED, _without(asin="B000000002")])
+    before = catalog.products()
+    catalog.forget_tags()
+    rows = [
+        _without(*missing, title="Changed"),
+        _without(*missing, asin="B000000002"),
+        _without(*missing, asin="B000000003"),
+    ]
+    result = catalog.merge("products", rows, csv_columns=lacking(*missing))
+    assert counts_of(result) == (3, 1, 1, 1, 0, 0)
+    changed, unchanged, new = catalog.products()
+    assert unchanged == before[1]
+    assert changed.title == "Changed"
+    for csv_column, (column, known, default) in _FIELDS.items():
+        assert changed._mapping[column] == known
+        assert new._mapping[column] == (default if csv_column in missing else known)
+    if catalog.is_sqlite:
+        with catalog.driver() as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@pytest.mark.parametrize("column", [name for name in _FIELDS if name != "price"])
+def test_a_column_that_a_file_has_is_written_beside_one_that_it_lacks(column: str, catalog: Catalog) -> None:
+    texts = {"stars": "1", "reviews": "1", "listPrice": "1", "isBestSeller": "False", "boughtInLastMonth": "1"}
+    stored = {"stars": Decimal(1), "reviews": 1, "listPrice": Decimal(1), "isBestSeller": False, "boughtInLastMonth": 1}
+    catalog.merge("products", [_FILLED])
+    row = _without("price", **{column: texts.get(column)})
+    assert counts_of(catalog.merge("products", [row], csv_columns=lacking("price"))) == (1, 0, 1, 0, 0, 0)
+    (changed,) = catalog.products()
+    assert changed._mapping[_FIELDS[column][0]] == stored.get(column)
+    assert changed.price == Decimal("139.99")
+
+
+def test_an_empty_field_of_a_column_that_the_file_has_is_judged_as_usual(catalog: Catalog) -> None:
+    catalog.merge("products", [_FILLED])
+    rows = [
+        _without("reviews", price=None),
+        _without("reviews", asin="B000000002", isBestSeller=None),
+        _without("reviews", asin="B000000003", price="free"),
+        _without("reviews", asin="B000000004"),
+    ]
+    result = catalog.merge("products", rows, csv_columns=lacking("reviews"))
+    assert counts_of(result) == (4, 1, 1, 0, 0, 2)
+    assert [(row_no, reason) for row_no, reason, _ in catalog.rejects(result["import_id"])] == [
+        (2, "isBestSeller: empty"),
+        (3, 'price: not a number: "free"'),
+    ]
+    rejected = [json.loads(fields) for _, _, fields in catalog.rejects(result["import_id"])]
+    assert [dict(zip(PRODUCT_FIELDS, fields, strict=True))["reviews"] for fields in rejected] == ["", ""]
+    known, new = catalog.products()
+    assert (known.price, known.reviews, new.reviews) == (None, 12, 0)
+
+
+def test_a_later_row_wins_in_a_file_that_lacks_columns(catalog: Catalog) -> None:
+    rows = [_without("reviews", "price", title="first"), _without("reviews", "price", title="last")]
+    result = catalog.merge("products", rows, csv_columns=lacking("reviews", "price"))
+    assert counts_of(result) == (2, 1, 0, 0, 1, 0)
+    assert [(row.title, row.reviews, row.price) for row in catalog.products()] == [("last", 0, None)]

@@ -44,7 +44,7 @@ class SqlServerStore:
         insert = f"INSERT INTO {_quoted(schema)}.{_quoted(table)} ({columns}) VALUES ({marks})"
         copied = 0
         with (
-            self._reported_errors(),
+            self._driver_errors(),
             self._connected() as connection,
             contextlib.closing(connection.cursor()) as cursor,
         ):
