@@ -1,4 +1,4 @@
-"""The views and procedures of Azure SQL, as far as tests can check them without a server. tests/merge runs them on one."""
+"""The views and procedures of Azure SQL, as far as tests can check them without a server; tests/merge runs them."""
 
 from __future__ import annotations
 

@@ -1,29 +1,29 @@
-"""What the merge makes of staging rows: one list of expected results, for the merge of every dialect.
+"""Staging rows and what the merge makes of them, for every dialect.
 
-A row is its texts in the order of the file's header; `None` is what Copy makes of an empty field.
+A row is its texts in the order of the declared columns. Copy stages an empty field as `None`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from shared.catalog.declaration import (
+    AsciiCode,
+    HttpUrlText,
+    Hundredths,
+    Rule,
+    Text,
+    TrueOrFalse,
+    WholeNumber,
+    declared,
+)
+from shared.catalog.schemas import CSV_COLUMNS, NewProduct
+
 type Row = Sequence[str | None]
 
-PRODUCT_FIELDS = (
-    "asin",
-    "title",
-    "imgUrl",
-    "productURL",
-    "stars",
-    "reviews",
-    "price",
-    "listPrice",
-    "category_id",
-    "isBestSeller",
-    "boughtInLastMonth",
-)
+PRODUCT_FIELDS = CSV_COLUMNS["products"]
 GOOD: dict[str, str | None] = {
     "asin": "B000000001",
     "title": "A suitcase",
@@ -39,7 +39,21 @@ GOOD: dict[str, str | None] = {
 }
 
 
-OPTIONAL_FIELDS = tuple(name for name in PRODUCT_FIELDS if name not in {"asin", "title", "category_id"})
+# Two good texts of each kind of field, other than what stands for null and the defaults.
+TEXTS: Mapping[type[Rule], tuple[str, str]] = {
+    AsciiCode: ("B00000000X", "B00000000Y"),
+    Text: ("Before", "After"),
+    HttpUrlText: ("https://example.org/before", "https://example.org/after"),
+    Hundredths: ("1.25", "2.5"),
+    WholeNumber: ("3", "4"),
+    TrueOrFalse: ("True", "False"),
+}
+OPTIONAL_FIELDS = tuple(field for field in declared(NewProduct) if not field.mandatory)
+
+
+def filled(version: int) -> dict[str, str]:
+    """The first (0) or second (1) of these texts for every field whose column a file may lack."""
+    return {field.csv: TEXTS[type(field.rule)][version] for field in OPTIONAL_FIELDS}
 
 
 def lacking(*missing: str) -> str:
@@ -49,7 +63,7 @@ def lacking(*missing: str) -> str:
 
 def product(**changes: str | None) -> Row:
     """A good product's row with these fields changed."""
-    return tuple((GOOD | changes)[name] for name in PRODUCT_FIELDS)
+    return tuple((GOOD | changes).get(name) for name in PRODUCT_FIELDS)
 
 
 # Each bad value of a field, and the exact reason for which its row is rejected.

@@ -1,4 +1,4 @@
-"""The rules of the merge, case by case (docs/imports: "Rules of the merge")."""
+"""The rules of the merge, case by case (docs/imports.md, "Rules of the merge")."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from golden.merge_sql import faults
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.stop import Stop
 from local.datafactory.stores.sqlite.process import merge_in_process
 from shared.cache.tables import cache_invalidations
-from shared.catalog.declaration import declared
+from shared.catalog.declaration import Declared, declared
 from shared.catalog.schemas import NewProduct
 from shared.database.sqlite import files
 from tests import databases
@@ -31,6 +32,7 @@ from tests.merge.cases import (
     PRODUCT_FIELDS,
     Case,
     Row,
+    filled,
     lacking,
     product,
 )
@@ -367,89 +369,88 @@ def test_a_stop_while_the_text_index_is_built_leaves_nothing(catalog: Catalog) -
     assert catalog.merge("products", [product()])["status"] == "succeeded"
 
 
-# Texts of a changed product, of the file's fields that it may lack, and what the catalog has before and by default.
-_FIELDS = {
-    "imgUrl": ("image_url", "https://example.org/1.jpg", None),
-    "productURL": ("product_url", "https://example.org/1", None),
-    "stars": ("stars", Decimal("4.50"), None),
-    "reviews": ("reviews", 12, 0),
-    "price": ("price", Decimal("139.99"), None),
-    "listPrice": ("list_price", Decimal("150.00"), None),
-    "isBestSeller": ("is_best_seller", True, False),
-    "boughtInLastMonth": ("bought_in_last_month", 2000, 0),
-}
-_FILLED = product(listPrice="150", isBestSeller="True")
+_ALL_OPTIONAL = [field.csv for field in OPTIONAL_FIELDS]
 
 
-def _without(*missing: str, **changes: str | None) -> Row:
+def _staged(version: int, *missing: str, **changes: str | None) -> Row:
     """A product's row as Copy stages it for a file without these columns."""
-    return product(**({"listPrice": "150", "isBestSeller": "True"} | dict.fromkeys(missing) | changes))
-
-
-def test_every_optional_field_has_a_case_here() -> None:
-    optional = {field.csv for field in declared(NewProduct) if not field.mandatory}
-    assert set(OPTIONAL_FIELDS) == optional
-    assert set(_FIELDS) == optional
+    return product(**(filled(version) | dict.fromkeys(missing) | changes))
 
 
 @pytest.mark.usefixtures("size")
-@pytest.mark.parametrize("missing", [*([name] for name in _FIELDS), ["reviews", "price"], list(_FIELDS)], ids=",".join)
+@pytest.mark.parametrize(
+    "missing", [*([name] for name in _ALL_OPTIONAL), ["reviews", "price"], _ALL_OPTIONAL], ids=",".join
+)
 def test_fields_whose_columns_a_file_lacks_keep_their_values(missing: list[str], catalog: Catalog) -> None:
-    catalog.merge("products", [_FILLED, _without(asin="B000000002")])
-    before = catalog.products()
+    catalog.merge("products", [_staged(0), _staged(0, asin="B000000002")])
+    before, untouched = catalog.products()
     catalog.forget_tags()
     rows = [
-        _without(*missing, title="Changed"),
-        _without(*missing, asin="B000000002"),
-        _without(*missing, asin="B000000003"),
+        _staged(1, *missing, title="Changed"),
+        _staged(0, *missing, asin="B000000002"),
+        _staged(1, *missing, asin="B000000003"),
     ]
     result = catalog.merge("products", rows, csv_columns=lacking(*missing))
     assert counts_of(result) == (3, 1, 1, 1, 0, 0)
     changed, unchanged, new = catalog.products()
-    assert unchanged == before[1]
+    catalog.merge("products", [_staged(1, asin="B000000004")])
+    complete = catalog.products()[-1]
+    assert unchanged == untouched
     assert changed.title == "Changed"
-    for csv_column, (column, known, default) in _FIELDS.items():
-        assert changed._mapping[column] == known
-        assert new._mapping[column] == (default if csv_column in missing else known)
+    for field in OPTIONAL_FIELDS:
+        known, written = before._mapping[field.column], complete._mapping[field.column]
+        assert known != written
+        assert known != field.default
+        assert changed._mapping[field.column] == (known if field.csv in missing else written)
+        assert new._mapping[field.column] == (field.default if field.csv in missing else written)
     if catalog.is_sqlite:
         with catalog.driver() as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-@pytest.mark.parametrize("column", [name for name in _FIELDS if name != "price"])
-def test_a_column_that_a_file_has_is_written_beside_one_that_it_lacks(column: str, catalog: Catalog) -> None:
-    texts = {"stars": "1", "reviews": "1", "listPrice": "1", "isBestSeller": "False", "boughtInLastMonth": "1"}
-    stored = {"stars": Decimal(1), "reviews": 1, "listPrice": Decimal(1), "isBestSeller": False, "boughtInLastMonth": 1}
-    catalog.merge("products", [_FILLED])
-    row = _without("price", **{column: texts.get(column)})
-    assert counts_of(catalog.merge("products", [row], csv_columns=lacking("price"))) == (1, 0, 1, 0, 0, 0)
-    (changed,) = catalog.products()
-    assert changed._mapping[_FIELDS[column][0]] == stored.get(column)
-    assert changed.price == Decimal("139.99")
+@pytest.mark.parametrize("field", [field for field in OPTIONAL_FIELDS if field.nullable], ids=lambda field: field.csv)
+def test_a_nullable_field_is_cleared_only_if_the_file_has_its_column(field: Declared, catalog: Catalog) -> None:
+    catalog.merge("products", [_staged(0)])
+    emptied = _staged(0, field.csv)
+    assert counts_of(catalog.merge("products", [emptied], csv_columns=lacking(field.csv))) == (1, 0, 0, 1, 0, 0)
+    assert counts_of(catalog.merge("products", [emptied])) == (1, 0, 1, 0, 0, 0)
+    assert catalog.products()[0]._mapping[field.column] is None
 
 
 def test_an_empty_field_of_a_column_that_the_file_has_is_judged_as_usual(catalog: Catalog) -> None:
-    catalog.merge("products", [_FILLED])
+    catalog.merge("products", [_staged(0)])
     rows = [
-        _without("reviews", price=None),
-        _without("reviews", asin="B000000002", isBestSeller=None),
-        _without("reviews", asin="B000000003", price="free"),
-        _without("reviews", asin="B000000004"),
+        _staged(0, "reviews", price=None),
+        _staged(0, "reviews", asin="B000000002", isBestSeller=None),
+        _staged(0, "reviews", asin="B000000003", price="free"),
+        _staged(0, "reviews", asin="B000000004"),
     ]
     result = catalog.merge("products", rows, csv_columns=lacking("reviews"))
     assert counts_of(result) == (4, 1, 1, 0, 0, 2)
-    assert [(row_no, reason) for row_no, reason, _ in catalog.rejects(result["import_id"])] == [
+    rejects = catalog.rejects(result["import_id"])
+    assert [(row_no, reason) for row_no, reason, _ in rejects] == [
         (2, "isBestSeller: empty"),
         (3, 'price: not a number: "free"'),
     ]
-    rejected = [json.loads(fields) for _, _, fields in catalog.rejects(result["import_id"])]
+    rejected = [json.loads(fields) for _, _, fields in rejects]
     assert [dict(zip(PRODUCT_FIELDS, fields, strict=True))["reviews"] for fields in rejected] == ["", ""]
     known, new = catalog.products()
-    assert (known.price, known.reviews, new.reviews) == (None, 12, 0)
+    assert (known.price, known.reviews, new.reviews) == (None, 3, 0)
 
 
 def test_a_later_row_wins_in_a_file_that_lacks_columns(catalog: Catalog) -> None:
-    rows = [_without("reviews", "price", title="first"), _without("reviews", "price", title="last")]
+    rows = [_staged(0, "reviews", "price", title="first"), _staged(0, "reviews", "price", title="last")]
     result = catalog.merge("products", rows, csv_columns=lacking("reviews", "price"))
     assert counts_of(result) == (2, 1, 0, 0, 1, 0)
     assert [(row.title, row.reviews, row.price) for row in catalog.products()] == [("last", 0, None)]
+
+
+def test_every_fault_of_every_rule_is_among_the_bad_values() -> None:
+    products = {field.csv: field for field in declared(NewProduct)}
+    tried = {
+        (type(products[name].rule), fault.test)
+        for name, _, reason in BAD_PRODUCT_VALUES
+        for fault in faults(products[name])
+        if reason.startswith(fault.sentence)
+    }
+    assert {(type(field.rule), fault.test) for field in products.values() for fault in faults(field)} == tried
