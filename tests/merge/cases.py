@@ -66,7 +66,7 @@ def product(**changes: str | None) -> Row:
     return tuple((GOOD | changes).get(name) for name in PRODUCT_FIELDS)
 
 
-# Each bad value of a field, and the exact reason for which its row is rejected.
+# Bad values: the field, its text, and the reason that rejects the row.
 BAD_PRODUCT_VALUES: Sequence[tuple[str, str | None, str]] = (
     ("asin", None, "asin: empty"),
     ("asin", "", "asin: empty"),
@@ -131,7 +131,7 @@ BAD_PRODUCT_VALUES: Sequence[tuple[str, str | None, str]] = (
     ("boughtInLastMonth", "0.01", 'boughtInLastMonth: not a whole number: "0.01"'),
 )
 
-# Each unusual but good value, and what the catalog then has in the column.
+# Unusual but good values: the field, its text, the column and its value in the catalog.
 GOOD_PRODUCT_VALUES: Sequence[tuple[str, str | None, str, object]] = (
     ("asin", "0735372888", "asin", "0735372888"),
     ("title", "x", "title", "x"),
@@ -180,9 +180,9 @@ BAD_CATEGORY_ROWS: Sequence[tuple[Row, str]] = (
 
 @dataclass(frozen=True)
 class Case:
-    """A file merged into what earlier files left.
+    """A file that is merged into the result of earlier files.
 
-    Its counts are in the order read, inserted, updated, unchanged, superseded, rejected.
+    The counts are rows read, inserted, updated, unchanged, superseded and rejected.
     """
 
     name: str
@@ -192,7 +192,7 @@ class Case:
     tags: frozenset[str]
     before: Sequence[Row] = ()
     before_categories: Sequence[Row] = ()
-    # What the catalog then has: asin and title, or id and name with product_count.
+    # The catalog after the merge: asin and title, or id, name and product_count.
     products: dict[str, str] = field(default_factory=dict)
     categories: dict[int, tuple[str, int]] = field(default_factory=dict)
 

@@ -46,7 +46,7 @@ class Program:
 
 @functools.cache
 def programs() -> tuple[Program, ...]:
-    """All programs in the order in which they can be created. Raises ValueError for a batch that creates anything else."""
+    """All programs, in an order in which they can be created. Raises ValueError for any other batch."""
     return tuple(_read())
 
 

@@ -55,8 +55,7 @@ class ImportStore:
         ).fetchone()
         if row is None:
             raise ActivityFailedError("SqlOperationFailed", f"There is no import {import_id}.")
-        *values, cancel_requested = row
-        return ImportRecord(*values, bool(cancel_requested))
+        return ImportRecord(row[0], row[1], row[2], row[3], bool(row[4]))
 
     def write_rejects(self, import_id: str, rejects: Iterable[tuple[int, str, list[str | None]]]) -> None:
         """Replaces the import's rejects with the first ones of these."""
