@@ -20,7 +20,7 @@ _DECLARED: dict[Line, sa.MetaData] = {"catalog": catalog_metadata, "imports": im
 _READ: dict[Dialect, str] = {"sqlite": "sqlite", "mssql": "tsql"}
 _DIALECTS: tuple[Dialect, ...] = ("sqlite", "mssql")
 
-# A table's columns: name, type, whether null is allowed, and the default. A later migration appends its columns.
+# A table's columns: name, type, whether null is allowed, and what stands there by default.
 type Columns = list[tuple[str, str, bool, str]]
 
 
@@ -37,11 +37,9 @@ def _tables(statements: Sequence[exp.Expr], dialect: Dialect) -> dict[str, Colum
         table = statement.find(exp.Table)
         if isinstance(statement, exp.Create) and statement.kind == "TABLE" and table:
             found[table.name] = [_column(column, dialect) for column in statement.find_all(exp.ColumnDef)]
-        if isinstance(statement, exp.Alter) and table:
-            found[table.name] += [_column(column, dialect) for column in statement.find_all(exp.ColumnDef)]
         if isinstance(statement, exp.Drop) and statement.args["kind"] == "TABLE" and table:
             del found[table.name]
-    return {name: sorted(columns) for name, columns in found.items() if not name.startswith("alembic_version")}
+    return {name: columns for name, columns in found.items() if not name.startswith("alembic_version")}
 
 
 def _column(column: exp.ColumnDef, dialect: Dialect) -> tuple[str, str, bool, str]:
