@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
 import sqlite3
 import tempfile
 import time
@@ -27,6 +28,7 @@ from benchmarks.imports.files import PLACE
 from benchmarks.imports.process_tree import PeakMemory, cpu_seconds
 from benchmarks.imports.spent import Spent
 from local import services
+from shared.catalog.schemas import CSV_COLUMNS
 from shared.database import migrate
 
 _CONTAINERS = ("imports-work", "imports-rejects")
@@ -62,6 +64,12 @@ def azurite() -> Iterator[Storage]:
             yield storage
 
 
+def _mapping(kind: str) -> str:
+    """The pipeline's parameter `mapping` for a file with all columns."""
+    names = ({"name": name, "type": "String"} for name in (*CSV_COLUMNS[kind], "run_id"))
+    return json.dumps({"type": "TabularTranslator", "mappings": [{"source": name, "sink": name} for name in names]})
+
+
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
     """An empty folder on the disk of the kept files."""
@@ -91,7 +99,9 @@ class Factory:
             version = {"api-version": "2018-06-01"}
             before = cpu_seconds(self._process.pid)
             begun = client.post(
-                f"/pipelines/import_{kind}/createRun", params=version, json={"import_id": import_id}
+                f"/pipelines/import_{kind}/createRun",
+                params=version,
+                json={"import_id": import_id, "mapping": _mapping(kind)},
             ).raise_for_status()
             path = f"/pipelineruns/{begun.json()['runId']}"
             while (run := client.get(path, params=version).raise_for_status().json())["status"] in {

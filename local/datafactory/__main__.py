@@ -1,6 +1,6 @@
-"""`python -m local.datafactory --port P`: the Data Factory of this machine.
+"""`python -m local.datafactory --port P`: runs the local Data Factory.
 
-The environment says where its data is: IMPORT_STORAGE (a connection string) and DATABASE_URL.
+Its data is where the environment says: IMPORT_STORAGE (a connection string) and DATABASE_URL.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--definitions", type=Path, default=_ROOT / "datafactory", help="the folder of the JSON")
     parser.add_argument(
-        "--state", type=Path, default=_ROOT / ".local" / "datafactory", help="the folder in which runs are kept"
+        "--state", type=Path, default=_ROOT / ".local" / "datafactory", help="the folder of the records of runs"
     )
     parser.add_argument(
-        "--longest-retry-wait", type=float, help="seconds between retries at most (default: what the JSON says)"
+        "--longest-retry-wait", type=float, help="maximum seconds between retries (default: the JSON's interval)"
     )
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")

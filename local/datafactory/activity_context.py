@@ -1,4 +1,4 @@
-"""What an activity is carried out with."""
+"""The context in which an activity runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local.datafactory.stores import Stores
 
 @dataclass(frozen=True)
 class ActivityContext:
-    """Its record (for progress), its expressions' scope, the stores."""
+    """The activity's record (for progress), the scope of its expressions, the stores."""
 
     record: ActivityRun
     scope: Scope
@@ -25,16 +25,16 @@ class ActivityContext:
     stop: Stop
 
     def text(self, value: str | Expression) -> str:
-        """A property that may be an expression, as a text."""
+        """The text of a property that may be an expression."""
         return text_of(self.scope.evaluate(value if isinstance(value, str) else value.value))
 
     def in_dataset(self, parameters: Json) -> ActivityContext:
-        """This context as a dataset's expressions see it."""
+        """This context for the expressions of a dataset with these parameters."""
         return replace(self, scope=self.scope.with_source("dataset", parameters))
 
 
 def table_of(name: str, context: ActivityContext) -> TableDataset:
-    """A table in the SQL store."""
+    """The dataset of a table. Raises InvalidDefinitionError for another kind of store."""
     dataset = context.definitions.table(name)
     service = context.definitions.linked_service(dataset.linked_service_name.reference_name)
     if service.type != "AzureSqlDatabase":

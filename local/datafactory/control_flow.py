@@ -1,8 +1,8 @@
-"""The order of a pipeline's activities, and what their ends make of the run.
+"""The order of a pipeline's activities, and the status of the run that follows from theirs.
 
-An activity runs when all that it depends on have ended and each dependency meets one of its conditions; else it is
-skipped. The leaves (on which nothing depends) decide the run: it fails if one failed, and a skipped leaf defers to
-what it depends on. Source: Microsoft's "Pipeline failure and error message".
+An activity runs when all its dependencies have ended and each meets one of its conditions; otherwise it is skipped. The
+leaves, on which nothing depends, decide the run: it fails if one failed. A skipped leaf defers to its dependencies.
+Source: Microsoft's "Pipeline failure and error message".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ type Runner = Callable[[AnyActivity], Outcome]
 
 
 def check_order(activities: Sequence[AnyActivity]) -> None:
-    """Raises InvalidDefinitionError where names repeat or a dependency can never be met."""
+    """Raises InvalidDefinitionError if a name repeats or a dependency can never be met."""
     names = [activity.name for activity in activities]
     if len(set(names)) < len(names):
         raise InvalidDefinitionError("Two activities have the same name.")
@@ -35,9 +35,9 @@ def check_order(activities: Sequence[AnyActivity]) -> None:
 
 
 def run_activities(activities: Sequence[AnyActivity], run: Runner) -> dict[str, Outcome]:
-    """Runs all activities, those that don't depend on each other at once; gives each one's end.
+    """Runs all activities, independent ones at the same time. Returns the outcome of each.
 
-    What `run` raises ends the whole as soon as those that go on have ended.
+    An error of `run` is raised when the running activities have ended.
     """
     outcomes: dict[str, Outcome] = {}
     waiting = list(activities)
@@ -58,7 +58,7 @@ def run_activities(activities: Sequence[AnyActivity], run: Runner) -> dict[str, 
 
 
 def decisive_failure(activities: Sequence[AnyActivity], outcomes: dict[str, Outcome]) -> str | None:
-    """The name of the activity whose failure is the run's; None where the run succeeded."""
+    """The name of the activity whose failure fails the run; None if the run succeeded."""
     by_name = {activity.name: activity for activity in activities}
     upstream = {dependency.activity for activity in activities for dependency in activity.depends_on}
 

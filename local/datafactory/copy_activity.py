@@ -1,7 +1,7 @@
-"""Copy: from a CSV file in the blob store into a staging table, as a stream.
+"""Copy: streams a CSV file from the blob store into a staging table.
 
-It does what Data Factory's Copy does and no more: it maps columns by name, adds columns, skips and logs rows that
-have too many, and leaves every judgement of the values to the merge.
+Like Data Factory's Copy, it maps columns by name, adds columns, and skips and logs rows with too many columns. The
+merge judges the values.
 """
 
 from __future__ import annotations
@@ -13,7 +13,14 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from local.datafactory.activity_context import ActivityContext, table_of
-from local.datafactory.definitions import CopyActivity, CopyProperties, DatasetReference, TableProperties
+from local.datafactory.definitions import (
+    CopyActivity,
+    CopyProperties,
+    DatasetReference,
+    TableProperties,
+    Translator,
+    validated,
+)
 from local.datafactory.delimited_text import DelimitedText, TooLongRow
 from local.datafactory.failures import ActivityFailedError, InvalidDefinitionError
 from local.datafactory.functions import text_of
@@ -25,19 +32,20 @@ from local.datafactory.stores.blobs import ahead
 
 
 def copy(activity: CopyActivity, context: ActivityContext) -> dict[str, Json]:
-    """Carries a Copy out and gives its output; the record's output shows the rows while it runs."""
+    """Runs a Copy and returns its output. Meanwhile the record's output shows its progress."""
     properties = activity.type_properties
     container, name = _blob_of(activity.inputs[0], context)
     table = table_of(activity.outputs[0].reference_name, context).type_properties
+    translator = _translator_of(properties, context)
     progress = _Progress(context)
     with contextlib.closing(ahead(progress.counted(context.stores.blobs.read(container, name)))) as chunks:
         text = DelimitedText(chunks)
         with SessionLog(context.record, name, len(text.header)) as log:
-            rows = _Rows(text, properties, context, log, progress)
+            rows = _Rows(text, properties, translator, context, log, progress)
             try:
                 progress.rows_copied = _write_rows(rows, properties, table, context)
             finally:
-                # Arrow keeps what it freed for its next rows; the merge that follows has use for it now.
+                # Arrow keeps freed memory for its next rows. The merge that follows needs it now.
                 pa.default_memory_pool().release_unused()
                 log_path = _write_log(log, properties, context)
     output = progress.output()
@@ -48,6 +56,11 @@ def copy(activity: CopyActivity, context: ActivityContext) -> dict[str, Json]:
     if log_path:
         output["logFilePath"] = log_path
     return output
+
+
+def _translator_of(properties: CopyProperties, context: ActivityContext) -> Translator:
+    """The mapping of columns. Source: "Schema and type mapping in copy activity", "Parameterize mapping"."""
+    return validated(Translator, context.scope.evaluate(properties.translator.value), "translator of the Copy")
 
 
 def _write_rows(rows: _Rows, properties: CopyProperties, table: TableProperties, context: ActivityContext) -> int:
@@ -63,14 +76,14 @@ def _write_rows(rows: _Rows, properties: CopyProperties, table: TableProperties,
                 reader,
             )
         finally:
-            # On its way through the driver's C interface an error of the source becomes a text of another class: so the
-            # source's own is raised in its place.
+            # The driver's C interface replaces an error of the source by another class with its text. The source's own
+            # error is raised instead.
             if rows.error is not None:
                 raise rows.error from None
 
 
 class _Progress:
-    """The figures of a Copy, seen in the activity's record after each block."""
+    """The figures of a Copy. The activity's record shows them after each block."""
 
     def __init__(self, context: ActivityContext) -> None:
         self._context = context
@@ -78,7 +91,7 @@ class _Progress:
         self.bytes_read = self.rows_read = self.rows_copied = self.rows_skipped = 0
 
     def counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """The chunks, counted; ends with StoppedError when the activity is told to stop."""
+        """Counts the chunks' bytes. Raises StoppedError after a request to stop."""
         for chunk in chunks:
             self._context.stop.check()
             self.bytes_read += len(chunk)
@@ -86,11 +99,11 @@ class _Progress:
             yield chunk
 
     def show(self) -> None:
-        """Makes the present figures visible."""
+        """Puts the present figures into the record."""
         self._context.record.output = self.output()
 
     def output(self) -> dict[str, Json]:
-        """The figures in the form of Data Factory's output: bytes, rows, seconds, KiB/s."""
+        """The figures in the form of Data Factory's output, in bytes, rows, seconds and KiB/s."""
         seconds = time.monotonic() - self._started
         return {
             "dataRead": self.bytes_read,
@@ -108,12 +121,13 @@ class _Progress:
 
 
 class _Rows:
-    """The file's rows with the columns of the mapping, named as in the table, and the added columns."""
+    """The file's rows: the columns of the mapping, named as in the table, and the added columns."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what a Copy works with
         self,
         text: DelimitedText,
         properties: CopyProperties,
+        translator: Translator,
         context: ActivityContext,
         log: SessionLog,
         progress: _Progress,
@@ -129,7 +143,7 @@ class _Rows:
         self._added: list[str] = []
         from_file: list[str] = []
         from_added: list[str] = []
-        for mapping in properties.translator.mappings:
+        for mapping in translator.mappings:
             source = mapping.source.name
             if source in added:
                 self._added.append(added[source])
@@ -145,7 +159,7 @@ class _Rows:
         self.schema = pa.schema([(name, pa.string()) for name in (*from_file, *from_added)])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows in blocks; what goes wrong is kept in `error` too."""
+        """The rows in blocks. An error is also kept in `error`."""
         try:
             yield from self._batches()
         except Exception as error:
@@ -161,7 +175,7 @@ class _Rows:
             added = [pa.repeat(value, count) for value in self._added]
             if count:
                 yield pa.RecordBatch.from_arrays([*block.rows.columns, *added], schema=self.schema)
-            # Counted when the sink has asked for the next: these are in.
+            # Counted when the sink asks for the next batch: this one is written.
             self._progress.rows_read += count + len(block.skipped)
             self._progress.rows_copied += count
             self._progress.rows_skipped += len(block.skipped)
@@ -174,7 +188,7 @@ class _Rows:
 
 
 def _blob_of(reference: DatasetReference, context: ActivityContext) -> tuple[str, str]:
-    """Container and name of a dataset's blob."""
+    """The container and name of a dataset's blob."""
     dataset = context.definitions.delimited_text(reference.reference_name)
     service = context.definitions.linked_service(dataset.linked_service_name.reference_name)
     if service.type != "AzureBlobStorage":

@@ -1,7 +1,7 @@
 """The factory's JSON (ADF's git format) as typed definitions, with exactly the properties that this engine obeys.
 
-Anything else (a type, a property, a value that would ask for another behaviour) is an InvalidDefinitionError that
-names it: what runs here must not do less than it would do in Azure.
+Anything else (a type, a property, a value that asks for another behavior) raises an InvalidDefinitionError that names
+it, so that nothing behaves differently here than in Azure.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _SECONDS_PATTERN = r"^(\d+\.)?\d\d:\d\d:\d\d$"
 
 
 class Definition(BaseModel):
-    """A JSON object of the factory; its properties in camelCase, no others."""
+    """A JSON object of the factory. Its properties are in camelCase; others are refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True)
 
 
 class Expression(Definition):
-    """A value that is evaluated when it is used."""
+    """An expression, evaluated when its activity runs."""
 
     type: Literal["Expression"]
     value: str
@@ -53,21 +53,21 @@ class DatasetReference(Definition):
 
 
 class ParameterSpecification(Definition):
-    """A parameter; without a default it must be given."""
+    """A parameter. Without a default it is required."""
 
     type: Literal["string", "String", "int", "Int", "bool", "Bool"]
     default_value: Json = None
 
 
 class Dependency(Definition):
-    """An activity to wait for; any one of the conditions is enough."""
+    """An activity to wait for. One of the conditions is enough."""
 
     activity: str
     dependency_conditions: Annotated[list[DependencyCondition], Field(min_length=1)]
 
 
 class Policy(Definition):
-    """How long an attempt may take, and how often and when it is repeated."""
+    """How long an attempt may take, how often it is repeated, and after how many seconds."""
 
     timeout: Annotated[str, Field(pattern=_SECONDS_PATTERN)] = "0.12:00:00"
     retry: Annotated[int, Field(ge=0)] = 0
@@ -77,7 +77,7 @@ class Policy(Definition):
 
 
 class Activity(Definition):
-    """What all activities have."""
+    """The properties of every activity."""
 
     name: str
     description: str = ""
@@ -94,7 +94,7 @@ class AdditionalColumn(Definition):
 
 
 class BlobReadSettings(Definition):
-    """How a blob is read: one file, as it is."""
+    """Reads one blob."""
 
     type: Literal["AzureBlobStorageReadSettings"]
     recursive: Literal[False] = False
@@ -102,7 +102,7 @@ class BlobReadSettings(Definition):
 
 
 class DelimitedTextReadSettings(Definition):
-    """No lines skipped, nothing compressed."""
+    """Skips no lines and decompresses nothing."""
 
     type: Literal["DelimitedTextReadSettings"]
 
@@ -117,7 +117,7 @@ class DelimitedTextSource(Definition):
 
 
 class SqlSink(Definition):
-    """A table as the target of a Copy: rows are appended."""
+    """A table as the sink of a Copy, which appends rows."""
 
     type: Literal["AzureSqlSink"]
     pre_copy_script: Text | None = None
@@ -128,28 +128,28 @@ class SqlSink(Definition):
 
 
 class NamedColumn(Definition):
-    """A column of a mapping; staging knows texts only."""
+    """A column of a mapping. Staging has texts only."""
 
     name: str
     type: Literal["String"] = "String"
 
 
 class ColumnMapping(Definition):
-    """From a column of the file to a column of the table."""
+    """Maps a column of the file to a column of the table."""
 
     source: NamedColumn
     sink: NamedColumn
 
 
 class Translator(Definition):
-    """The explicit mapping of columns by name."""
+    """The mapping of columns by name."""
 
     type: Literal["TabularTranslator"]
     mappings: list[ColumnMapping]
 
 
 class CopyLogSettings(Definition):
-    """Skipped rows are logged, and the log is complete."""
+    """Logs skipped rows. The log is complete."""
 
     log_level: Literal["Warning"]
     enable_reliable_logging: bool = False
@@ -171,11 +171,11 @@ class LogSettings(Definition):
 
 
 class CopyProperties(Definition):
-    """A Copy from one CSV file into one table."""
+    """A Copy from one CSV file into one table. Its `translator` evaluates to a Translator."""
 
     source: DelimitedTextSource
     sink: SqlSink
-    translator: Translator
+    translator: Expression
     enable_staging: Literal[False] = False
     parallel_copies: Literal[1] = 1
     validate_data_consistency: bool = False
@@ -184,7 +184,7 @@ class CopyProperties(Definition):
 
 
 class CopyActivity(Activity):
-    """Moves rows."""
+    """The Copy activity."""
 
     type: Literal["Copy"]
     type_properties: CopyProperties
@@ -200,7 +200,7 @@ class ProcedureParameter(Definition):
 
 
 class ProcedureSource(Definition):
-    """A stored procedure whose one result set is read."""
+    """A stored procedure that returns one result set."""
 
     type: Literal["AzureSqlSource"]
     sql_reader_stored_procedure_name: str
@@ -210,7 +210,7 @@ class ProcedureSource(Definition):
 
 
 class LookupProperties(Definition):
-    """The first row of a procedure's result."""
+    """A Lookup of the first row of a procedure's result."""
 
     source: ProcedureSource
     dataset: DatasetReference
@@ -218,20 +218,20 @@ class LookupProperties(Definition):
 
 
 class LookupActivity(Activity):
-    """Reads a row."""
+    """The Lookup activity."""
 
     type: Literal["Lookup"]
     type_properties: LookupProperties
 
 
 class WaitProperties(Definition):
-    """How long to wait, in seconds."""
+    """How long to wait: a number of seconds."""
 
     wait_time_in_seconds: int | Expression
 
 
 class WaitActivity(Activity):
-    """RetryPolicy."""
+    """The Wait activity."""
 
     type: Literal["Wait"]
     type_properties: WaitProperties
@@ -245,7 +245,7 @@ class FailProperties(Definition):
 
 
 class FailActivity(Activity):
-    """Fails."""
+    """The Fail activity."""
 
     type: Literal["Fail"]
     type_properties: FailProperties
@@ -261,7 +261,7 @@ _ACTIVITY_TYPES: dict[str, type[CopyActivity | LookupActivity | WaitActivity | F
 
 
 class Pipeline(Definition):
-    """Activities and the order that their dependencies give."""
+    """A pipeline. The dependencies of its activities give their order."""
 
     name: str
     description: str = ""
@@ -281,7 +281,7 @@ class BlobLocation(Definition):
 
 
 class DelimitedTextProperties(Definition):
-    """RFC 4180; a doubled quote stands for a quote."""
+    """RFC 4180: a doubled quote stands for a quote."""
 
     location: BlobLocation
     column_delimiter: Literal[","]
@@ -323,7 +323,7 @@ class TableDataset(Definition):
 
 
 class LinkedService(Definition):
-    """A store by name and type; where it is on this machine, the environment says, not `typeProperties`."""
+    """A store by name and type. Its address on this machine comes from the environment, not from `typeProperties`."""
 
     name: str
     type: Literal["AzureBlobStorage", "AzureSqlDatabase"]
@@ -333,7 +333,7 @@ class LinkedService(Definition):
 
 
 class Definitions:
-    """The folder of the factory's JSON, read anew for each run."""
+    """The folder of the factory's JSON. Each run reads it again."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -343,31 +343,31 @@ class Definitions:
         return sorted(file.stem for file in (self._folder / "pipeline").glob("*.json"))
 
     def concurrency(self, name: str) -> int | None:
-        """How many runs of the pipeline go at once; None: any number, also where the definition can't be used."""
+        """How many runs of the pipeline run at once. None is any number, also for a definition that can't be used."""
         value = self._properties("pipeline", name).get("concurrency")
         return value if isinstance(value, int) and value > 0 else None
 
     def pipeline(self, name: str) -> Pipeline:
-        """A pipeline. Raises InvalidDefinitionError, as all below do."""
+        """A pipeline. Raises InvalidDefinitionError, like all methods below."""
         properties = self._properties("pipeline", name)
         activities = properties.get("activities")
         for activity in activities if isinstance(activities, list) else []:
             kind = activity.get("type") if isinstance(activity, dict) else None
             if kind not in _ACTIVITY_TYPES:
                 raise InvalidDefinitionError(f"The activity type '{kind}' is not known to the local Data Factory.")
-        return _validated(Pipeline, properties, f"pipeline '{name}'")
+        return validated(Pipeline, properties, f"pipeline '{name}'")
 
     def delimited_text(self, name: str) -> DelimitedTextDataset:
         """A dataset that is a CSV file."""
-        return _validated(DelimitedTextDataset, self._properties("dataset", name), f"dataset '{name}'")
+        return validated(DelimitedTextDataset, self._properties("dataset", name), f"dataset '{name}'")
 
     def table(self, name: str) -> TableDataset:
         """A dataset that is a table."""
-        return _validated(TableDataset, self._properties("dataset", name), f"dataset '{name}'")
+        return validated(TableDataset, self._properties("dataset", name), f"dataset '{name}'")
 
     def linked_service(self, name: str) -> LinkedService:
         """A linked service."""
-        return _validated(LinkedService, self._properties("linkedService", name), f"linked service '{name}'")
+        return validated(LinkedService, self._properties("linkedService", name), f"linked service '{name}'")
 
     def _properties(self, kind: str, name: str) -> dict[str, Json]:
         file = next((file for file in (self._folder / kind).glob("*.json") if file.stem == name), None)
@@ -384,14 +384,17 @@ class Definitions:
         return {"name": name, **properties}
 
 
-def _validated[T: Definition](model: type[T], properties: dict[str, Json], what: str) -> T:
+def validated[T: Definition](model: type[T], properties: Json, what: str) -> T:
+    """The JSON as a definition; `what` names it in messages. Raises InvalidDefinitionError for a property or value."""
     try:
         return model.model_validate(properties)
     except ValidationError as error:
         first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-        # The type by which an activity's model was chosen stands in the location too.
+        # The location also has the type by which the activity's model was chosen.
         place = ".".join(str(part) for part in first["loc"] if part not in _ACTIVITY_TYPES)
-        if first["type"] == "extra_forbidden":
+        if not place:
+            message = f"The {what} can't be used: {first['msg']}."
+        elif first["type"] == "extra_forbidden":
             message = f"The property '{place}' of {what} is not known to the local Data Factory."
         else:
             message = f"The property '{place}' of {what} can't be used: {first['msg']}."
@@ -399,7 +402,7 @@ def _validated[T: Definition](model: type[T], properties: dict[str, Json], what:
 
 
 def seconds_of(text: str) -> float:
-    """The length of a time span like `0.12:00:00` (days.hours:minutes:seconds), in seconds."""
+    """The seconds of a time span like `0.12:00:00` (days.hours:minutes:seconds)."""
     days, _, clock = text.rpartition(".")
     hours, minutes, seconds = clock.split(":")
     return ((int(days or 0) * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds)

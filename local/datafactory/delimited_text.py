@@ -1,8 +1,8 @@
-"""CSV as Copy reads it: RFC 4180 in UTF-8, in blocks of whole rows, never the file in memory.
+"""Reads CSV as Copy does: RFC 4180 in UTF-8, in blocks of whole rows.
 
-Two readers, one result. Where each quote of a block stands as the RFC has it, pyarrow parses the block; anything
-else (a quote inside a plain field, text behind a closing quote, rows of another length than the header) goes through
-Python's csv module, whose reading is the one that counts. Which of the two it was can't be seen in the rows.
+There are two readers with the same result. pyarrow parses a block whose quotes all follow the RFC. Python's csv module
+parses any other block: with a quote inside a plain field, text behind a closing quote, or rows of another length than
+the header. The csv module defines the result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.csv
 
 from local.datafactory.failures import ActivityFailedError
 
-# A row beyond this is taken for a quote that was never closed; it bounds what is held in memory.
+# A longer row counts as a quote that was never closed. This bounds the memory.
 LONGEST_ROW_BYTES = 32 * 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
@@ -31,7 +31,7 @@ csv.field_size_limit(LONGEST_ROW_BYTES)
 
 @dataclass(frozen=True)
 class TooLongRow:
-    """A row with more fields than the header; `number` counts the rows from 1, without the header."""
+    """A row with more fields than the header. `number` counts from 1 and leaves out the header."""
 
     number: int
     fields: list[str]
@@ -39,16 +39,16 @@ class TooLongRow:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows in their order, empty fields as null, and the rows that were left out of them."""
+    """Rows in their order, with empty fields as null, and the rows that were skipped."""
 
     rows: pa.RecordBatch
     skipped: list[TooLongRow]
 
 
 class DelimitedText:
-    """A CSV file whose first row is its header; read once, from start to end.
+    """A CSV file whose first row is its header. It is read once, from start to end.
 
-    Raises ActivityFailedError: for bytes that aren't UTF-8, a quote that is never closed, a file without a header.
+    Raises ActivityFailedError for bytes that aren't UTF-8, a quote that is never closed, or a file without a header.
     """
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
@@ -59,7 +59,7 @@ class DelimitedText:
         self.header = self._read_header()
 
     def blocks(self, columns: Sequence[int]) -> Iterator[Block]:
-        """The rows after the header, of these columns by their position; a row that is too short has nulls."""
+        """The rows after the header, with the columns at these positions. A short row is filled with nulls."""
         while True:
             cut = _regular_cut(self._buffer, final=self._ended)
             if cut:
@@ -101,7 +101,7 @@ class DelimitedText:
             self._ended = not self._fill()
 
     def _parsed(self, data: bytes, columns: Sequence[int]) -> Block:
-        """A block of which every quote stands in its place, and which ends with a row."""
+        """Parses a block of whole rows whose quotes all follow the RFC."""
         names = [str(position) for position in range(len(self.header))]
         lengths_differ = False
 
@@ -116,7 +116,7 @@ class DelimitedText:
                 read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
                 parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note),
                 convert_options=pyarrow.csv.ConvertOptions(
-                    # All of them: bytes that aren't UTF-8 count in a column too that isn't copied.
+                    # All columns: bytes that aren't UTF-8 are an error also in a column that isn't copied.
                     column_types=dict.fromkeys(names, pa.string()),
                     strings_can_be_null=True,
                     null_values=[""],
@@ -165,7 +165,7 @@ def _never_closed() -> ActivityFailedError:
 
 
 def _regular_cut(data: bytes, *, final: bool) -> int | None:
-    """Where the last whole row ends, 0 where none does; None where a quote stands out of its place.
+    """The end of the last whole row, 0 if there is none, None if a quote doesn't follow the RFC.
 
     `data` begins with a row. Every other quote opens a field (or is the second of a doubled one), so a line break
     with an even number of quotes before it ends a row.
@@ -194,7 +194,7 @@ def _last_row_end(data: bytes, quotes: np.ndarray[tuple[int], np.dtype[np.intp]]
 
 
 def _complete_rows(data: bytes, *, final: bool) -> Iterator[tuple[list[str], int]]:
-    """Each row of `data` (a blank line is an empty one) and the offset behind it; not the one that is cut off.
+    """Each whole row of `data` and the offset behind it. A blank line is an empty row.
 
     Raises ActivityFailedError for bytes that aren't UTF-8, and at the file's end for a quote that is never closed.
     """
@@ -202,7 +202,7 @@ def _complete_rows(data: bytes, *, final: bool) -> Iterator[tuple[list[str], int
     reader = csv.reader(lines)
     try:
         for row in reader:
-            if lines.exhausted:  # the reader asked for more in the middle of this row
+            if lines.exhausted:  # the data ended within this row
                 if final:
                     raise _never_closed()
                 return
@@ -212,7 +212,7 @@ def _complete_rows(data: bytes, *, final: bool) -> Iterator[tuple[list[str], int
 
 
 class _Lines:
-    """The lines of a block, their ends kept, and how many bytes were given out; only whole ones before the end."""
+    """The lines of a block with their line breaks; `offset` counts the bytes read. `final` adds a cut-off line."""
 
     def __init__(self, data: bytes, *, final: bool) -> None:
         if not final:

@@ -1,7 +1,7 @@
 """Data Factory's expression language: `@pipeline().parameters.x`, `@{…}` inside a text, `?.`.
 
-A text that begins with `@` is an expression, `@@` stands for a plain `@`, and `@{…}` anywhere in a text is replaced
-by its value. What isn't known (a function, a property) is an error by name, never a guess.
+A text that begins with `@` is an expression. `@@` stands for a plain `@`. `@{…}` anywhere in a text is replaced by its
+value. An unknown function or property is an error that names it.
 Source: Microsoft's "Expressions and functions in Azure Data Factory".
 """
 
@@ -51,17 +51,17 @@ type _Node = _Literal | _Call | _Member
 
 
 class Scope:
-    """What an expression can see: `pipeline()`, `activity('…')`, `dataset()` as functions that give a value."""
+    """The functions that give an expression its values: `pipeline()`, `activity('…')`, `dataset()`."""
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self._sources = {name.lower(): source for name, source in sources.items()}
 
     def with_source(self, name: str, value: Json) -> Scope:
-        """This scope and one more function without arguments."""
+        """This scope with another function, which takes no arguments."""
         return Scope({**self._sources, name: lambda _arguments: value})
 
     def resolve(self, value: Json) -> Json:
-        """The value with each expression in it, at any depth, replaced by what it stands for."""
+        """The value with each expression in it, at any depth, replaced by its value."""
         match value:
             case str():
                 return self.evaluate(value)
@@ -75,7 +75,7 @@ class Scope:
                 return value
 
     def evaluate(self, text: str) -> Json:
-        """The value of a text in which there may be expressions."""
+        """The value of a text that may contain expressions."""
         if text.startswith("@@"):
             return text[1:]
         if text.startswith("@") and not text.startswith("@{"):
@@ -122,7 +122,7 @@ class Scope:
         return function(name, values)
 
 
-def _member(owner: Json, key: Json, optional: bool) -> Json:  # noqa: FBT001  # `?.` or `.`: part of the node
+def _member(owner: Json, key: Json, optional: bool) -> Json:  # noqa: FBT001  # the node has either `?.` or `.`
     if isinstance(owner, dict) and isinstance(key, str):
         if key in owner:
             return owner[key]

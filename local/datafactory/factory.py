@@ -1,8 +1,8 @@
-"""The factory: a queue per pipeline, its concurrency, cancelling, and what becomes of runs when it is killed.
+"""The factory: a queue per pipeline with its concurrency, cancelling, and restarts.
 
-A run that was in progress when the factory died begins again from its first activity: Data Factory itself outlives
-its machines, and both pipelines may be repeated (Copy empties its staging, Merge does nothing twice). A run that was
-begun three times without an end fails, so that one that brings the factory down can't do so for ever.
+A run that was in progress when the factory was killed begins again with its first activity. Both pipelines may be
+repeated: Copy empties its staging, and Merge does nothing twice. (Azure's Data Factory outlives its machines.) A run
+that was started three times without an end fails, so that a run that kills the factory is not repeated for ever.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _STARTS_AT_MOST = 3
 
 
 class UnknownPipelineError(Exception):
-    """No pipeline of that name."""
+    """There is no pipeline of that name."""
 
 
 class UnknownRunError(Exception):
-    """No run of that id."""
+    """There is no run of that id."""
 
 
 class RunHasEndedError(Exception):
@@ -43,7 +43,7 @@ class ThrottledError(Exception):
 
 
 class Factory:
-    """Runs pipelines in threads, as many of one pipeline at once as its concurrency says."""
+    """Runs pipelines in threads. Their concurrency limits how many runs of a pipeline run at once."""
 
     def __init__(
         self, definitions: Definitions, records: RunRecords, stores: Stores, longest_retry_wait: float | None = None
@@ -57,7 +57,7 @@ class Factory:
         self._closing = False
 
     def start(self) -> None:
-        """Brings every run of the last time to a definite state, and goes on with the queue."""
+        """Ends or queues again the runs that were in progress at the last stop, then starts queued runs."""
         for run in self.records.with_status("InProgress", "Canceling"):
             self.records.end_lost_activities(run.run_id)
             if run.status == "Canceling":
@@ -72,7 +72,7 @@ class Factory:
                 self._start_waiting(name)
 
     def close(self) -> None:
-        """Interrupts what runs; those runs begin again at the next start."""
+        """Interrupts the running runs, which begin again at the next start."""
         with self._lock:
             self._closing = True
             running = list(self._running.values())
@@ -83,7 +83,7 @@ class Factory:
         self.records.close()
 
     def create_run(self, pipeline_name: str, parameters: dict[str, Json]) -> str:
-        """Queues a run and gives its id. Raises UnknownPipelineError, ThrottledError."""
+        """Queues a run and returns its id. Raises UnknownPipelineError, ThrottledError."""
         name = next(
             (item for item in self._definitions.pipeline_names() if item.lower() == pipeline_name.lower()), None
         )
@@ -99,7 +99,7 @@ class Factory:
         return run.run_id
 
     def cancel(self, run_id: str) -> None:
-        """Takes a run out of the queue, or tells it to stop. Raises UnknownRunError, RunHasEndedError."""
+        """Ends a queued run, or stops a running one. Raises UnknownRunError, RunHasEndedError."""
         with self._lock:
             run = self.records.run(run_id)
             if run is None:
@@ -113,7 +113,7 @@ class Factory:
                 raise RunHasEndedError(run_id)
 
     def _start_waiting(self, pipeline_name: str) -> None:
-        """Begins the oldest queued runs of a pipeline, as far as its concurrency allows."""
+        """Starts the oldest queued runs of a pipeline, up to its concurrency."""
         if self._closing:
             return
         limit = self._concurrency(pipeline_name)
@@ -132,7 +132,7 @@ class Factory:
         try:
             return self._definitions.concurrency(pipeline_name)
         except InvalidDefinitionError:
-            return 1  # the run itself says what is wrong
+            return 1  # the run fails with this error
 
     def _run(self, run: PipelineRun, stop: Stop) -> None:
         status, message = execute(
@@ -141,7 +141,7 @@ class Factory:
         with self._lock:
             del self._running[run.run_id]
             if status == "Cancelled" and self._closing and self._status(run.run_id) != "Canceling":
-                return  # it begins again at the next start
+                return  # the run begins again at the next start
             self.records.end(run.run_id, status, message)
             self._start_waiting(run.pipeline_name)
 

@@ -1,4 +1,4 @@
-"""Why a run or an activity ends other than well, in the terms of Data Factory's own errors."""
+"""The errors that end a run or an activity, in the terms of Data Factory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ type FailureType = Literal["UserError", "SystemError"]
 
 
 class ActivityFailedError(Exception):
-    """An activity's end with an error; retried as its policy says."""
+    """An activity failed. Its policy says how often it is retried."""
 
     def __init__(self, code: str, message: str, failure_type: FailureType = "UserError") -> None:
         super().__init__(message)
@@ -17,13 +17,13 @@ class ActivityFailedError(Exception):
         self.failure_type: FailureType = failure_type
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exception's own would leave the code out: a merge's failure comes from another process.
+        # Exception.__reduce__ omits the code, which a merge must send from its process.
         return type(self), (self.code, self.message, self.failure_type)
 
 
 class InvalidDefinitionError(Exception):
-    """The factory's JSON says something that this engine doesn't know or that can't be: the run fails, by name."""
+    """The factory's JSON has something unknown or impossible, which the message names. The run fails."""
 
 
 class StoppedError(Exception):
-    """The activity was told to stop: a cancel of its run, or its timeout."""
+    """The activity was stopped by a cancel of its run, or by its timeout."""

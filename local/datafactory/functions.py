@@ -1,4 +1,4 @@
-"""The functions of Data Factory's expressions that this engine knows, by lower-case name."""
+"""The functions of Data Factory's expressions that the local Data Factory knows, by lower-case name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ type Function = Callable[[str, Sequence[Json]], Json]
 
 
 def text_of(value: Json) -> str:
-    """A value as a text has it: a text as it is, anything else as JSON, null as nothing."""
+    """The value as a text. Null is the empty text; what is neither text nor Boolean is JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -46,7 +46,9 @@ def _numbers(function: Callable[..., Json]) -> Function:
         try:
             return function(*values)
         except ZeroDivisionError as error:
-            raise InvalidDefinitionError(f"The function '{name}' was given a zero to divide by.") from error
+            raise InvalidDefinitionError(
+                f"The function '{name}' expects a divisor other than zero, got zero."
+            ) from error
 
     return call
 

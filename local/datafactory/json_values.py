@@ -5,8 +5,8 @@ from __future__ import annotations
 type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
 
-def kind_of(value: Json) -> str:  # noqa: PLR0911  # one for each kind of JSON
-    """JSON's own name for the kind of a value, as error messages give it."""
+def kind_of(value: Json) -> str:  # noqa: PLR0911  # one return for each kind
+    """The name of the kind of a JSON value, for error messages."""
     match value:
         case None:
             return "Null"

@@ -1,4 +1,4 @@
-"""Parameters of pipelines and datasets: given, by default, or refused."""
+"""The parameters of pipelines and datasets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _KINDS = {"string": "String", "int": "Integer", "bool": "Boolean"}
 def parameters_of(
     specifications: Mapping[str, ParameterSpecification], given: Mapping[str, Json], owner: str
 ) -> dict[str, Json]:
-    """The values of all parameters. Raises InvalidDefinitionError for a missing, an unknown or a wrong one."""
+    """The values of all parameters: given ones and defaults.
+
+    Raises InvalidDefinitionError for a parameter that is missing, unknown or of another type.
+    """
     unknown = set(given) - set(specifications)
     if unknown:
         raise InvalidDefinitionError(f"The {owner} has no parameter '{min(unknown)}'.")

@@ -1,4 +1,4 @@
-"""One run of a pipeline, from its parameters to its status."""
+"""Executes one run of a pipeline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from local.datafactory import control_flow
-from local.datafactory.activities import carry_out
+from local.datafactory.activities import run_activity
 from local.datafactory.activity_context import ActivityContext
 from local.datafactory.control_flow import Outcome
 from local.datafactory.definitions import AnyActivity, Definitions, Pipeline, seconds_of
@@ -28,7 +28,7 @@ type EndStatus = Literal["Succeeded", "Failed", "Cancelled"]
 
 @dataclass(frozen=True)
 class Execution:
-    """A run and what it is run with; `longest_retry_wait` (seconds) shortens the waits between retries."""
+    """A run and its surroundings. `longest_retry_wait` is the maximum seconds between retries."""
 
     run: PipelineRun
     definitions: Definitions
@@ -39,7 +39,7 @@ class Execution:
 
 
 def execute(execution: Execution) -> tuple[EndStatus, str]:
-    """Runs the pipeline to its end and gives the run's status and message; its staging is gone then."""
+    """Runs the pipeline to its end and deletes its staging. Returns the run's status and message."""
     run = execution.run
     try:
         pipeline = execution.definitions.pipeline(run.pipeline_name)
@@ -52,7 +52,7 @@ def execute(execution: Execution) -> tuple[EndStatus, str]:
         log.warning("run %s of %s failed: %s", run.run_id, run.pipeline_name, error)
         return "Failed", str(error)
     except Exception as error:
-        # The boundary of the run's thread: whatever went wrong is the run's end, told in its message.
+        # The boundary of the run's thread: any error fails the run and stands in its message.
         log.exception("run %s of %s failed", run.run_id, run.pipeline_name)
         return "Failed", f"The local Data Factory failed: {error}"
     finally:
@@ -60,7 +60,7 @@ def execute(execution: Execution) -> tuple[EndStatus, str]:
 
 
 class _Activities:
-    """The activities of one run, and what their expressions see of each other."""
+    """The activities of one run, with the values that their expressions see."""
 
     def __init__(self, execution: Execution, pipeline: Pipeline, parameters: dict[str, Json]) -> None:
         self._execution = execution
@@ -84,7 +84,9 @@ class _Activities:
 
     def _activity(self, arguments: Sequence[Json]) -> Json:
         if len(arguments) != 1 or arguments[0] not in self._ended:
-            raise InvalidDefinitionError(f"activity('{', '.join(map(str, arguments))}') has not run before this one.")
+            raise InvalidDefinitionError(
+                f"The activity '{', '.join(map(str, arguments))}' has not run before this one."
+            )
         ended = self._ended[str(arguments[0])]
         return {
             "output": ended.output,
@@ -117,7 +119,7 @@ class _Activities:
         try:
             timeout.start()
             with execution.stop.on_request(stop.request):
-                record.output = carry_out(activity, context)
+                record.output = run_activity(activity, context)
             record.status = "Succeeded"
         except ActivityFailedError as error:
             _fail(record, error.code, error.message, error.failure_type)

@@ -1,4 +1,4 @@
-"""Pipeline runs and activity runs as the REST API shows them, kept in a small SQLite file across restarts."""
+"""The records of pipeline runs and activity runs, in a SQLite file that outlives the factory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local.datafactory.json_values import Json
 type RunStatus = Literal["Queued", "InProgress", "Succeeded", "Failed", "Canceling", "Cancelled"]
 type ActivityStatus = Literal["InProgress", "Succeeded", "Failed", "Cancelled"]
 
-# Times are ISO 8601 texts in UTC: their order is the order of the texts.
+# Times are ISO 8601 texts in UTC, which sort by time.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pipeline_runs (
     sequence INTEGER PRIMARY KEY,
@@ -48,13 +48,13 @@ CREATE INDEX IF NOT EXISTS ix_activity_runs_run_id ON activity_runs (run_id, seq
 
 
 def now() -> str:
-    """The time, as the REST API writes it."""
+    """The present time in the form of the REST API."""
     return dt.datetime.now(dt.UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 @dataclasses.dataclass(frozen=True)
 class PipelineRun:
-    """One run of a pipeline; `starts` counts how often it began (again after the factory was killed)."""
+    """One run of a pipeline. `starts` counts its starts; each kill of the factory adds one."""
 
     run_id: str
     pipeline_name: str
@@ -69,7 +69,7 @@ class PipelineRun:
 
 @dataclasses.dataclass
 class ActivityRun:
-    """One activity of a run; `output` grows while it runs."""
+    """One activity of a run. `output` changes while it runs."""
 
     run_id: str
     activity_name: str
@@ -83,7 +83,7 @@ class ActivityRun:
 
 
 class RunRecords:
-    """The runs, oldest first; safe to use from any thread."""
+    """The records of runs, oldest first. Any thread may use them."""
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ class RunRecords:
             self._connection.close()
 
     def add(self, run: PipelineRun) -> None:
-        """A new run."""
+        """Adds a run."""
         self._execute(
             "INSERT INTO pipeline_runs (run_id, pipeline_name, parameters, status, message, starts, last_updated,"
             " run_start) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -115,7 +115,7 @@ class RunRecords:
         )
 
     def begin(self, run_id: str) -> None:
-        """The run leaves the queue, once more where the factory was killed under it."""
+        """Starts a queued run, again after the factory was killed during it."""
         self._execute(
             "UPDATE pipeline_runs SET status = 'InProgress', starts = starts + 1, last_updated = ? WHERE run_id = ?",
             now(),
@@ -123,11 +123,11 @@ class RunRecords:
         )
 
     def mark(self, run_id: str, status: RunStatus) -> None:
-        """The run has another status, and goes on."""
+        """Sets the status of a run that hasn't ended."""
         self._execute("UPDATE pipeline_runs SET status = ?, last_updated = ? WHERE run_id = ?", status, now(), run_id)
 
     def end(self, run_id: str, status: RunStatus, message: str = "") -> None:
-        """The run has ended."""
+        """Ends a run."""
         time = now()
         self._execute(
             "UPDATE pipeline_runs SET status = ?, message = ?, last_updated = ?, run_end = ? WHERE run_id = ?",
@@ -139,31 +139,31 @@ class RunRecords:
         )
 
     def run(self, run_id: str) -> PipelineRun | None:
-        """A run by its id."""
+        """The run of this id."""
         return next(iter(self._runs("WHERE run_id = ?", run_id)), None)
 
     def with_status(self, *statuses: RunStatus) -> list[PipelineRun]:
-        """The runs of these statuses."""
+        """The runs with one of these statuses."""
         marks = ", ".join("?" * len(statuses))
         return self._runs(f"WHERE status IN ({marks})", *statuses)  # question marks
 
     def updated_between(self, after: str, before: str) -> list[PipelineRun]:
-        """The runs whose last change lies in the window, its ends included."""
+        """The runs whose last change lies in the window, including its ends."""
         return self._runs("WHERE last_updated BETWEEN ? AND ?", after, before)
 
     def begin_activity(self, activity: ActivityRun) -> None:
-        """An activity begins; what it changes of itself is seen from now on."""
+        """Adds an activity that begins. Readers see its changes until it ends."""
         self._live[activity.activity_run_id] = activity
         self._save(activity)
 
     def end_activity(self, activity: ActivityRun) -> None:
-        """An activity has ended."""
+        """Saves an activity that has ended."""
         activity.activity_run_end = now()
         self._save(activity)
         del self._live[activity.activity_run_id]
 
     def end_lost_activities(self, run_id: str) -> None:
-        """Those that the factory was killed under have failed."""
+        """Fails the activities of a run that were running when the factory was killed."""
         error = {"errorCode": "2100", "message": "The factory was stopped.", "failureType": "SystemError"}
         self._execute(
             "UPDATE activity_runs SET status = 'Failed', activity_run_end = ?, error = ?"
@@ -174,7 +174,7 @@ class RunRecords:
         )
 
     def activities(self, run_id: str) -> list[ActivityRun]:
-        """The activities of a run, those that go on with their present output."""
+        """The activities of a run. Running ones have their present output."""
         rows = self._execute(
             "SELECT run_id, activity_name, activity_type, status, activity_run_id, activity_run_start,"
             " activity_run_end, output, error FROM activity_runs WHERE run_id = ? ORDER BY sequence",

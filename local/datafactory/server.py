@@ -1,6 +1,6 @@
 """Data Factory's REST API (api-version 2018-06-01) as azure-mgmt-datafactory sends it.
 
-Paths match without regard to case, as Azure Resource Manager's do; errors have its shape.
+As in Azure Resource Manager, the case of paths doesn't matter, and errors have its form.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class RunFilter(Definition):
 
 
 class RunOrder(Definition):
-    """What a query's result is ordered by."""
+    """The order of a query's result."""
 
     order_by: str
     order: str = "ASC"
@@ -61,7 +61,7 @@ class RunQuery(Definition):
 
 
 class ArmError(Exception):
-    """An error as Azure Resource Manager gives it."""
+    """An error in the form of Azure Resource Manager."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -70,11 +70,11 @@ class ArmError(Exception):
 
 
 def create_app(factory: Factory) -> Starlette:
-    """The API of one factory, whatever subscription, group and name a client calls it by."""
+    """The API of the factory. A client may use any subscription, resource group and factory name."""
 
     async def handle(request: Request) -> Response:
         if request.query_params.get("api-version") != _API_VERSION:
-            raise ArmError(400, "InvalidApiVersionParameter", f"The api-version expected is '{_API_VERSION}'.")
+            raise ArmError(400, "InvalidApiVersionParameter", f"Expected the api-version '{_API_VERSION}'.")
         body = await _body_of(request)
         for (method, pattern), handler in _ROUTES.items():
             match = pattern.fullmatch(request.url.path)
@@ -104,7 +104,7 @@ async def _body_of(request: Request) -> Json:
 
 def _create_run(factory: Factory, match: re.Match[str], body: Json) -> Response:
     if not isinstance(body, dict):
-        raise ArmError(400, "BadRequest", "The parameters of a run are a JSON object.")
+        raise ArmError(400, "BadRequest", "Expected the run's parameters as a JSON object.")
     try:
         return JSONResponse({"runId": factory.create_run(match["name"], body)})
     except UnknownPipelineError as error:
@@ -228,7 +228,7 @@ def _page[T](runs: list[T], query: RunQuery, render: Callable[[T], dict[str, Jso
 
 
 def _text(time: dt.datetime) -> str:
-    """A time as the records have it; one without a zone is UTC."""
+    """A time in the form of the records. A time without a zone is UTC."""
     utc = time.astimezone(dt.UTC) if time.tzinfo else time
     return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 

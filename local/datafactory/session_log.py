@@ -1,7 +1,7 @@
-"""The log of the rows that Copy skipped, in the form and at the place of Data Factory's own.
+"""The log of the rows that Copy skipped, in Data Factory's form and place.
 
-Source: Microsoft's "Session log in a Copy activity": CSV with the columns below, at
-`{path}/copyactivity-logs/{activity}/{activity run id}/{guid}.csv`.
+It is CSV with the columns below at `{path}/copyactivity-logs/{activity}/{activity run id}/{guid}.csv`. Source:
+Microsoft's "Session log in a Copy activity".
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from local.datafactory.run_records import ActivityRun
 from local.datafactory.stores.blobs import BlobStore
 
 _COLUMNS = ("Timestamp", "Level", "OperationName", "OperationItem", "Message")
-# What is held in memory before the log goes to a file of its own until its upload.
+# A longer log is kept in a temporary file until its upload.
 _MEMORY_BYTES = 1024 * 1024
 
 
 class SessionLog:
-    """Collects skipped rows; written to the blob store at the end, where there are any."""
+    """Collects skipped rows and writes them to the blob store, if there are any."""
 
     def __init__(self, record: ActivityRun, source: str, width: int) -> None:
         self._path = f"copyactivity-logs/{record.activity_name}/{record.activity_run_id}/"
@@ -45,20 +45,20 @@ class SessionLog:
         self._text.close()
 
     def add(self, rows: Sequence[TooLongRow], time: str) -> None:
-        """Logs rows that were skipped."""
+        """Adds skipped rows."""
         for row in rows:
             self._writer.writerow((time, "Warning", "TabularRowSkip", _quoted(row.fields), self.message(row)))
         self.rows += len(rows)
 
     def message(self, row: TooLongRow) -> str:
-        """What Data Factory says of a row with too many columns."""
+        """Data Factory's message for a row with too many columns."""
         return (
             f"Error found when processing 'Csv/Tsv Format Text' source '{self._source}' with row number "
             f"{row.number + 1}: found more columns than expected column count {self._width}."
         )
 
     def write(self, blobs: BlobStore, location: str) -> str | None:
-        """Writes the log below `container/folder`; gives its folder, or None where nothing was skipped."""
+        """Writes the log below `container/folder`. Returns its folder, or None if no row was skipped."""
         if not self.rows:
             return None
         container, _, folder = location.strip("/").partition("/")

@@ -1,4 +1,4 @@
-"""How an activity that runs is told to end before its time."""
+"""Requests that a running activity stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local.datafactory.failures import StoppedError
 
 
 class Stop:
-    """A request to stop, seen by the activity at its next `check` or through what it does `on_request`."""
+    """A request to stop. The activity sees it at its next `check`, `wait` or through a callback."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -19,29 +19,29 @@ class Stop:
 
     @property
     def requested(self) -> bool:
-        """Whether it was told to stop."""
+        """Whether a stop was requested."""
         return self._requested.is_set()
 
     def request(self) -> None:
-        """Tells it to stop; may come from any thread, and more than once."""
+        """Requests a stop, from any thread. A second request calls the callbacks again."""
         self._requested.set()
         with self._lock:
             for callback in self._callbacks:
                 callback()
 
     def check(self) -> None:
-        """Raises StoppedError once it was told to stop."""
+        """Raises StoppedError after a request."""
         if self.requested:
             raise StoppedError
 
     def wait(self, seconds: float) -> None:
-        """Waits so long, or until it is told to stop: then raises StoppedError."""
+        """Waits so long. Raises StoppedError at a request."""
         if self._requested.wait(seconds):
             raise StoppedError
 
     @contextlib.contextmanager
     def on_request(self, callback: Callable[[], None]) -> Iterator[None]:
-        """While in here, a request calls `callback` too: what interrupts a call that blocks."""
+        """Within the context, a request also calls `callback`, which can interrupt a blocking call."""
         with self._lock:
             self._callbacks.append(callback)
         try:

@@ -1,4 +1,4 @@
-"""T-SQL procedures taken apart into single statements: sqlglot parses those, but not all that holds them together."""
+"""Splits T-SQL procedures into statements: sqlglot parses these, but not all of the control flow around them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlglot.dialects.tsql import TSQL
 from sqlglot.tokenizer_core import Token
 
-# What stands where a statement begins, behind an IF's or WHILE's condition.
+# The first words of statements, which end the condition of an IF or a WHILE.
 _BEGINNINGS = frozenset(
     {
         "BEGIN", "COMMIT", "CREATE", "DECLARE", "DELETE", "EXEC", "IF", "INSERT", "RETURN", "ROLLBACK", "SELECT", "SET",
@@ -26,11 +26,11 @@ class Statement:
 
 
 def statements_of(definition: str) -> list[Statement]:
-    """The statements of a procedure's body; a view's definition is one.
+    """The statements of a procedure's body. The definition of a view is one statement.
 
     Raises ValueError for a block that isn't closed.
     """
-    # sqlglot's tokenizer takes all that follows an END, up to a semicolon, for a part of it.
+    # sqlglot's tokenizer joins an END with all that follows, up to a semicolon.
     definition = re.sub(r"\bEND(\s+)ELSE\b", r"END;\1ELSE", definition)
     tokens = TSQL().tokenize(definition)
     if "VIEW" in (tokens[1].text.upper(), tokens[2].text.upper()):
@@ -68,7 +68,7 @@ def _statements(text: str, tokens: Sequence[Token]) -> Iterator[Statement]:
 
 
 def _end(tokens: Sequence[Token], start: int, words: frozenset[str]) -> int:
-    """Where, outside of all brackets, one of these words comes next."""
+    """The position of the next of these words outside of brackets."""
     depth = 0
     for at in range(start, len(tokens)):
         word = tokens[at].text.upper()

@@ -1,10 +1,10 @@
-"""A local Data Factory in the test's process, with pipelines of the test's own."""
+"""A local Data Factory in the test's process, with the test's own pipelines."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,13 @@ ENDED = {"Succeeded", "Failed", "Cancelled"}
 
 
 def wait_until[T](look: Callable[[], T | None]) -> T:
-    """What `look` gives as soon as it gives something."""
+    """Calls `look` until it returns something, and returns that."""
     deadline = time.monotonic() + _SECONDS
     while time.monotonic() < deadline:
         if (found := look()) is not None and found is not False:
             return found
-        time.sleep(0.01)  # between two looks, until the deadline
-    raise AssertionError("It has not come to pass in time")
+        time.sleep(0.01)  # between two calls, until the deadline
+    raise AssertionError(f"Expected a result within {_SECONDS} s, got none")
 
 
 def activity(name: str, kind: str, after: dict[str, list[str]] | None = None, **properties: Any) -> dict[str, Any]:
@@ -42,6 +42,15 @@ def activity(name: str, kind: str, after: dict[str, list[str]] | None = None, **
     depends = [{"activity": up, "dependencyConditions": conditions} for up, conditions in (after or {}).items()]
     found = {"name": name, "type": kind, "dependsOn": depends, "typeProperties": properties}
     return found | ({"policy": policy} if policy else {})
+
+
+def mapping_of(columns: Iterable[str]) -> str:
+    """The pipelines' parameter `mapping` for a file that has these columns."""
+    mappings = [
+        {"source": {"name": name, "type": "String"}, "sink": {"name": name, "type": "String"}}
+        for name in (*columns, "run_id")
+    ]
+    return json.dumps({"type": "TabularTranslator", "mappings": mappings})
 
 
 class Workshop:

@@ -1,4 +1,4 @@
-"""The real client (azure-mgmt-datafactory) against the local factory's REST API, and both pipelines end to end."""
+"""Microsoft's client (azure-mgmt-datafactory) calls the local factory's REST API; both pipelines run end to end."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from azure.storage.blob import BlobServiceClient
 
 from local.datafactory.server import create_app
 from local.datafactory.stores.blobs import BlobStore
+from shared.catalog.schemas import CSV_COLUMNS
 from shared.database.sqlite import files
-from shared.imports.tables import import_records, products_staging
-from tests.datafactory.conftest import Workshop, activity, wait_until
+from shared.imports.tables import import_records, import_rejects, products_staging
+from tests.datafactory.conftest import Workshop, activity, mapping_of, wait_until
 from tests.serving import served
 
 HEADER = "asin,title,imgUrl,productURL,stars,reviews,price,listPrice,category_id,isBestSeller,boughtInLastMonth"
@@ -61,10 +62,22 @@ def window(**more: Any) -> RunFilterParameters:
     return RunFilterParameters(last_updated_after=now - hour, last_updated_before=now + hour, **more)
 
 
-def start(
-    workshop: Workshop, blobs: BlobServiceClient, client: Any, kind: str, content: bytes | str
+def columns_of(kind: str, content: bytes | str) -> list[str]:
+    """The known columns that the file's header has, in their declared order."""
+    text = content.decode(errors="replace") if isinstance(content, bytes) else content
+    header = next(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    return [name for name in CSV_COLUMNS[kind] if name in header]
+
+
+def start(  # noqa: PLR0913, PLR0917  # what an import is made of
+    workshop: Workshop,
+    blobs: BlobServiceClient,
+    client: Any,
+    kind: str,
+    content: bytes | str,
+    mapping: str | None = None,
 ) -> tuple[str, str]:
-    """Starts an import as the app does; gives its id and the run's."""
+    """Starts an import as the app does. Returns its id and that of the run."""
     import_id = str(uuid.uuid4())
     container = blobs.get_container_client("imports-work")
     if not container.exists():
@@ -77,12 +90,14 @@ def start(
         "size_bytes": 1,
         "status": "running",
         "max_reject_share": 0.5,
+        "csv_columns": ",".join(columns_of(kind, content)),
         "progress": 0,
         "received_at": dt.datetime.now(dt.UTC),
     }
     with workshop.imports().begin() as connection:
         connection.execute(sa.insert(import_records).values(record))
-    return import_id, client.pipelines.create_run(*NAMES, f"import_{kind}", {"import_id": import_id}).run_id
+    parameters = {"import_id": import_id, "mapping": mapping or mapping_of(columns_of(kind, content))}
+    return import_id, client.pipelines.create_run(*NAMES, f"import_{kind}", parameters).run_id
 
 
 def outcome(workshop: Workshop, run_id: str) -> dict[str, Any]:
@@ -94,7 +109,7 @@ def outcome(workshop: Workshop, run_id: str) -> dict[str, Any]:
 
 
 def left_in_staging(workshop: Workshop) -> list[str]:
-    """What is left of runs: their files, or on a server the runs that have rows."""
+    """What runs have left: their files, or on a server the ids of runs that have rows."""
     if workshop.url.get_backend_name() == "sqlite":
         return [file.name for file in files.staging_folder(workshop.url).glob("*")]
     with workshop.imports().connect() as connection:
@@ -154,7 +169,6 @@ def test_rows_with_too_many_columns_are_skipped_and_logged(
     [
         (f'{HEADER}\n{GOOD}\nB000000002,"never closed\n'.encode(), "A quote is never closed"),
         (f"{HEADER}\n{GOOD}\n".encode() + b"B000000002,\xff\n", "The file is not UTF-8"),
-        (b"asin,title\n1,2\n", "Column 'imgUrl' specified in column mapping cannot be found"),
     ],
 )
 def test_a_file_that_can_not_be_read_fails_after_its_retries_and_leaves_nothing(
@@ -166,14 +180,77 @@ def test_a_file_that_can_not_be_read_fails_after_its_retries_and_leaves_nothing(
     assert run.status == "Failed"
     assert run.message.startswith(f"Operation on target CopyToStaging failed: {message}")
     assert workshop.statuses(run_id) == [("CopyToStaging", "Failed")] * 3
-    # On a server the rows that came before the fault are the app's timer's.
+    # On a server, the app's timer deletes the rows that were copied before the error.
     assert set(left_in_staging(workshop)) <= (set() if workshop.url.get_backend_name() == "sqlite" else {run_id})
+
+
+def test_a_mapped_column_that_the_file_lacks_fails_by_name(
+    workshop: Workshop, blobs: BlobServiceClient, client: Any
+) -> None:
+    workshop.use_repository()
+    mapping = mapping_of(CSV_COLUMNS["products"])
+    _, run_id = start(workshop, blobs, client, "products", b"asin,title,category_id\n1,2,3\n", mapping)
+    message = "Column 'imgUrl' specified in column mapping cannot be found in source file."
+    assert workshop.ended(run_id).message == f"Operation on target CopyToStaging failed: {message}"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ("asin", "The function 'json' can't read 'asin'."),
+        ("[]", "The translator of the Copy can't be used"),
+        ('{"type": "Other", "mappings": []}', "The property 'type' of translator of the Copy can't be used"),
+        ('{"type": "TabularTranslator"}', "The property 'mappings' of translator of the Copy can't be used"),
+        (
+            '{"type": "TabularTranslator", "mappings": [], "typeConversion": true}',
+            "The property 'typeConversion' of translator of the Copy is not known",
+        ),
+        (
+            '{"type": "TabularTranslator", "mappings": [{"source": {"ordinal": 1}, "sink": {"name": "asin"}}]}',
+            "The property 'mappings.0.source.ordinal' of translator of the Copy is not known",
+        ),
+    ],
+)
+def test_a_mapping_that_is_not_known_fails_the_run_by_name(
+    mapping: str, message: str, workshop: Workshop, blobs: BlobServiceClient, client: Any
+) -> None:
+    workshop.use_repository()
+    _, run_id = start(workshop, blobs, client, "products", f"{HEADER}\n{GOOD}\n", mapping)
+    run = workshop.ended(run_id)
+    assert run.status == "Failed"
+    assert run.message.startswith(message)
+
+
+def test_a_run_without_a_mapping_fails_by_name(workshop: Workshop, client: Any) -> None:
+    workshop.use_repository()
+    run = workshop.ended(client.pipelines.create_run(*NAMES, "import_products", {"import_id": "x"}).run_id)
+    assert (run.status, run.message) == (
+        "Failed",
+        "The parameter 'mapping' of pipeline 'import_products' was not given.",
+    )
+
+
+def test_a_file_without_optional_columns_is_loaded_and_its_rejects_show_them_as_empty(
+    workshop: Workshop, blobs: BlobServiceClient, client: Any
+) -> None:
+    workshop.use_repository()
+    content = "price,asin,category_id,title\n1.5,B000000001,104,A suitcase\nfree,B000000002,104,Another\n"
+    import_id, run_id = start(workshop, blobs, client, "products", content)
+    row = outcome(workshop, run_id)
+    assert (row["rows_read"], row["rows_inserted"], row["rows_rejected"]) == (2, 1, 1)
+    statement = sa.select(import_rejects.c.reason, import_rejects.c.fields)
+    with workshop.imports().connect() as connection:
+        (reject,) = connection.execute(statement.where(import_rejects.c.import_id == import_id))
+    assert reject.reason == 'price: not a number: "free"'
+    fields = {"asin": "B000000002", "title": "Another", "category_id": "104", "price": "free"}
+    assert json.loads(reject.fields) == [fields.get(name, "") for name in CSV_COLUMNS["products"]]
 
 
 def test_a_missing_blob_fails_by_name(workshop: Workshop, blobs: BlobServiceClient, client: Any) -> None:
     workshop.use_repository()
     start(workshop, blobs, client, "products", f"{HEADER}\n")
-    run = workshop.ended(client.pipelines.create_run(*NAMES, "import_products", {"import_id": "gone"}).run_id)
+    parameters = {"import_id": "gone", "mapping": mapping_of(["asin"])}
+    run = workshop.ended(client.pipelines.create_run(*NAMES, "import_products", parameters).run_id)
     assert "The required Blob is missing. ContainerName: imports-work, path: gone.csv." in run.message
 
 

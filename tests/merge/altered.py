@@ -1,4 +1,4 @@
-"""Merges that tests have altered, in the process that a merge has: so nothing is patched in the test's own."""
+"""Altered merges for tests. They run in the merge's process, so nothing is patched in the test's process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 
@@ -16,25 +16,25 @@ from local.datafactory.failures import StoppedError
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
 from local.datafactory.stores.sqlite import bulk, judge
-from local.datafactory.stores.sqlite.merge import MergeCall, _Merge, merge
+from local.datafactory.stores.sqlite.merge import CatalogMerge, MergeCall, merge
 from local.datafactory.stores.sqlite.process import Merge, merge_in_process
 
 _HEARD_SECONDS = 10.0
 
 
 def as_many_rows(call: MergeCall, stop: Stop) -> dict[str, Json]:
-    """Takes few rows for many."""
+    """A merge that handles few rows in the way of many."""
     bulk._FEWEST_ROWS = judge._FEWEST_ROWS = 1
     return merge(call, stop)
 
 
 def stopped_when_section_runs(name: str, stop: Stop, work: Merge = merge) -> Merge:
-    """A merge that is told to stop in its middle, and goes on when it has heard it."""
+    """A merge that receives a request to stop when the section begins."""
     return _interrupted(name, stop.request, functools.partial(_pausing, name, work, hears_stop=True))
 
 
 def when_section_runs(name: str, action: Callable[[], object], work: Merge = merge) -> Merge:
-    """A merge that does something in its middle: the test's process acts when the section begins."""
+    """A merge that waits when the section begins, until the test's process has done `action`."""
     return _interrupted(name, action, functools.partial(_pausing, name, work, hears_stop=False))
 
 
@@ -66,10 +66,10 @@ def _interrupted(
     return acting
 
 
-def _pausing(  # noqa: PLR0913  # what is given beforehand, and what a merge is called with
+def _pausing(  # noqa: PLR0913  # the arguments of the alteration and of the merge
     name: str, work: Merge, pipe: Connection, call: MergeCall, stop: Stop, *, hears_stop: bool
 ) -> dict[str, Json]:
-    def pause(_merging: _Merge) -> None:
+    def pause(_merging: CatalogMerge) -> None:
         pipe.send_bytes(b"here")
         pipe.recv_bytes()
         if hears_stop:
@@ -80,33 +80,33 @@ def _pausing(  # noqa: PLR0913  # what is given beforehand, and what a merge is 
     return work(call, stop)
 
 
-def _before_section(name: str, action: Callable[[_Merge], object]) -> None:
+def _before_section(section: str, action: Callable[[CatalogMerge], object]) -> None:
     """Alters all merges of this process."""
-    original = _Merge._section
+    original = CatalogMerge.run_section
 
-    def section(merging: _Merge, section: str, **parameters: int) -> int:
-        if section == name:
-            action(merging)
-        return original(merging, section, **parameters)
+    def run_section(self: CatalogMerge, name: str, parameters: Mapping[str, int]) -> int:
+        if name == section:
+            action(self)
+        return original(self, name, parameters)
 
-    _Merge._section = section  # type: ignore[method-assign, assignment]  # the process is one merge's alone
+    CatalogMerge.run_section = run_section  # type: ignore[method-assign]  # the process runs this merge only
 
 
 def failing(_call: MergeCall, _stop: Stop) -> dict[str, Json]:
-    """A merge with a fault of the program's own."""
+    """A merge that raises an unexpected error."""
     raise ZeroDivisionError("division by zero")
 
 
 def endless_when_section_runs(name: str, pipe: Connection) -> Merge:
-    """A merge that says so when the section begins, and then runs a statement that never ends by itself."""
+    """A merge that runs an endless statement when the section begins, and says so."""
     return functools.partial(_endless, name, pipe)
 
 
 def _endless(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[str, Json]:
-    def run(merging: _Merge) -> None:
-        # From within the statement: an interrupt before it begins is none.
-        merging._connection.create_scalar_function("here", lambda *_: pipe.send_bytes(b"here"), 0, deterministic=True)
-        merging._connection.execute(
+    def run(merging: CatalogMerge) -> None:
+        # Said from within the statement: an interrupt before it begins has no effect.
+        merging.connection.create_scalar_function("here", lambda *_: pipe.send_bytes(b"here"), 0, deterministic=True)
+        merging.connection.execute(
             "WITH RECURSIVE n (i) AS (SELECT here() UNION ALL SELECT 1 FROM n) SELECT count(*) FROM n"
         )
 
@@ -115,12 +115,12 @@ def _endless(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[s
 
 
 def staying_when_section_runs(name: str, pipe: Connection) -> Merge:
-    """A merge that says so when the section begins, and goes no further."""
+    """A merge that stays where the section begins, and says so."""
     return functools.partial(_staying, name, pipe)
 
 
 def _staying(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[str, Json]:
-    def stay(_merging: _Merge) -> None:
+    def stay(_merging: CatalogMerge) -> None:
         pipe.send_bytes(b"here")
         threading.Event().wait()
 
@@ -129,7 +129,7 @@ def _staying(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[s
 
 
 def killed_when_section_runs(name: str, work: Merge = merge) -> Merge:
-    """A merge whose process is killed in its middle: when the section begins."""
+    """A merge whose process is killed when the section begins."""
     return functools.partial(_killed, name, work)
 
 

@@ -1,29 +1,29 @@
-"""What the merge makes of staging rows: one list of expected results, for the merge of every dialect.
+"""Staging rows and what the merge makes of them, for every dialect.
 
-A row is its texts in the order of the file's header; `None` is what Copy makes of an empty field.
+A row is its texts in the order of the declared columns. Copy stages an empty field as `None`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from shared.catalog.declaration import (
+    AsciiCode,
+    HttpUrlText,
+    Hundredths,
+    Rule,
+    Text,
+    TrueOrFalse,
+    WholeNumber,
+    declared,
+)
+from shared.catalog.schemas import CSV_COLUMNS, NewProduct
+
 type Row = Sequence[str | None]
 
-PRODUCT_FIELDS = (
-    "asin",
-    "title",
-    "imgUrl",
-    "productURL",
-    "stars",
-    "reviews",
-    "price",
-    "listPrice",
-    "category_id",
-    "isBestSeller",
-    "boughtInLastMonth",
-)
+PRODUCT_FIELDS = CSV_COLUMNS["products"]
 GOOD: dict[str, str | None] = {
     "asin": "B000000001",
     "title": "A suitcase",
@@ -39,12 +39,34 @@ GOOD: dict[str, str | None] = {
 }
 
 
+# Two good texts of each kind of field, other than what stands for null and the defaults.
+TEXTS: Mapping[type[Rule], tuple[str, str]] = {
+    AsciiCode: ("B00000000X", "B00000000Y"),
+    Text: ("Before", "After"),
+    HttpUrlText: ("https://example.org/before", "https://example.org/after"),
+    Hundredths: ("1.25", "2.5"),
+    WholeNumber: ("3", "4"),
+    TrueOrFalse: ("True", "False"),
+}
+OPTIONAL_FIELDS = tuple(field for field in declared(NewProduct) if not field.mandatory)
+
+
+def filled(version: int) -> dict[str, str]:
+    """The first (0) or second (1) of these texts for every field whose column a file may lack."""
+    return {field.csv: TEXTS[type(field.rule)][version] for field in OPTIONAL_FIELDS}
+
+
+def lacking(*missing: str) -> str:
+    """The import record's csv_columns for a products file without these columns."""
+    return ",".join(name for name in PRODUCT_FIELDS if name not in missing)
+
+
 def product(**changes: str | None) -> Row:
     """A good product's row with these fields changed."""
-    return tuple((GOOD | changes)[name] for name in PRODUCT_FIELDS)
+    return tuple((GOOD | changes).get(name) for name in PRODUCT_FIELDS)
 
 
-# Each bad value of a field, and the exact reason for which its row is rejected.
+# Bad values: the field, its text, and the reason that rejects the row.
 BAD_PRODUCT_VALUES: Sequence[tuple[str, str | None, str]] = (
     ("asin", None, "asin: empty"),
     ("asin", "", "asin: empty"),
@@ -109,7 +131,7 @@ BAD_PRODUCT_VALUES: Sequence[tuple[str, str | None, str]] = (
     ("boughtInLastMonth", "0.01", 'boughtInLastMonth: not a whole number: "0.01"'),
 )
 
-# Each unusual but good value, and what the catalog then has in the column.
+# Unusual but good values: the field, its text, the column and its value in the catalog.
 GOOD_PRODUCT_VALUES: Sequence[tuple[str, str | None, str, object]] = (
     ("asin", "0735372888", "asin", "0735372888"),
     ("title", "x", "title", "x"),
@@ -158,9 +180,9 @@ BAD_CATEGORY_ROWS: Sequence[tuple[Row, str]] = (
 
 @dataclass(frozen=True)
 class Case:
-    """A file merged into what earlier files left.
+    """A file that is merged into the result of earlier files.
 
-    Its counts are in the order read, inserted, updated, unchanged, superseded, rejected.
+    The counts are rows read, inserted, updated, unchanged, superseded and rejected.
     """
 
     name: str
@@ -170,7 +192,7 @@ class Case:
     tags: frozenset[str]
     before: Sequence[Row] = ()
     before_categories: Sequence[Row] = ()
-    # What the catalog then has: asin and title, or id and name with product_count.
+    # The catalog after the merge: asin and title, or id, name and product_count.
     products: dict[str, str] = field(default_factory=dict)
     categories: dict[int, tuple[str, int]] = field(default_factory=dict)
 

@@ -30,11 +30,11 @@ _STAGING = {"products": products_staging, "categories": categories_staging}
 
 
 class Catalog:
-    """An empty catalog, on SQLite or on the server that the tests are given."""
+    """An empty catalog, on SQLite or on the server of the tests."""
 
     def __init__(self, url: sa.URL) -> None:
         self.url = url
-        # On SQLite each run's rows begin with 1, on a server they go on from those before.
+        # The row_no before the first row of each run: 0 on SQLite. On a server, all runs share a table.
         self._rows_before: dict[str, int] = {}
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self.store: SqlStore = databases.factory_store(url)
@@ -54,11 +54,11 @@ class Catalog:
             self._imports.dispose()
 
     def merge_by(self, merge: Merge) -> None:
-        """For a test that alters what a merge on SQLite does."""
+        """Replaces the merge on SQLite by an altered one."""
         self.store = SqliteStore(self.url, merge)
 
     def register(self, blob_name: str = "p.csv", **values: Any) -> str:
-        """An import's record; each call is a newer upload."""
+        """Inserts an import's record. Each call is a newer upload."""
         import_id = str(uuid.uuid4())
         record = {
             "import_id": import_id,
@@ -94,7 +94,7 @@ class Catalog:
             connection.execute(sa.insert(import_outcomes).values(values | {"merged_at": now}))
 
     def stage(self, kind: str, rows: Sequence[Row]) -> str:
-        """Staging rows of a run of their own; gives its id."""
+        """Writes the staging rows of a new run. Returns the run's id."""
         run_id = str(uuid.uuid4())
         names = _STAGING[kind].c.keys()[1:]
         columns = [[run_id] * len(rows), *([row[n] for row in rows] for n in range(len(names) - 1))]
@@ -110,13 +110,13 @@ class Catalog:
         return run_id
 
     def call(self, kind: str, import_id: str, run_id: str, rows_skipped: int = 0, stop: Stop | None = None) -> Any:
-        """Calls the procedure as the factory does."""
+        """Calls the procedure like the factory."""
         self._rows_before[import_id] = self._rows_before.get(run_id, 0)
         parameters: dict[str, Json] = {"import_id": import_id, "run_id": run_id, "rows_skipped": rows_skipped}
         return self.store.call(f"import.merge_{kind}", parameters, 300, stop or Stop())
 
     def merge(self, kind: str, rows: Sequence[Row], rows_skipped: int = 0, **record: Any) -> Any:
-        """A whole import of these rows; gives the procedure's row."""
+        """Imports these rows. Returns the procedure's row."""
         return self.call(kind, self.register(**record), self.stage(kind, rows), rows_skipped)
 
     def forget_tags(self) -> None:
@@ -171,7 +171,7 @@ class Catalog:
 
     @contextlib.contextmanager
     def another_write(self) -> Iterator[None]:
-        """While in here, another connection has a write on the categories under way; then it is rolled back."""
+        """Within the context, another connection has an open write on the categories, which is then rolled back."""
         with databases.autocommit_engine(self.url).connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN TRANSACTION")
             connection.execute(sa.insert(categories).values(category_id=104, name="Another's", product_count=0))
@@ -194,6 +194,6 @@ COUNTS = ("rows_read", "rows_inserted", "rows_updated", "rows_unchanged", "rows_
 
 
 def counts_of(row: Any) -> tuple[int | None, ...]:
-    """The counts of a procedure's row or an outcome."""
+    """The row counts of a procedure's row or an outcome."""
     mapping = row if isinstance(row, dict) else row._mapping
     return tuple(mapping[name] for name in COUNTS)

@@ -1,4 +1,4 @@
-"""The rules of the merge, case by case (docs/imports: "Rules of the merge")."""
+"""The rules of the merge, case by case (docs/imports.md, "Rules of the merge")."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-import local.datafactory.stores.sqlite
+from golden.merge_sql import faults
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.stop import Stop
 from local.datafactory.stores.sqlite.process import merge_in_process
+from shared.catalog.declaration import Declared, declared
+from shared.catalog.schemas import NewProduct
 from shared.database.sqlite import files
 from shared.database.tables import cache_invalidations
 from tests import databases
@@ -27,9 +28,12 @@ from tests.merge.cases import (
     BAD_PRODUCT_VALUES,
     CASES,
     GOOD_PRODUCT_VALUES,
+    OPTIONAL_FIELDS,
     PRODUCT_FIELDS,
     Case,
     Row,
+    filled,
+    lacking,
     product,
 )
 from tests.merge.conftest import Catalog, counts_of
@@ -365,11 +369,88 @@ def test_a_stop_while_the_text_index_is_built_leaves_nothing(catalog: Catalog) -
     assert catalog.merge("products", [product()])["status"] == "succeeded"
 
 
-def test_the_list_of_reasons_in_the_script_is_complete() -> None:
-    script = (Path(local.datafactory.stores.sqlite.__file__).parent / "merge_products.sql").read_text()
-    lines = [line.removeprefix("--     ") for line in script.splitlines() if line.startswith("--     ")]
-    listed = {line.split('"')[0].split("  ")[0].strip() for line in lines}
-    for field, _, reason in BAD_PRODUCT_VALUES:
-        text = reason.split('"')[0].strip().removeprefix(field)
-        assert any(entry.endswith(text) for entry in listed if entry.startswith(("FIELD", field))), reason
-    assert {field for field, _, _ in BAD_PRODUCT_VALUES} == set(PRODUCT_FIELDS)
+_ALL_OPTIONAL = [field.csv for field in OPTIONAL_FIELDS]
+
+
+def _staged(version: int, *missing: str, **changes: str | None) -> Row:
+    """A product's row as Copy stages it for a file without these columns."""
+    return product(**(filled(version) | dict.fromkeys(missing) | changes))
+
+
+@pytest.mark.usefixtures("size")
+@pytest.mark.parametrize(
+    "missing", [*([name] for name in _ALL_OPTIONAL), ["reviews", "price"], _ALL_OPTIONAL], ids=",".join
+)
+def test_fields_whose_columns_a_file_lacks_keep_their_values(missing: list[str], catalog: Catalog) -> None:
+    catalog.merge("products", [_staged(0), _staged(0, asin="B000000002")])
+    before, untouched = catalog.products()
+    catalog.forget_tags()
+    rows = [
+        _staged(1, *missing, title="Changed"),
+        _staged(0, *missing, asin="B000000002"),
+        _staged(1, *missing, asin="B000000003"),
+    ]
+    result = catalog.merge("products", rows, csv_columns=lacking(*missing))
+    assert counts_of(result) == (3, 1, 1, 1, 0, 0)
+    changed, unchanged, new = catalog.products()
+    catalog.merge("products", [_staged(1, asin="B000000004")])
+    complete = catalog.products()[-1]
+    assert unchanged == untouched
+    assert changed.title == "Changed"
+    for field in OPTIONAL_FIELDS:
+        known, written = before._mapping[field.column], complete._mapping[field.column]
+        assert known != written
+        assert known != field.default
+        assert changed._mapping[field.column] == (known if field.csv in missing else written)
+        assert new._mapping[field.column] == (field.default if field.csv in missing else written)
+    if catalog.is_sqlite:
+        with catalog.driver() as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@pytest.mark.parametrize("field", [field for field in OPTIONAL_FIELDS if field.nullable], ids=lambda field: field.csv)
+def test_a_nullable_field_is_cleared_only_if_the_file_has_its_column(field: Declared, catalog: Catalog) -> None:
+    catalog.merge("products", [_staged(0)])
+    emptied = _staged(0, field.csv)
+    assert counts_of(catalog.merge("products", [emptied], csv_columns=lacking(field.csv))) == (1, 0, 0, 1, 0, 0)
+    assert counts_of(catalog.merge("products", [emptied])) == (1, 0, 1, 0, 0, 0)
+    assert catalog.products()[0]._mapping[field.column] is None
+
+
+def test_an_empty_field_of_a_column_that_the_file_has_is_judged_as_usual(catalog: Catalog) -> None:
+    catalog.merge("products", [_staged(0)])
+    rows = [
+        _staged(0, "reviews", price=None),
+        _staged(0, "reviews", asin="B000000002", isBestSeller=None),
+        _staged(0, "reviews", asin="B000000003", price="free"),
+        _staged(0, "reviews", asin="B000000004"),
+    ]
+    result = catalog.merge("products", rows, csv_columns=lacking("reviews"))
+    assert counts_of(result) == (4, 1, 1, 0, 0, 2)
+    rejects = catalog.rejects(result["import_id"])
+    assert [(row_no, reason) for row_no, reason, _ in rejects] == [
+        (2, "isBestSeller: empty"),
+        (3, 'price: not a number: "free"'),
+    ]
+    rejected = [json.loads(fields) for _, _, fields in rejects]
+    assert [dict(zip(PRODUCT_FIELDS, fields, strict=True))["reviews"] for fields in rejected] == ["", ""]
+    known, new = catalog.products()
+    assert (known.price, known.reviews, new.reviews) == (None, 3, 0)
+
+
+def test_a_later_row_wins_in_a_file_that_lacks_columns(catalog: Catalog) -> None:
+    rows = [_staged(0, "reviews", "price", title="first"), _staged(0, "reviews", "price", title="last")]
+    result = catalog.merge("products", rows, csv_columns=lacking("reviews", "price"))
+    assert counts_of(result) == (2, 1, 0, 0, 1, 0)
+    assert [(row.title, row.reviews, row.price) for row in catalog.products()] == [("last", 0, None)]
+
+
+def test_every_fault_of_every_rule_is_among_the_bad_values() -> None:
+    products = {field.csv: field for field in declared(NewProduct)}
+    tried = {
+        (type(products[name].rule), fault.test)
+        for name, _, reason in BAD_PRODUCT_VALUES
+        for fault in faults(products[name])
+        if reason.startswith(fault.sentence)
+    }
+    assert {(type(field.rule), fault.test) for field in products.values() for fault in faults(field)} == tried

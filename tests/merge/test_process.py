@@ -1,4 +1,4 @@
-"""A merge on SQLite has a process of its own: what becomes of it when that process ends, or the factory's."""
+"""The process of a merge on SQLite, and what happens when it or the factory's process ends."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_run_without_staging_rows_fails_the_activity(catalog: Catalog, import_
 
 @contextmanager
 def _factory(work: Factory, url: sa.URL, import_id: str, run_id: str) -> Iterator[tuple[psutil.Process, Connection]]:
-    """A process that calls a merge as the factory does, and the test's end of the pipe that it has."""
+    """A process that calls a merge like the factory, and the test's end of its pipe."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=work, args=(theirs, url, import_id, run_id))
     process.start()
@@ -144,12 +144,12 @@ def _factory(work: Factory, url: sa.URL, import_id: str, run_id: str) -> Iterato
 
 
 def _merge_and_stay(pipe: Connection, url: sa.URL, import_id: str, run_id: str) -> None:
-    """What a factory does that is killed in the middle of a merge."""
+    """Calls a merge that never ends."""
     _call(SqliteStore(url, _in_process(staying_when_section_runs("10 count", pipe))), import_id, run_id, Stop())
 
 
 def _merge_until_told_to_end(pipe: Connection, url: sa.URL, import_id: str, run_id: str) -> None:
-    """A factory with a process group of its own, as the local cloud starts it, that takes a moment to tell its runs."""
+    """Calls a merge in a process group of its own. 0.2 s after SIGTERM the merge is requested to stop."""
     os.setsid()
     stop = Stop()
     signal.signal(signal.SIGTERM, lambda *_: threading.Timer(0.2, stop.request).start())

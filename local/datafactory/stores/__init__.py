@@ -1,6 +1,6 @@
-"""Where a pipeline's data is on this machine: the storage account of IMPORT_STORAGE, the database of DATABASE_URL.
+"""The stores of a pipeline on this machine: the storage account of IMPORT_STORAGE, the database of DATABASE_URL.
 
-A dialect is one class that fulfils `SqlStore`; `sql_store` picks it by the URL.
+Each database dialect has a class that implements `SqlStore`; `sql_store` chooses it by the URL.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ class SqlStore(Protocol):
     def copy_into(
         self, run_id: str, schema: str, table: str, pre_copy_script: str | None, rows: pa.RecordBatchReader
     ) -> int:
-        """Runs the script, then appends the rows in their order; gives how many.
+        """Runs the script, then appends the rows in their order. Returns their number.
 
-        Raises what reading the rows raises; then none of them counts.
+        An error of reading the rows is raised here; none of the rows counts then.
         """
         ...
 
     def call(self, procedure: str, parameters: dict[str, Json], timeout: float, stop: Stop) -> dict[str, Json]:
-        """Calls a stored procedure and gives the first row of its result; rolled back when told to stop."""
+        """Calls a stored procedure and returns the first row of its result. A request to stop rolls it back."""
         ...
 
     def end_run(self, run_id: str) -> None:
-        """The run has ended: what was kept for it alone goes."""
+        """Deletes what was kept for a run that has ended."""
         ...
 
     def sweep(self) -> None:
-        """The factory starts: what runs left behind that were killed goes."""
+        """Deletes, at the factory's start, what killed runs have left behind."""
         ...
 
 
 @dataclass(frozen=True)
 class Stores:
-    """The stores that linked services stand for, by type."""
+    """The stores behind the linked services, by type."""
 
     sql: SqlStore
     blobs: BlobStore
@@ -59,12 +59,12 @@ def sql_store(url: sa.URL) -> SqlStore:
 
         return SqliteStore(url)
     if url.get_backend_name() == "mssql":
-        # Only here is pyodbc needed, and unixODBC with it.
+        # Only this store needs pyodbc, which needs unixODBC.
         from local.datafactory.stores.sql_server import SqlServerStore
         from shared.database.mssql import engines
 
         return SqlServerStore(engines.create_engine(url))
     raise SystemExit(
-        f"DATABASE_URL: expected sqlite:///… or mssql+pyodbc://…, got one of {url.get_backend_name()}, "
-        "which Copy can't write to."
+        f"DATABASE_URL: expected sqlite:///… or mssql+pyodbc://…, got a URL of {url.get_backend_name()}. "
+        "Copy can't write to it."
     )

@@ -1,4 +1,4 @@
-"""Blobs as streams of bytes, read ahead of who consumes them."""
+"""Blobs as streams of bytes, read ahead of their consumer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from azure.storage.blob import BlobServiceClient
 
 from local.datafactory.failures import ActivityFailedError
 
-# A block in the queue, one being parsed, one arriving: some 12 MiB at a time, whatever the size of the blob.
+# One block waits, one is parsed, one arrives: about 12 MiB at a time, whatever the size of the blob.
 _BLOCK_BYTES = 4 * 1024 * 1024
 
 
@@ -26,9 +26,9 @@ class BlobStore:
         )
 
     def read(self, container: str, name: str) -> Iterator[bytes]:
-        """The blob's bytes in blocks, all of one version of it. Raises ActivityFailedError."""
+        """The blob's bytes in blocks, all of one version. Raises ActivityFailedError."""
         try:
-            # The SDK asks for each further block on the condition that the ETag is still the first one's.
+            # The SDK requests each further block on condition that the ETag is still that of the first one.
             yield from self._service.get_blob_client(container, name).download_blob().chunks()
         except ResourceNotFoundError as error:
             raise ActivityFailedError(
@@ -41,7 +41,7 @@ class BlobStore:
             ) from error
 
     def write(self, container: str, name: str, content: IO[bytes]) -> None:
-        """Writes a blob whole; makes the container where it is missing. Raises ActivityFailedError."""
+        """Writes a whole blob and creates a missing container. Raises ActivityFailedError."""
         try:
             client = self._service.get_container_client(container)
             with contextlib.suppress(ResourceExistsError):
@@ -59,9 +59,9 @@ class _End:
 
 
 def ahead[T](items: Iterator[T], depth: int = 1) -> Generator[T]:
-    """The items, taken by a thread of their own so that theirs and the consumer's work go at once.
+    """Yields the items, which a second thread takes while the consumer works.
 
-    At most `depth` wait. What `items` raises is raised here; a consumer that ends early ends the thread.
+    At most `depth` items wait. An error of `items` is raised here. The thread ends with the generator.
     """
     waiting: queue.Queue[T | _End] = queue.Queue(depth)
     left = threading.Event()

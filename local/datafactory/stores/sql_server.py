@@ -1,4 +1,4 @@
-"""SQL Server (or Azure SQL) as Copy's sink and as the place of procedures, as Data Factory has it."""
+"""SQL Server (or Azure SQL) as Copy's sink and as the place of stored procedures, as in Azure."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from local.datafactory.failures import ActivityFailedError
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
 
-# How many rows go in one round trip and one transaction, as Data Factory's own writeBatchSize does.
+# Rows in one round trip and one transaction, like Data Factory's writeBatchSize.
 _ROWS_PER_BATCH = 5_000
-# A parameter takes as much room in each row of a round trip as its longest value may need, in UTF-16 units; few sizes,
-# since each combination is a statement of its own to the server. What is longer goes value by value.
+# Possible sizes of a parameter, in UTF-16 units. In each row of a round trip it takes the size that its longest value
+# needs. There are few sizes, because the server compiles each combination on its own. Longer values go one by one.
 _SIZES = (16, 64, 256, 1_024, 4_000)
 _ANY_LENGTH = 0
-# A cancel that comes before the server has begun with the statement finds nothing to cancel: it is said again.
+# A cancel has no effect before the server has begun the statement, so it is repeated.
 _SECONDS_BETWEEN_CANCELS = 0.5
 
 
 class SqlServerStore:
-    """The database that an engine of azure_sql's reaches."""
+    """The database of an engine of shared.database.mssql."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -37,17 +37,21 @@ class SqlServerStore:
     def copy_into(
         self, run_id: str, schema: str, table: str, pre_copy_script: str | None, rows: pa.RecordBatchReader
     ) -> int:
-        """See SqlStore. As in Azure each batch is committed: after a failure the next try's script takes them away."""
-        del run_id  # stands in the rows
+        """See SqlStore. As in Azure, each batch is committed; the script of the next try deletes them."""
+        del run_id  # the rows carry it
         columns = ", ".join(_quoted(name) for name in rows.schema.names)
         marks = ", ".join("?" * len(rows.schema.names))
         insert = f"INSERT INTO {_quoted(schema)}.{_quoted(table)} ({columns}) VALUES ({marks})"
         copied = 0
-        with self._errors_told(), self._connected() as connection, contextlib.closing(connection.cursor()) as cursor:
+        with (
+            self._driver_errors(),
+            self._connected() as connection,
+            contextlib.closing(connection.cursor()) as cursor,
+        ):
             if pre_copy_script is not None:
                 cursor.execute(pre_copy_script)
                 connection.commit()
-            # An array of parameters is carried out in its order, which is the one in which row_no counts.
+            # The server executes an array of parameters in its order, which row_no follows.
             cursor.fast_executemany = True
             for batch in _in_batches(rows):
                 cursor.setinputsizes([(self._driver.SQL_WVARCHAR, size, 0) for size in sizes_of(batch)])
@@ -60,8 +64,8 @@ class SqlServerStore:
         """See SqlStore."""
         name = ".".join(_quoted(part) for part in procedure.split("."))
         arguments = ", ".join(f"@{parameter} = ?" for parameter in parameters)
-        with self._errors_told(timeout), self._connected() as connection:
-            # The procedure begins and ends its transactions itself.
+        with self._driver_errors(timeout), self._connected() as connection:
+            # The procedure has its own transactions.
             connection.autocommit = True
             connection.timeout = max(1, round(timeout))
             with contextlib.closing(connection.cursor()) as cursor:
@@ -74,20 +78,20 @@ class SqlServerStore:
                     raise
 
     def end_run(self, run_id: str) -> None:
-        """See SqlStore. In Azure nothing happens here either: the app's timer takes away what a run has left."""
+        """See SqlStore. As in Azure, nothing happens here: the app's timer deletes what a run has left."""
 
     def sweep(self) -> None:
         """See SqlStore; as `end_run`."""
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Any]:
-        """The driver's own connection; what isn't committed at its end is rolled back.
+        """The driver's connection. What isn't committed at its end is rolled back.
 
-        After an error it isn't used again: a session may have been left with a lock, or with a call that still runs.
+        After an error the connection isn't used again: its session may still hold a lock or run a call.
         """
         with contextlib.closing(self._engine.raw_connection()) as connection:
             driver: Any = connection.driver_connection
-            driver.autocommit, driver.timeout = False, 0  # whatever it was used for before
+            driver.autocommit, driver.timeout = False, 0  # another user may have set them
             try:
                 yield driver
             except BaseException:
@@ -95,7 +99,7 @@ class SqlServerStore:
                 raise
 
     @contextlib.contextmanager
-    def _errors_told(self, timeout: float | None = None) -> Iterator[None]:
+    def _driver_errors(self, timeout: float | None = None) -> Iterator[None]:
         try:
             yield
         except (self._driver.Error, sa.exc.DBAPIError) as error:
@@ -107,8 +111,8 @@ class SqlServerStore:
 
 
 def sizes_of(batch: pa.RecordBatch) -> list[int]:
-    """For each column the room that its longest value needs, in UTF-16 units; 0 where that is any length."""
-    # UTF-8, which Arrow has, never takes fewer bytes than UTF-16 takes units.
+    """The size that each column's longest value needs, in UTF-16 units; 0 for a value longer than any size."""
+    # Arrow's UTF-8 never takes fewer bytes than UTF-16 takes units.
     longest = [pc.max(pc.binary_length(column)).as_py() or 0 for column in batch.columns]
     return [next((size for size in _SIZES if length <= size), _ANY_LENGTH) for length in longest]
 
@@ -125,7 +129,7 @@ def _quoted(name: str) -> str:
 
 @contextlib.contextmanager
 def _cancelled_by(stop: Stop, cursor: Any) -> Iterator[None]:  # noqa: ANN401  # pyodbc has no types
-    """While in here, a request to stop cancels what the cursor does. Raises StoppedError where it came before."""
+    """A request to stop cancels the cursor's statement. Raises StoppedError if the request came before."""
     requested, left = threading.Event(), threading.Event()
 
     def cancel() -> None:
@@ -146,7 +150,7 @@ def _cancelled_by(stop: Stop, cursor: Any) -> Iterator[None]:  # noqa: ANN401  #
 
 
 def _first_row(cursor: Any) -> dict[str, Json]:  # noqa: ANN401  # pyodbc has no types
-    """The first row of the first result set, by column; errors behind it are raised too."""
+    """The first row of the first result set, by column. Errors in later results are raised too."""
     row: dict[str, Json] | None = None
     while True:
         if row is None and cursor.description:

@@ -1,14 +1,14 @@
--- What the merges of products and of categories have in common (their twin for SQLite is
--- local/datafactory/stores/sqlite/merge.py). Batches end with GO; `migrate` puts these objects anew at each upgrade.
+-- What the merges of products and of categories share. The counterpart for SQLite is
+-- local/datafactory/stores/sqlite/merge.py. Batches end with GO; `migrate` recreates these objects at each upgrade.
 --
 -- Only what Azure SQL, SQL Server and Babelfish all know is used: no MERGE, no CREATE OR ALTER, no CTE in front of a
--- change. $(CODE_POINTS) is a collation with which LEN and LEFT count code points, not UTF-16 units; nothing where the
--- server's text is counted in code points anyway (Babelfish).
+-- change. $(CODE_POINTS) is a collation with which LEN and LEFT count code points, not UTF-16 units. It is empty on a
+-- server that counts code points anyway (Babelfish).
 --
--- There is no TRY and no CATCH: with XACT_ABORT any error, a time limit, or a cancelled call rolls everything back,
--- and Data Factory gets SQL Server's own error.
+-- There is no TRY and no CATCH: with XACT_ABORT any error, time limit or cancelled call rolls everything back, and Data
+-- Factory gets SQL Server's own error.
 
--- Whether a merge needn't begin or go on: @status stays NULL where nothing stands in its way.
+-- Returns why a merge must not begin or go on. @status stays NULL if nothing prevents it.
 CREATE PROCEDURE [import].[end_early]
     @import_id CHAR(36),
     @status VARCHAR(10) OUTPUT,
@@ -40,8 +40,8 @@ BEGIN
 END;
 GO
 
--- One merge at a time for each table, to the end of the transaction, and no other writer of these tables: readers go
--- on with the state before (read committed snapshot). Categories come first, as in every write of the app.
+-- Allows one merge at a time for each table, and no other writer of these tables, until the transaction ends. Readers
+-- see the state before (read committed snapshot). Categories come first, as in every write of the app.
 CREATE PROCEDURE [import].[lock_tables]
     @kind VARCHAR(10)
 AS
@@ -75,9 +75,8 @@ BEGIN
 END;
 GO
 
--- Staging rows aren't kept longer than their import: those of the run that has just been merged go. (Those of runs that
--- never came to a merge the app takes away.) In the order of the table and in transactions of their own, so that the log
--- needn't hold them all.
+-- Deletes the staging rows of the run that has just been merged. (The app deletes those of runs that never reached a
+-- merge.) It deletes in the order of the table and in short transactions, so that the log needn't hold them all.
 CREATE PROCEDURE [import].[drop_staging_rows]
     @kind VARCHAR(10),
     @run_id VARCHAR(64)
@@ -105,8 +104,8 @@ BEGIN
 END;
 GO
 
--- The whole of a merge. Judging the rows comes before the lock; comparing and writing are one transaction, in which
--- the outcome, the rejects and the tags made stale are written too. Gives the outcome as its one result set.
+-- A whole merge. It judges the rows before it takes the lock. It compares and writes them in one transaction, which also
+-- writes the outcome, the rejects and the cache tags made stale. Returns the outcome as its one result set.
 CREATE PROCEDURE [import].[run_merge]
     @kind VARCHAR(10),
     @import_id CHAR(36),
@@ -121,6 +120,7 @@ BEGIN
     DECLARE @blob_name NVARCHAR(1024);
     DECLARE @sequence BIGINT;
     DECLARE @max_reject_share FLOAT;
+    DECLARE @csv_columns VARCHAR(400);
     DECLARE @status VARCHAR(10);
     DECLARE @message NVARCHAR(2000);
     DECLARE @read BIGINT;
@@ -133,8 +133,8 @@ BEGIN
     DECLARE @granted INT;
     DECLARE @reading NVARCHAR(128);
 
-    -- To the end, also of a call that Data Factory has given up: meanwhile the app's timer, which takes away what ended
-    -- runs have left, leaves the rows of this run.
+    -- Held to the end, even if Data Factory has given up the call. While it is held, the app's timer, which deletes the
+    -- rows of ended runs, leaves the rows of this run.
     SET @reading = N'import.run.' + @run_id;
     EXEC @granted = sp_getapplock
         @Resource = @reading, @LockMode = N'Shared', @LockOwner = N'Session', @LockTimeout = 60000;
@@ -144,7 +144,8 @@ BEGIN
         THROW 50004, @message, 1;
     END;
 
-    SELECT @blob_name = blob_name, @sequence = sequence, @max_reject_share = max_reject_share
+    SELECT
+        @blob_name = blob_name, @sequence = sequence, @max_reject_share = max_reject_share, @csv_columns = csv_columns
     FROM [import].[import_records]
     WHERE import_id = @import_id;
     IF @sequence IS NULL
@@ -158,16 +159,16 @@ BEGIN
 
     EXEC [import].[end_early] @import_id, @status OUTPUT, @message OUTPUT;
     IF @status IS NULL AND @kind = 'products'
-        EXEC [import].[judge_products] @run_id;
+        EXEC [import].[judge_products] @run_id, @csv_columns;
     IF @status IS NULL AND @kind = 'categories'
         EXEC [import].[judge_categories] @run_id;
 
     BEGIN TRANSACTION;
     EXEC [import].[lock_tables] @kind;
-    -- Only now: what another has written until then isn't dated after this merge.
+    -- Taken under the lock, so that what another merge wrote before isn't dated after this one.
     SET @now = SYSUTCDATETIME();
-    -- Asked again: another run may have merged since, or somebody may have cancelled. Rows that were not judged because
-    -- of the first answer are not merged, whatever the second one would be.
+    -- Asked again: another run may have merged since, or the import may have been cancelled. If the first answer kept
+    -- the rows from being judged, they are not merged.
     IF @status IS NULL
         EXEC [import].[end_early] @import_id, @status OUTPUT, @message OUTPUT;
 
@@ -182,7 +183,7 @@ BEGIN
         IF @rejected > @max_reject_share * @read
         BEGIN
             SET @status = 'failed';
-            -- Numbers as en-US has them: as MONEY they get their commas, on any machine.
+            -- MONEY gives the numbers their commas, whatever the server's language.
             SET @message = LTRIM(RTRIM(REPLACE(CONVERT(NVARCHAR(40), CONVERT(MONEY, @rejected), 1), N'.00', N'')))
                 + N' of ' + LTRIM(RTRIM(REPLACE(CONVERT(NVARCHAR(40), CONVERT(MONEY, @read), 1), N'.00', N'')))
                 + N' rows were rejected, more than the allowed share of '
@@ -192,14 +193,14 @@ BEGIN
         BEGIN
             SELECT @superseded = COUNT_BIG(*) FROM #superseded;
             IF @kind = 'products'
-                EXEC [import].[write_products] @run_id, @now, @inserted OUTPUT, @updated OUTPUT;
+                EXEC [import].[write_products] @run_id, @csv_columns, @now, @inserted OUTPUT, @updated OUTPUT;
             ELSE
                 EXEC [import].[write_categories] @run_id, @now, @inserted OUTPUT, @updated OUTPUT;
             SET @unchanged = @read - @rejected - @superseded - @inserted - @updated;
             SET @status = 'succeeded';
         END;
 
-        -- Looked at once more, as late as can be.
+        -- A cancel request is seen up to here.
         IF EXISTS (SELECT 1 FROM [import].[import_records] WHERE import_id = @import_id AND cancel_requested = 1)
         BEGIN
             ROLLBACK TRANSACTION;
@@ -226,8 +227,8 @@ BEGIN
         @import_id, @blob_name, @sequence, @status, @message, @read, @inserted, @updated, @unchanged,
         @superseded, @rejected, @now
     WHERE NOT EXISTS (SELECT 1 FROM [dbo].[import_outcomes] WITH (UPDLOCK, HOLDLOCK) WHERE import_id = @import_id);
-    -- The first outcome counts. Where there is one already (this import was merged before, or the app gave it up
-    -- meanwhile), nothing of this merge may stay.
+    -- The first outcome counts. If there is one already (the import was merged before, or the app has given it up),
+    -- nothing of this merge may stay.
     IF @@ROWCOUNT = 1
         COMMIT TRANSACTION;
     ELSE

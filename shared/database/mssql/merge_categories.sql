@@ -1,22 +1,26 @@
--- The stored procedure import.merge_categories and its parts in T-SQL (its twin for SQLite: local/datafactory/stores/sqlite/). The comments
--- of merge_products.sql hold here too; how a merge goes from start to end stands in merge.sql.
+-- Rendered by `python -m golden` from golden/templates/mssql_merge_categories.sql.j2: change that file, not this one.
+--
+-- The stored procedure import.merge_categories and its parts in T-SQL. Their counterpart for SQLite stands in
+-- local/datafactory/stores/sqlite/. The comments of merge_products.sql hold here too.
 
 CREATE VIEW [import].[categories_read]
 AS
 SELECT
     row_no, run_id, id, category_name,
-    CASE WHEN LEN(id_digits) <= 30 THEN TRY_CONVERT(DECIMAL(38, 2), N'0' + id_digits) END AS id_number
+    CASE
+        WHEN LEN(category_id_digits) <= 30 THEN TRY_CONVERT(DECIMAL(38, 2), N'0' + category_id_digits)
+    END AS category_id_number
 FROM (
     SELECT
         row_no, run_id, id, category_name,
-        SUBSTRING(id_cut, PATINDEX(N'%[^0]%', id_cut + N'.'), 31) AS id_digits
+        SUBSTRING(category_id_cut, PATINDEX(N'%[^0]%', category_id_cut + N'.'), 31) AS category_id_digits
     FROM (
         SELECT
             row_no, run_id, id, category_name,
             CASE
                 WHEN id NOT LIKE N'%[^0-9.]%' AND id NOT LIKE N'%.%.%' AND id NOT LIKE N'.'
                     THEN LEFT(id, CHARINDEX(N'.', id + N'.') + 2)
-            END AS id_cut
+            END AS category_id_cut
         FROM [import].[categories_staging]
     ) AS cut
 ) AS staged;
@@ -27,12 +31,12 @@ AS
 SELECT
     row_no,
     run_id,
-    CASE WHEN id_number <= 2147483647 THEN TRY_CONVERT(INT, id_number) END AS category_id,
+    CASE WHEN category_id_number <= 2147483647 THEN TRY_CONVERT(INT, category_id_number) END AS category_id,
     CONVERT(NVARCHAR(400), category_name) AS name
 FROM [import].[categories_read];
 GO
 
--- Fills #rejected and #superseded.
+-- `01` and `1.0` are the id 1.
 CREATE PROCEDURE [import].[judge_categories]
     @run_id VARCHAR(64)
 AS
@@ -44,31 +48,39 @@ BEGIN
         row_no,
         CASE
             WHEN fault NOT LIKE N'%: ' THEN fault
-            WHEN LEN((id + N'.') $(CODE_POINTS)) > 61
-                THEN fault + N'"' + LEFT(id $(CODE_POINTS), 60) COLLATE Latin1_General_100_BIN2 + N'…"'
-            ELSE fault + N'"' + id + N'"'
+            WHEN LEN((culprit + N'.') $(CODE_POINTS)) > 61
+                THEN fault + N'"' + LEFT(culprit $(CODE_POINTS), 60) COLLATE Latin1_General_100_BIN2 + N'…"'
+            ELSE fault + N'"' + culprit + N'"'
         END
     FROM (
         SELECT
             row_no,
-            id,
-            CASE
-                WHEN id IS NULL OR DATALENGTH(id) = 0 THEN N'id: empty'
-                WHEN id LIKE N'%[^0-9.]%' OR id LIKE N'%.%.%' OR id LIKE N'.' THEN N'id: not a number: '
-                WHEN id LIKE N'%.%[1-9]%' THEN N'id: not a whole number: '
-                WHEN id_number IS NULL OR id_number NOT BETWEEN 1 AND 2147483647
-                    THEN N'id: not between 1 and 2,147,483,647: '
+            fault,
+            CASE LEFT(fault, CHARINDEX(N':', fault) - 1)
+                WHEN N'id' THEN id
+            END AS culprit
+        FROM (
+            SELECT
+                row_no, id, category_name,
+                CASE
+                    WHEN id IS NULL OR DATALENGTH(id) = 0 THEN N'id: empty'
+                    WHEN id LIKE N'%[^0-9.]%' OR id LIKE N'%.%.%' OR id LIKE N'.' THEN N'id: not a number: '
+                    WHEN id LIKE N'%.%[1-9]%' THEN N'id: not a whole number: '
+                    WHEN category_id_number IS NULL OR category_id_number NOT BETWEEN 1 AND 2147483647
+                        THEN N'id: not between 1 and 2,147,483,647: '
 
-                WHEN category_name IS NULL OR DATALENGTH(category_name) = 0 THEN N'category_name: empty'
-                WHEN CHARINDEX(NCHAR(0), category_name) > 0 THEN N'category_name: contains a NUL character'
-                WHEN LEN((category_name + N'.') $(CODE_POINTS)) > 201 THEN N'category_name: longer than 200 characters'
-            END COLLATE Latin1_General_100_BIN2 AS fault
-        FROM [import].[categories_read]
-        WHERE run_id = @run_id
-    ) AS judged
-    WHERE fault IS NOT NULL;
+                    WHEN category_name IS NULL OR DATALENGTH(category_name) = 0 THEN N'category_name: empty'
+                    WHEN CHARINDEX(NCHAR(0), category_name) > 0 THEN N'category_name: contains a NUL character'
+                    WHEN LEN((category_name + N'.') $(CODE_POINTS)) > 201
+                        THEN N'category_name: longer than 200 characters'
+                END COLLATE Latin1_General_100_BIN2 AS fault
+            FROM [import].[categories_read]
+            WHERE run_id = @run_id
+        ) AS judged
+        WHERE fault IS NOT NULL
+    ) AS faulty;
 
-    -- Of the good rows of one id the last counts; `01` and `1.0` are the id 1.
+    -- Of the good rows of one id the last counts.
     INSERT INTO #superseded (row_no)
     SELECT row_no
     FROM (
@@ -92,7 +104,7 @@ AS
 BEGIN
     SET NOCOUNT ON;
 
-    -- New rows have no known_id here.
+    -- known_id is NULL for a new category.
     CREATE TABLE #pending (row_no BIGINT NOT NULL PRIMARY KEY, known_id INT NULL);
     INSERT INTO #pending (row_no, known_id)
     SELECT incoming.row_no, category.category_id
@@ -111,7 +123,8 @@ BEGIN
         RETURN;
 
     UPDATE category
-    SET name = incoming.name
+    SET
+        name = incoming.name
     FROM [dbo].[categories] AS category
     JOIN #pending AS pending ON pending.known_id = category.category_id
     JOIN [import].[categories_incoming] AS incoming ON incoming.row_no = pending.row_no;
@@ -148,6 +161,7 @@ BEGIN
 END;
 GO
 
+-- What Data Factory's Lookup calls. Returns the import's outcome as its one result set.
 CREATE PROCEDURE [import].[merge_categories]
     @import_id CHAR(36),
     @run_id VARCHAR(64),

@@ -1,6 +1,6 @@
-"""Inserting many products at once: without indexes and triggers, which are made again at the end.
+"""Inserts many products at once without indexes and triggers, and recreates those at the end.
 
-Within the merge's transaction, so that nobody sees the table without them.
+This happens in the merge's transaction, so no other connection sees the table without them.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ import apsw
 from local.datafactory.stop import Stop
 from local.datafactory.stores.sqlite.words import WORDS_BYTES, TitleWords
 
-# Below this many, and below this share of the products, keeping the indexes as rows come is the faster way.
+# Below this number or this share of the products, keeping the indexes up to date row by row is faster.
 _FEWEST_ROWS = 20_000
 _SMALLEST_SHARE = 1 / 3
-# SQLite's own default, see WORDS_BYTES.
+# SQLite's default, see WORDS_BYTES.
 _USUAL_WORDS_BYTES = 1024 * 1024
-# A sorter's runs as large as this stay in the processor's cache: half the time of runs of 64 MiB.
+# A sorter with runs of this size stays in the processor's cache and takes half the time of runs of 64 MiB.
 _SORT_KIB = 1_024
 
 
 class ProductInsert:
-    """How new products are inserted: `insert` and `index_words` run the merge's sections of these names.
+    """Inserts new products. `insert` and `index_words` run the merge's sections of these names.
 
-    Both are given the last product_id that there was before. `rows` is how many the file has that may be new. Entered
-    with the catalog's lock held: where it is empty, the text index of many rows is begun at once.
+    Both take the highest product_id before the insert. `rows` is the highest possible number of new rows. The catalog's
+    lock must be held. If the catalog is empty and the rows are many, their text index is begun on entry.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what it works on, and the two sections
+    def __init__(  # noqa: PLR0913, PLR0917  # what it works on and the two sections
         self,
         connection: apsw.Connection,
         staging_file: Path,
@@ -62,12 +62,12 @@ class ProductInsert:
         self._resources.close()
 
     def run(self, new: int) -> None:
-        """Inserts so many new products in the way that suits them."""
+        """Inserts so many new products in the faster way."""
         if new < _FEWEST_ROWS or new < self._present * _SMALLEST_SHARE:
             self._insert(self._last_id)
             return
         self._connection.execute(f"PRAGMA main.cache_size = -{_SORT_KIB}")
-        definitions = self._take_away()
+        definitions = self._drop_indexes_and_triggers()
         self._insert(self._last_id)
         if self._words is None:
             self._index_words_with_more_memory()
@@ -84,11 +84,11 @@ class ProductInsert:
         left_out = self._connection.execute(
             "SELECT row_no FROM temp.rejected UNION ALL SELECT row_no FROM temp.superseded"
         )
-        # Half of a file may be left out: 8 bytes a row, not the 40 of a list's.
+        # Half of a file may be left out: an array takes 8 bytes a row, a list 40.
         row_nos = array("q", (row_no for (row_no,) in left_out))
         return TitleWords(self._staging_file, definition, row_nos, self._last_id, self._stop)
 
-    def _take_away(self) -> list[str]:
+    def _drop_indexes_and_triggers(self) -> list[str]:
         parts = self._connection.execute(
             "SELECT type, name, sql FROM main.sqlite_schema"
             " WHERE tbl_name = 'products' AND type IN ('index', 'trigger') AND sql IS NOT NULL"

@@ -1,10 +1,11 @@
-"""The imports' file as a merge needs it: an import's record, and a place for its rejects."""
+"""The imports file as a merge uses it: it reads an import's record and writes its rejects."""
 
 from __future__ import annotations
 
 import itertools
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -12,16 +13,26 @@ import apsw
 import sqlalchemy as sa
 
 from local.datafactory.failures import ActivityFailedError
-from local.datafactory.stores.merge_outcome import ImportRecord
 from shared.database.sqlite import files
 
-# All are counted, the first ones kept.
+# All rejects are counted; the first ones are kept.
 REJECTS_KEPT = 10_000
 _LOCK_WAIT_MILLISECONDS = 60_000
 
 
+@dataclass(frozen=True)
+class ImportRecord:
+    """The columns of import_records that a merge reads."""
+
+    blob_name: str
+    sequence: int
+    max_reject_share: float
+    csv_columns: str | None
+    cancel_requested: bool
+
+
 class ImportStore:
-    """A connection of its own to the imports' file: it sees what others commit while the catalog is held."""
+    """A connection to the imports file. It sees what others commit while the merge holds the catalog."""
 
     def __init__(self, url: sa.URL) -> None:
         self._connection = apsw.Connection(str(files.imports_file(url)), apsw.SQLITE_OPEN_READWRITE)
@@ -36,17 +47,18 @@ class ImportStore:
         self._connection.close()
 
     def record(self, import_id: str) -> ImportRecord:
-        """The record as it is now. Raises ActivityFailedError where there is none."""
+        """The present record. Raises ActivityFailedError if there is none."""
         row = self._connection.execute(
-            "SELECT blob_name, sequence, max_reject_share, cancel_requested FROM import_records WHERE import_id = ?",
+            "SELECT blob_name, sequence, max_reject_share, csv_columns, cancel_requested FROM import_records"
+            " WHERE import_id = ?",
             [import_id],
         ).fetchone()
         if row is None:
             raise ActivityFailedError("SqlOperationFailed", f"There is no import {import_id}.")
-        return ImportRecord(row[0], row[1], row[2], bool(row[3]))
+        return ImportRecord(row[0], row[1], row[2], row[3], bool(row[4]))
 
     def write_rejects(self, import_id: str, rejects: Iterable[tuple[int, str, list[str | None]]]) -> None:
-        """Puts the first rejects in place of what stood there of this import."""
+        """Replaces the import's rejects with the first ones of these."""
         kept = [
             (import_id, row_no, reason, json.dumps([value or "" for value in values], ensure_ascii=False))
             for row_no, reason, values in itertools.islice(rejects, REJECTS_KEPT)

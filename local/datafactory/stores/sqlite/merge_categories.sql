@@ -1,12 +1,7 @@
--- The stored procedure import.merge_categories for SQLite (its twin in T-SQL: shared/database/mssql/).
+-- Rendered by `python -m golden` from golden/templates/sqlite_merge_categories.sql.j2: change that file, not this one.
 --
--- Run as merge_products.sql says. Every reason for which a row is rejected:
---     FIELD: empty                                           id, category_name
---     FIELD: contains a NUL character                        category_name
---     id: not a number: "…"
---     id: not a whole number: "…"
---     id: not between 1 and 2,147,483,647: "…"
---     category_name: longer than 200 characters
+-- The stored procedure import.merge_categories for SQLite. Its counterpart in T-SQL stands in shared/database/mssql/.
+-- merge_products.sql says how the sections run.
 
 -- section: 1 judge
 SELECT row_no, reason
@@ -30,7 +25,7 @@ FROM (
 WHERE reason IS NOT NULL;
 
 -- section: 2 repeated
--- `01` and `1.0` are the id 1. What isn't a number is 0 here, and rejected.
+-- `01` and `1.0` are the id 1. A text that is no number is 0 here; its row is rejected.
 SELECT CAST(id AS INTEGER) FROM [import].categories_staging GROUP BY CAST(id AS INTEGER) HAVING count(*) > 1;
 
 -- section: 3 supersede
@@ -48,27 +43,34 @@ WHERE later IS NOT NULL;
 -- section: 4 incoming
 DROP VIEW IF EXISTS temp.incoming;
 CREATE TEMP VIEW incoming AS
-SELECT row_no, CAST(id AS INTEGER) AS category_id, category_name AS name
+SELECT
+    row_no,
+    CAST(id AS INTEGER) AS category_id,
+    category_name AS name
 FROM [import].categories_staging
 WHERE row_no NOT IN (SELECT row_no FROM temp.rejected)
     AND row_no NOT IN (SELECT row_no FROM temp.superseded);
 
 -- section: 5 pending
--- Only what differs is written: new rows have no known_id here.
+-- The rows that differ from the catalog. known_id is null for a new category.
 DROP TABLE IF EXISTS temp.pending;
 CREATE TABLE temp.pending (row_no INTEGER PRIMARY KEY, known_id INTEGER);
 
 -- section: 6 compare
--- The rows of `pending`.
+-- Returns the rows of `pending`.
 SELECT incoming.row_no, categories.category_id
 FROM incoming
 LEFT JOIN categories ON categories.category_id = incoming.category_id
 WHERE incoming.row_no BETWEEN :first AND :last
-    AND (categories.category_id IS NULL OR categories.name <> incoming.name);
+    AND (
+        categories.category_id IS NULL
+        OR categories.name <> incoming.name
+    );
 
 -- section: 7 update
 UPDATE categories
-SET name = incoming.name
+SET
+    name = incoming.name
 FROM temp.pending
 JOIN incoming ON incoming.row_no = pending.row_no
 WHERE categories.category_id = pending.known_id;

@@ -1,8 +1,8 @@
-"""A merge in a process of its own, which is told to stop through a pipe and never outlives the factory.
+"""Runs a merge in a process of its own, which ends with the factory and is stopped through a pipe.
 
-Of its own because of SQLite's locks (see the package); and what it held goes back to the machine with it. It is forked
-from a server that has imported everything: a matter of milliseconds. (Python 3.13's looks for what it is to import from
-the working directory alone, which is the project's wherever the factory is started.)
+SQLite's locks require a process (see the package). Its memory also goes back to the machine when it ends. It is forked
+in milliseconds from a server that has already imported everything. (Python 3.13's fork server imports from the working
+directory only, which is the project's folder for the factory.)
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ type Merge = Callable[[MergeCall, Stop], dict[str, Json]]
 
 
 def merge_in_process(call: MergeCall, stop: Stop, work: Merge = merge) -> dict[str, Json]:
-    """As `merge`. Raises ActivityFailedError also where the process ends without an answer."""
+    """As `merge`. Also raises ActivityFailedError if the process ends without an answer."""
     ours, theirs = _processes.Pipe()
     process = _processes.Process(target=_merge_and_answer, args=(theirs, call, work), name=f"merge-{call.run_id}")
     process.daemon = True
@@ -53,12 +53,12 @@ def merge_in_process(call: MergeCall, stop: Stop, work: Merge = merge) -> dict[s
 
 
 def _tell_to_stop(pipe: Connection) -> None:
-    with contextlib.suppress(OSError):  # it has ended by itself
+    with contextlib.suppress(OSError):  # the process has ended
         pipe.send_bytes(_STOP)
 
 
 def _answer(pipe: Connection) -> dict[str, Json] | Exception | None:
-    """What the merge gives or raises; None where its process ended before."""
+    """The merge's result or error; None if its process ended before."""
     try:
         answer: dict[str, Json] | Exception = pipe.recv()
     except (EOFError, ConnectionResetError):
@@ -67,8 +67,8 @@ def _answer(pipe: Connection) -> dict[str, Json] | Exception | None:
 
 
 def _merge_and_answer(pipe: Connection, call: MergeCall, work: Merge) -> None:
-    """What the process does."""
-    # What tells the factory to stop reaches all processes of its group: it tells its merges itself.
+    """The main function of the process."""
+    # These signals reach the factory's whole process group. The factory stops its merges itself.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     _leave_memory_uncounted()
@@ -79,20 +79,20 @@ def _merge_and_answer(pipe: Connection, call: MergeCall, work: Merge) -> None:
     except (ActivityFailedError, StoppedError) as error:
         pipe.send(error)
     except Exception as error:
-        # The boundary of the process: whatever went wrong is told in the activity's message.
+        # The boundary of the process: the activity's message reports any error.
         log.exception("the merge of run %s failed", call.run_id)
         pipe.send(ActivityFailedError("SqlOperationFailed", f"{type(error).__name__}: {error}", "SystemError"))
 
 
 def _leave_memory_uncounted() -> None:
-    """SQLite counts its memory under one lock for all threads: two that judge rows took twice as long with it."""
+    """Turns off SQLite's memory statistics: their lock made two threads that judge rows take twice as long."""
     apsw.shutdown()
-    apsw.config(apsw.SQLITE_CONFIG_MEMSTATUS, False)  # noqa: FBT003  # SQLite's own way
+    apsw.config(apsw.SQLITE_CONFIG_MEMSTATUS, False)  # noqa: FBT003  # SQLite's own parameter
     apsw.initialize()
 
 
 def _listen(pipe: Connection, stop: Stop) -> None:
-    """Stops the merge when told to, and ends its process at once when the factory has gone, or has its answer."""
+    """Stops the merge on request. Ends the process at once when the factory has ended or has its answer."""
     with contextlib.suppress(EOFError, OSError):
         while pipe.recv_bytes() == _STOP:
             stop.request()

@@ -1,4 +1,4 @@
-"""Reading a run's staging rows in several ranges, two at once: readers of one file don't disturb each other."""
+"""Reads a run's staging rows in ranges, two at a time: readers of one file don't block each other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BATCHES_WAITING = 16
 
 
 class Readers:
-    """Two threads that run statements, each with a connection of its own that `open_connection` makes."""
+    """Two threads that run statements. Each statement gets a connection of its own from `open_connection`."""
 
     def __init__(self, open_connection: Opener, stop: Stop) -> None:
         self._open_connection = open_connection
@@ -38,13 +38,15 @@ class Readers:
         self._threads.shutdown()
 
     def rows(self, statement: str) -> Iterator[Row]:
-        """Begins a statement; its rows are taken from the iterator."""
+        """Starts a statement and returns its rows."""
         return iter(self._begin(statement, {}))
 
-    def rows_in_parts(self, statement: str, last: int, parts: int) -> Iterator[Row]:
-        """Begins a statement with the parameters :first and :last for rows 1 to `last`, in so many ranges."""
+    def rows_in_parts(self, statement: str, parameters: Mapping[str, int], last: int, parts: int) -> Iterator[Row]:
+        """Starts a statement once for each of so many ranges of the rows 1 to `last`: its :first and :last."""
         begun = [
-            self._begin(statement, {"first": last * part // parts + 1, "last": last * (part + 1) // parts})
+            self._begin(
+                statement, {**parameters, "first": last * part // parts + 1, "last": last * (part + 1) // parts}
+            )
             for part in range(parts)
         ]
         return (row for reading in begun for row in reading)
@@ -56,7 +58,7 @@ class Readers:
 
 
 class _Reading:
-    """The rows of one statement, handed over in batches of which only a few wait."""
+    """The rows of one statement, in batches. Only a few batches wait for their consumer."""
 
     def __init__(
         self,
@@ -80,7 +82,7 @@ class _Reading:
         self._reading.result()
 
     def leave(self) -> None:
-        """Ends the reading where not all was consumed."""
+        """Ends the reading if its rows were not all consumed."""
         self._left = True
         while not self._reading.done():
             with contextlib.suppress(queue.Empty):

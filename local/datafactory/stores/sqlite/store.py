@@ -1,4 +1,4 @@
-"""SqliteStore: Copy fills a run's staging file by ADBC, a procedure merges it into the catalog."""
+"""SqliteStore: Copy fills a run's staging file through ADBC, a procedure merges it into the catalog."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sqlalchemy.schema import CreateTable
 from local.datafactory.failures import ActivityFailedError, InvalidDefinitionError, StoppedError
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
-from local.datafactory.stores.merge_kinds import KINDS
 from local.datafactory.stores.sqlite.merge import MergeCall
+from local.datafactory.stores.sqlite.merge_procedures import PROCEDURES
 from local.datafactory.stores.sqlite.process import Merge, merge_in_process
 from shared.database.metadata import IMPORT_SCHEMA, staging_metadata
 from shared.database.sqlite import files
 
 _PAGE_BYTES = 16384
-# The file is the run's alone and goes with it: nothing in it need survive a crash.
+# The file belongs to one run and is deleted with it, so nothing in it need survive a crash.
 _STAGING_PRAGMAS = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -16384")
 
 
@@ -45,13 +45,13 @@ class SqliteStore:
             self._prepare(run_id, f"{schema}.{table}", pre_copy_script)
             return _ingest(str(file), table, rows)
         except BaseException:
-            # Without a journal there is no way back for a file: a retry begins with a new one.
+            # Without a journal, a file can't be rolled back: a retry begins with a new one.
             self.end_run(run_id)
             raise
 
     def call(self, procedure: str, parameters: dict[str, Json], timeout: float, stop: Stop) -> dict[str, Json]:
         """See SqlStore."""
-        if procedure not in KINDS:
+        if procedure not in PROCEDURES:
             raise ActivityFailedError("SqlOperationFailed", f"Could not find stored procedure '{procedure}'.")
         match parameters:
             case {"import_id": str(import_id), "run_id": str(run_id), "rows_skipped": int(rows_skipped), **rest} if (
@@ -59,7 +59,10 @@ class SqliteStore:
             ):
                 pass
             case _:
-                raise InvalidDefinitionError(f"The procedure '{procedure}' has other parameters: {set(parameters)}")
+                raise InvalidDefinitionError(
+                    f"The procedure '{procedure}' expects the parameters import_id and run_id (String) and rows_skipped"
+                    f" (Int64), got {', '.join(parameters) or 'none'}."
+                )
         limit = Stop()
         timer = threading.Timer(timeout, limit.request)
         timer.daemon = True
@@ -75,7 +78,7 @@ class SqliteStore:
 
     def end_run(self, run_id: str) -> None:
         """See SqlStore."""
-        # With what stands beside it while a text index is built.
+        # Including the file of a text index that was being built.
         for file in files.staging_folder(self._url).glob(f"{run_id}.*"):
             file.unlink(missing_ok=True)
 
@@ -85,7 +88,7 @@ class SqliteStore:
             shutil.rmtree(files.staging_folder(self._url))
 
     def _prepare(self, run_id: str, table: str, pre_copy_script: str | None) -> None:
-        """Makes the staging table where it is missing, and runs Copy's script, which names it `[import].[…]`."""
+        """Creates the staging table if it is missing, and runs Copy's script, which calls it `[import].[…]`."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
         with contextlib.closing(connection):
             connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(files.staging_file(self._url, run_id))])

@@ -1,8 +1,8 @@
-"""The text index of a first load, built beside the inserts by a second thread, in a file of the run's own.
+"""Builds the text index of a first load in a second thread and a file of its own, while the products are inserted.
 
-An FTS5 table is two ordinary tables behind its name, `…_data` and `…_idx`; a contentless one refers to its rows by
-number alone. So where the catalog has no words yet, those tables can be filled from ones that were built elsewhere
-with the same definition and the same row numbers. (Source: SQLite's "FTS5 Data Structures".)
+An FTS5 table stores its words in two ordinary tables, `…_data` and `…_idx`; a contentless one refers to its rows by
+number alone. So if the catalog has no words yet, these tables can be copied from an index that was built elsewhere with
+the same definition and the same row numbers. (Source: SQLite's "FTS5 Data Structures".)
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from shared.database.metadata import IMPORT_SCHEMA
 
 _TABLE = "products_title_words"
 _PARTS = ("data", "idx")
-# Memory for words until they are sorted and written: each time that it is full costs a merge later.
+# Memory for words until they are sorted and written. Each time that it is full costs a merge of the index later.
 WORDS_BYTES = 16 * 1024 * 1024
 _PRAGMAS = ("journal_mode = OFF", "synchronous = OFF", "cache_size = -4096")
 
 
 class TitleWords:
-    """Indexes the titles of all staging rows but those left out, as products `first_id + row_no`."""
+    """Indexes the titles of all staging rows except those left out; a row's product is `last_id + row_no`."""
 
     def __init__(self, staging_file: Path, definition: str, left_out: Sequence[int], last_id: int, stop: Stop) -> None:
         self._staging_file = staging_file
@@ -35,7 +35,7 @@ class TitleWords:
         self._left_out = left_out
         self._last_id = last_id
         self._stop = stop
-        self._leaving = Stop()
+        self._abandoned = Stop()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="words")
         self._built: Future[None] | None = None
 
@@ -45,12 +45,12 @@ class TitleWords:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._leaving.request()
+        self._abandoned.request()
         self._threads.shutdown()
         self._file.unlink(missing_ok=True)
 
     def move_into(self, connection: apsw.Connection) -> None:
-        """Waits for the end of the work and puts it into the catalog's own, empty index."""
+        """Waits until the index is built and copies it into the catalog's empty one."""
         assert self._built is not None
         self._built.result()
         with contextlib.closing(apsw.Connection(str(self._file), apsw.SQLITE_OPEN_READONLY)) as built:
@@ -65,7 +65,7 @@ class TitleWords:
         with (
             contextlib.closing(connection),
             self._stop.on_request(connection.interrupt),
-            self._leaving.on_request(connection.interrupt),
+            self._abandoned.on_request(connection.interrupt),
         ):
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
