@@ -23,7 +23,7 @@ _QUERY_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
-        raise ValueError("A NUL character is not allowed")
+        raise ValueError("Expected text without a NUL character")
     return text
 
 
@@ -46,7 +46,7 @@ def _number(value: object) -> object:
 
 def _two_decimals(value: Decimal) -> Decimal:
     if value != value.quantize(Decimal("0.01")):
-        raise ValueError("Expected at most two decimals; more are never rounded away")
+        raise ValueError("Expected at most two decimals")
     return abs(value)  # -0 is 0
 
 

@@ -29,7 +29,7 @@ class ProblemField(BaseModel):
     """A field that failed validation."""
 
     loc: list[str | int] = Field(examples=[["body", "price"]])
-    msg: str = Field(examples=["Expected at most two decimals; more are never rounded away"])
+    msg: str = Field(examples=["expected at most two decimals, got 1.999"])
 
 
 class Problem(BaseModel):

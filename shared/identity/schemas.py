@@ -24,7 +24,7 @@ def _address(text: str) -> str:
 
 def _without_nul(secret: SecretStr) -> SecretStr:
     if "\0" in secret.get_secret_value():
-        raise ValueError("A NUL character is not allowed")
+        raise ValueError("Expected text without a NUL character")
     return secret
 
 

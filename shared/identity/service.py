@@ -194,11 +194,12 @@ class IdentityService:
 def _sign_up_refusal(error: RefusedByFirebaseError) -> ProblemError:
     match error.code:
         case "INVALID_EMAIL":
-            return ValidationFailedError({"loc": ["body", "email"], "msg": "Expected an e-mail address"})
+            field, msg = "email", "expected an e-mail address, got one that Firebase refuses"
         case "WEAK_PASSWORD" | "PASSWORD_DOES_NOT_MEET_REQUIREMENTS":
-            return ValidationFailedError({"loc": ["body", "password"], "msg": "Expected a stronger password"})
+            field, msg = "password", "expected a stronger password, got one that Firebase refuses"
         case _:
             return _refusal(error)
+    return ValidationFailedError({"loc": ["body", field], "msg": msg})
 
 
 def _refusal(error: RefusedByFirebaseError) -> ProblemError:
