@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from shared.http.dependencies import provided
 from shared.http.openapi import problems
 from shared.http.strict_route import StrictRoute
-from shared.identity.guards import Admin
+from shared.identity.authorization import Admin
 from shared.imports.schemas import ImportPage, ImportQuery, ImportRecord, NewUpload, Upload
 
 if TYPE_CHECKING:
