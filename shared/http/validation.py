@@ -18,7 +18,10 @@ _EXPECTED = {
     "extra_forbidden": "a documented field",
     "int_type": "an integer",
     "int_from_float": "an integer",
+    "int_parsing": "an integer",
+    "float_parsing": "a number",
     "bool_type": "true or false",
+    "bool_parsing": "true or false",
     "string_type": "a string",
     "string_unicode": "text without lone surrogates",
     "list_type": "an array",
@@ -26,6 +29,7 @@ _EXPECTED = {
     "model_attributes_type": "an object",
     "is_instance_of": "a number",  # Decimal is the only class that a field asks for
     "greater_than_equal": "at least {ge}",
+    "greater_than": "more than {gt}",
     "less_than_equal": "at most {le}",
 }
 _LENGTHS = {
@@ -40,7 +44,6 @@ def field_error(error: Mapping[str, Any], secret_fields: Collection[str] = ()) -
     """One of pydantic's errors as a sentence.
 
     The values of the body's `secret_fields` are never shown. Nor are arrays and objects, which may contain one.
-    Validators raise ValueError("Expected ...").
     """
     loc = [part if isinstance(part, int) else _printable(str(part)) for part in error["loc"]]
     is_secret = bool(secret_fields) and loc[0] == "body" and (len(loc) == 1 or loc[1] in secret_fields)
@@ -48,7 +51,7 @@ def field_error(error: Mapping[str, Any], secret_fields: Collection[str] = ()) -
 
 
 def _sentence(error: Mapping[str, Any], *, is_secret: bool) -> str:
-    kind, value, context = error["type"], error.get("input"), error.get("ctx", {})
+    kind, value = error["type"], error.get("input")
     if kind == "missing":
         came = "none"
     elif kind == "extra_forbidden":
@@ -59,10 +62,12 @@ def _sentence(error: Mapping[str, Any], *, is_secret: bool) -> str:
         came = str(len(value or ""))
     else:
         came = json_value(value)
-    return f"expected {_expected(kind, value, context)}, got {came}"
+    return f"expected {expected_value(error)}, got {came}"
 
 
-def _expected(kind: str, value: object, context: Mapping[str, Any]) -> str:
+def expected_value(error: Mapping[str, Any]) -> str:
+    """What one of pydantic's errors says was expected; a validator's own text is "Expected ..."."""
+    kind, context = error["type"], error.get("ctx", {})
     match kind:
         case "value_error":
             return str(context["error"]).removeprefix("Expected ")
@@ -70,7 +75,7 @@ def _expected(kind: str, value: object, context: Mapping[str, Any]) -> str:
             return f"one of {', '.join(re.findall(r"'([^']*)'", context['expected']))}"
         case _ if kind in _LENGTHS:
             bound = _LENGTHS[kind].format_map(context)
-            unit = "character" if isinstance(value, str) else "item"
+            unit = "character" if isinstance(error["input"], str) else "item"
             return f"{bound} {unit}" if bound.endswith(" 1") else f"{bound} {unit}s"
         case _:
             # Some of pydantic's bounds are the text `Decimal('5')`.

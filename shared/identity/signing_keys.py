@@ -42,7 +42,7 @@ class SigningKeys:
     async def find(self, key_id: str) -> jwt.PyJWK | None:
         """The key with this id. Raises UnavailableError where Google doesn't give its keys."""
         is_fresh = time.monotonic() < self._fresh_until
-        keys = self._keys if is_fresh else await self._fetches.join(KEYS_URL, self._fetch)
+        keys = self._keys if is_fresh else await self._fetches.run(KEYS_URL, self._fetch)
         return keys.get(key_id)
 
     async def close(self) -> None:

@@ -85,7 +85,7 @@ class TokenVerifier:
         fetched = self._accounts.get(uid)
         if fetched is None or time.monotonic() - fetched.at >= ACCOUNT_SECONDS:
             self.revocations.listen()
-            fetched = await self._fetches.join(uid, lambda: self._fetch(uid))
+            fetched = await self._fetches.run(uid, lambda: self._fetch(uid))
         return fetched.account
 
     async def close(self) -> None:
@@ -112,7 +112,7 @@ class TokenVerifier:
     def _forget_all(self) -> None:
         self._revision += 1
         self._accounts.clear()
-        self._fetches = SingleFlight()
+        self._fetches.forget_all()
 
 
 def user_of(claims: Mapping[str, Any]) -> User:

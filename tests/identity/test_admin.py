@@ -51,6 +51,5 @@ def test_missing_settings_are_named(emulated: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("AZURE_FUNCTIONS_ENVIRONMENT", raising=False)
     ended = python("-m", "shared.identity.admin", "--email", "ada@example.com")
     assert ended.returncode == 1
-    assert ended.stderr.startswith(
-        "FIREBASE_PROJECT_ID, FIREBASE_SERVICE_ACCOUNT: expected values in the environment, got none"
-    )
+    missing = "FIREBASE_PROJECT_ID, FIREBASE_SERVICE_ACCOUNT"
+    assert ended.stderr == f"{missing}: expected values in the environment, got none\n"

@@ -111,7 +111,7 @@ def test_a_vault_that_is_away_at_the_start_stops_it(vault: FakeKeyVault, monkeyp
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        (403, "access is denied or the secret is disabled"),
+        (403, "access is denied"),
         (429, "throttling"),
         (500, "status 500"),
         (404, "doesn't exist"),

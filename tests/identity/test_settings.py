@@ -16,6 +16,7 @@ from shared.settings import Settings, SettingsError, load_settings
 ACCOUNT = json.dumps(
     {"type": "service_account", "project_id": "p", "private_key": "S3CRET", "client_email": "e", "token_uri": "t"}
 )
+SERVICE_ACCOUNT = "a service account's key: a JSON object with client_email, private_key, project_id, token_uri, type"
 AZURE = {
     "FIREBASE_PROJECT_ID": "test-project",
     "FIREBASE_WEB_API_KEY": "S3CRET-key",
@@ -63,25 +64,30 @@ def test_a_missing_setting_stops_the_start_with_its_name(environment: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "expected"),
     [
-        ("FIREBASE_PROJECT_ID", "S3CRET with spaces"),
-        ("FIREBASE_WEB_API_KEY", ""),
-        ("FIREBASE_SERVICE_ACCOUNT", "S3CRET"),
-        ("FIREBASE_SERVICE_ACCOUNT", '{"private_key": "S3CRET"}'),
-        ("FIREBASE_SECONDS", "S3CRET"),
-        ("FIREBASE_SECONDS", "0"),
-        ("KEY_VAULT_URL", "S3CRET"),
-        ("CACHE_TTL", "S3CRET"),
-        ("BLOB_TRIGGER_SOURCE", "S3CRET"),
-        ("APPLICATIONINSIGHTS_CONNECTION_STRING", "@Microsoft.KeyVault(SecretUri=https://S3CRET)"),
+        ("FIREBASE_PROJECT_ID", "S3CRET with spaces", "4 to 30 characters of a-z, 0-9 and -"),
+        ("FIREBASE_WEB_API_KEY", "", "at least 1 character"),
+        ("FIREBASE_SERVICE_ACCOUNT", "S3CRET", SERVICE_ACCOUNT),
+        ("FIREBASE_SERVICE_ACCOUNT", '{"private_key": "S3CRET"}', SERVICE_ACCOUNT),
+        ("FIREBASE_SECONDS", "S3CRET", "a number"),
+        ("FIREBASE_SECONDS", "0", "more than 0.0"),
+        ("KEY_VAULT_URL", "S3CRET", "https://{vault}.vault.azure.net"),
+        ("CACHE_TTL", "S3CRET", "an integer"),
+        ("CACHE_ENABLED", "S3CRET", "true or false"),
+        ("BLOB_TRIGGER_SOURCE", "S3CRET", "one of EventGrid, LogsAndContainerScan"),
+        (
+            "APPLICATIONINSIGHTS_CONNECTION_STRING",
+            "@Microsoft.KeyVault(SecretUri=https://S3CRET)",
+            "InstrumentationKey={GUID};IngestionEndpoint=https://…",
+        ),
     ],
 )
-def test_a_malformed_setting_stops_the_start_with_its_name(
-    environment: pytest.MonkeyPatch, name: str, value: str
+def test_a_malformed_setting_stops_the_start_with_its_name_and_what_was_expected(
+    environment: pytest.MonkeyPatch, name: str, value: str, expected: str
 ) -> None:
     environment.setenv(name, value)
-    assert name in refusal()
+    assert refusal() == f"{name}: expected {expected} ({Settings.model_fields[name.lower()].description})"
 
 
 @pytest.mark.parametrize("where", [{}, {"AZURE_FUNCTIONS_ENVIRONMENT": "Staging"}, {"WEBSITE_INSTANCE_ID": "1"}])
@@ -92,7 +98,7 @@ def test_the_emulator_stops_the_start_anywhere_but_locally(
     environment.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:9099")
     for name, value in where.items():
         environment.setenv(name, value)
-    assert refusal().startswith("FIREBASE_AUTH_EMULATOR_HOST: expected only on a local machine")
+    assert refusal().startswith("FIREBASE_AUTH_EMULATOR_HOST: expected no value, because this isn't a local machine")
 
 
 def test_the_function_app_doesnt_start_with_the_emulator_in_azure(environment: pytest.MonkeyPatch) -> None:
