@@ -22,7 +22,7 @@ from shared.http.middleware import BodyLimitMiddleware, ErrorBoundaryMiddleware,
 from shared.http.openapi import with_problems
 from shared.operations import PREFIX, Operation
 from shared.services import Services
-from shared.telemetry.start import seen
+from shared.telemetry.start import instrumented
 
 _MODULES = (
     shared.catalog.endpoints,
@@ -81,7 +81,7 @@ def in_front_of(framework: FastAPI, services: Services) -> ASGIApp:
     app = CacheHitMiddleware(app, lambda: services.cache)
     app = HeadMiddleware(app)
     app = RequestIdMiddleware(app)
-    return seen(ErrorBoundaryMiddleware(app))
+    return instrumented(ErrorBoundaryMiddleware(app))
 
 
 def create_app(services: Services) -> ASGIApp:
