@@ -127,78 +127,50 @@ class Histogram(Metric):
             self.recorder.record(value, self.labelled(values))
 
 
-class _Requests:
-    """Number and duration of requests in one entry, so a request costs one look-up."""
-
-    def __init__(self) -> None:
-        # By operation, status and X-Cache in lower case ("" without one): count, seconds.
-        self._entries: dict[tuple[str, int, str], list[float]] = {}
-
-    def add(self, operation: str, status: int, cache: str, seconds: float) -> None:
-        """Counts a request. Not thread-safe."""
-        key = (operation, status, cache)
-        entry = self._entries.get(key)
-        if entry is None:
-            entry = self._entries[key] = [0, 0.0]
-        entry[0] += 1
-        entry[1] += seconds
-
-    def sums(self, *, of: tuple[int, ...], amount: int) -> Iterator[tuple[tuple[str, ...], float]]:
-        """The counts (`amount` 0) or seconds (1), grouped by the parts of the key at the indexes `of`."""
-        sums: dict[tuple[str, ...], float] = {}
-        for key, entry in self._entries.copy().items():
-            part = tuple(str(key[index]) for index in of)
-            sums[part] = sums.get(part, 0) + entry[amount]
-        yield from sums.items()
+# Number and seconds of requests by operation, status and X-Cache in lower case ("" without one). A request costs one
+# look-up.
+_REQUEST_LABELS = (OPERATION, STATUS_CODE, CACHE)
+_NUMBER, _SECONDS = range(2)
+_requests: dict[tuple[str, int, str], list[float]] = {}
 
 
-_requests = _Requests()
-count_request = _requests.add
+def count_request(operation: str, status: int, cache: str, seconds: float) -> None:
+    """Counts a request. Not thread-safe."""
+    key = (operation, status, cache)
+    entry = _requests.get(key)
+    if entry is None:
+        entry = _requests[key] = [0, 0.0]
+    entry[_NUMBER] += 1
+    entry[_SECONDS] += seconds
 
 
 class _RequestMetric(Metric):
-    """A sum over requests, grouped by some of their labels."""
+    """The number or the seconds of requests by some of their labels."""
 
-    def __init__(self, name: str, unit: str, description: str, *labels: str, of: tuple[int, ...], amount: int) -> None:
+    def __init__(self, amount: int, name: str, unit: str, description: str, *labels: str) -> None:
         super().__init__(name, unit, description, *labels)
-        self._of = of
         self._amount = amount
+        self._indexes = [_REQUEST_LABELS.index(label) for label in labels]
 
     def observed(self) -> Iterator[Observed]:
-        """The sums; without requests that have no X-Cache, where that is a label."""
-        for values, total in _requests.sums(of=self._of, amount=self._amount):
+        """The totals; without requests that have no X-Cache, where that is a label."""
+        totals: dict[tuple[str, ...], float] = {}
+        for key, entry in _requests.copy().items():
+            values = tuple(str(key[index]) for index in self._indexes)
+            totals[values] = totals.get(values, 0) + entry[self._amount]
+        for values, total in totals.items():
             if all(values):
                 yield self.labelled(values), total
 
 
-_OPERATION, _STATUS, _CACHE = range(3)
-_NUMBER, _SECONDS = range(2)
-
 REQUESTS = _RequestMetric(
-    "catalog.requests",
-    "{request}",
-    "Requests that were answered.",
-    OPERATION,
-    STATUS_CODE,
-    of=(_OPERATION, _STATUS),
-    amount=_NUMBER,
+    _NUMBER, "catalog.requests", "{request}", "Requests that were answered.", OPERATION, STATUS_CODE
 )
 REQUEST_SECONDS = _RequestMetric(
-    "catalog.request.seconds",
-    "s",
-    "Total seconds of requests to cached views.",
-    OPERATION,
-    CACHE,
-    of=(_OPERATION, _CACHE),
-    amount=_SECONDS,
+    _SECONDS, "catalog.request.seconds", "s", "Total seconds of requests to cached views.", OPERATION, CACHE
 )
 CACHE_LOOKUPS = _RequestMetric(
-    "catalog.cache.lookups",
-    "{request}",
-    "Requests to cached views by hit, miss or bypass.",
-    CACHE,
-    of=(_CACHE,),
-    amount=_NUMBER,
+    _NUMBER, "catalog.cache.lookups", "{request}", "Requests to cached views by hit, miss or bypass.", CACHE
 )
 STALE_TOKENS = Counter("catalog.cache.stale_tokens", "{page}", "Cached pages of an old generation.")
 JOINED_FLIGHTS = Counter(
