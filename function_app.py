@@ -1,4 +1,4 @@
-"""Every trigger of the app. No logic: each hands its work to `shared/`."""
+"""The triggers of the function app. Each calls `shared/`, which has the logic."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ services = Services(settings)
 
 
 def load_api() -> ASGIApp:
-    """Loads the HTTP framework, which a timer or a blob doesn't need."""
+    """Imports the HTTP framework, which timers and blobs don't need."""
     from shared.api import create_app
 
     return create_app(services)
@@ -34,36 +34,36 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 
 def serve(name: str, route: str, methods: list[str] | None) -> None:
-    """Registers an HTTP-triggered function that hands its requests to the API."""
+    """Registers an HTTP-triggered function that is served by the API."""
     app.function_name(name)(app.route(route, methods=methods)(bridge.handle))
 
 
 for operation in OPERATIONS:
     serve(operation.name, operation.path.removeprefix("/"), operation.methods)
 serve("docs", "docs/{*path}", ["GET", "HEAD"])
-# The host tries routes in the order of the functions' names: this one last (azure-functions-host #9876).
+# The host tries routes in the order of the functions' names, so this one is last (azure-functions-host #9876).
 serve("zz_fallback", "{*path}", None)  # every method
 
 
 @app.blob_trigger("upload", "imports/{name}", "IMPORT_STORAGE", source=func.BlobSource(settings.blob_trigger_source))
 async def start_import(upload: blob.BlobClient) -> None:
-    """A blob has landed: only a reference to it crosses from the host."""
+    """Starts the import of a new blob. The host passes only a reference to the blob."""
     await services.imports.receive(upload)
 
 
 @app.queue_trigger("message", "webjobs-blobtrigger-poison", "IMPORT_STORAGE")
 async def record_poison(message: func.QueueMessage) -> None:
-    """The host gave up on a blob event."""
+    """Records a blob event that the host has given up."""
     await services.imports.record_poison(message.get_body().decode())
 
 
 @app.timer_trigger("timer", "%RECONCILE_SCHEDULE%")
-async def reconcile_imports(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the binding's
-    """Brings unfinished imports on."""
+async def reconcile_imports(timer: func.TimerRequest) -> None:  # noqa: ARG001  # required by the binding
+    """Continues unfinished imports."""
     await services.reconciliation.run()
 
 
 @app.timer_trigger("timer", "%DRAIN_SCHEDULE%")
-async def drain_invalidations(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the binding's
-    """Tells Redis what it wasn't told of."""
+async def drain_invalidations(timer: func.TimerRequest) -> None:  # noqa: ARG001  # required by the binding
+    """Sends pending invalidations to Redis."""
     await services.outbox.drain()

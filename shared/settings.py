@@ -1,6 +1,6 @@
-"""Every setting, typed, with its default and its reason. Environment first, then Key Vault.
+"""Every setting with its type, default and description. The environment comes first, then Key Vault.
 
-The README's table of settings is made from the descriptions here; a test compares the two.
+The README's table of settings is made from these descriptions; a test compares the two.
 """
 
 from __future__ import annotations
@@ -13,26 +13,39 @@ import re
 from typing import Annotated, Any, Literal, Self, override
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
-# Settings that have a default on a local machine only.
+from shared.http.validation import expected_value
+
+# Settings whose default is for a local machine only.
 REQUIRED_ELSEWHERE = ("firebase_project_id", "firebase_web_api_key", "firebase_service_account")
 
-# Values that keep a connection to SQL Server encrypted and its certificate verified, by keyword of the URL.
+# Values that keep a connection to SQL Server encrypted and verify its certificate, by keyword of the URL.
 _VERIFIED = {"encrypt": frozenset({"yes", "mandatory", "strict"}), "trustservercertificate": frozenset({"no"})}
 
-_VAULT_PATTERN = r"^https://[^/\s]+/?$"
+_VAULT_PATTERN = r"https://[^/\s]+/?"
 _INSTRUMENTATION_KEY = re.compile(
     r"(?:^|;)InstrumentationKey=[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:;|$)", re.IGNORECASE
 )
 _SERVICE_ACCOUNT_FIELDS = frozenset({"type", "project_id", "private_key", "client_email", "token_uri"})
 
 
+def _matching(pattern: str, expected: str) -> AfterValidator:
+    """Refuses a text that doesn't match the pattern, with a sentence instead of the pattern."""
+
+    def check(text: str | None) -> str | None:
+        if text is not None and not re.fullmatch(pattern, text):
+            raise ValueError(f"Expected {expected}")
+        return text
+
+    return AfterValidator(check)
+
+
 class SettingsError(Exception):
-    """The app can't start. The text names each setting at fault and what was expected, never a value."""
+    """The app can't start. The text names each wrong setting and what was expected; it never shows a value."""
 
 
 class Settings(BaseSettings):
@@ -42,10 +55,10 @@ class Settings(BaseSettings):
 
     azure_functions_environment: Annotated[
         Literal["Development", "Staging", "Production"],
-        Field(description="Set by the Functions host: Development on a machine of one's own."),
+        Field(description="Set by the Functions host; Development on a local machine."),
     ] = "Production"
     website_instance_id: Annotated[
-        str | None, Field(description="Set by App Service: its presence says that this isn't a local machine.")
+        str | None, Field(description="Set by App Service. If it is set, this isn't a local machine.")
     ] = None
 
     database_url: Annotated[
@@ -53,37 +66,41 @@ class Settings(BaseSettings):
         Field(description="SQLAlchemy URL: `sqlite:///file.db`, or `mssql+pyodbc://…` for Azure SQL."),
     ] = SecretStr("sqlite:///.local/database/catalog.db")
     database_pool_size: Annotated[
-        int, Field(ge=1, le=64, description="SQL connections, and threads that use them, in a process.")
+        int, Field(ge=1, le=64, description="SQL connections of a process, and threads that use them.")
     ] = 8
     database_statement_seconds: Annotated[
-        float, Field(gt=0, le=300, description="A request's SQL that takes longer is ended: 503.")
+        float,
+        Field(
+            gt=0,
+            le=300,
+            description="Seconds that a request's SQL statement may take, else 503.",
+        ),
     ] = 5.0
-
     database_login_seconds: Annotated[
         int, Field(ge=1, le=60, description="Seconds that signing in to Azure SQL may take.")
     ] = 15
     database_retry_seconds: Annotated[
         float,
-        Field(ge=0, le=230, description="Seconds that a request goes on trying while Azure SQL moves or wakes up."),
+        Field(ge=0, le=230, description="Seconds that a request retries while Azure SQL fails over or resumes."),
     ] = 60.0
 
     redis_url: Annotated[
         SecretStr, Field(description="`redis://…`, or `rediss://…` for TLS (Azure Managed Redis: port 10000).")
     ] = SecretStr("redis://127.0.0.1:6379")
     cache_enabled: Annotated[
-        bool, Field(description="false: every read goes to SQL (for comparisons); writes tell Redis all the same.")
+        bool, Field(description="false: every read goes to SQL, for comparisons. Writes still invalidate Redis.")
     ] = True
-    cache_ttl: Annotated[int, Field(ge=1, description="Seconds that a cached page lives at most, ±10 %.")] = 600
+    cache_ttl: Annotated[int, Field(ge=1, description="Maximum seconds that a page is cached, ±10 %.")] = 600
     cache_timeout: Annotated[
-        float, Field(gt=0, le=5, description="Seconds that one request waits for Redis at most, in all.")
+        float, Field(gt=0, le=5, description="Maximum seconds that a request waits for Redis, in total.")
     ] = 0.05
-    # Longer than a read's: a read that gives up just asks SQL, a write leaves a stale page until the drain.
+    # Longer than a read's: a read that gives up queries SQL, a write that gives up leaves stale pages until the drain.
     cache_write_timeout: Annotated[
-        float, Field(gt=0, le=5, description="Seconds that a write waits to tell Redis what is stale.")
+        float, Field(gt=0, le=5, description="Maximum seconds that a write waits for the invalidation in Redis.")
     ] = 0.5
 
     azure_client_id: Annotated[
-        str | None, Field(description="Client id of the user-assigned managed identity; locally none is needed.")
+        str | None, Field(description="Client id of the user-assigned managed identity; not needed locally.")
     ] = None
 
     import_storage: Annotated[
@@ -94,23 +111,23 @@ class Settings(BaseSettings):
         str | None,
         Field(
             validation_alias="IMPORT_STORAGE__blobServiceUri",
-            description="Blob endpoint of the storage account, reached with the managed identity.",
+            description="Blob endpoint of the storage account, for the managed identity.",
         ),
     ] = None
     blob_trigger_source: Annotated[
         Literal["EventGrid", "LogsAndContainerScan"],
-        Field(description="How the host learns of new blobs: by events (Azure), or by scanning (local)."),
+        Field(description="How the host finds new blobs: by events (Azure) or by scanning (local)."),
     ] = "EventGrid"
     import_event_lost_seconds: Annotated[
         float,
-        Field(ge=0, description="A blob that is there for so many seconds without an import: its event was lost."),
+        Field(ge=0, description="Seconds after which a blob without an import counts as one whose event was lost."),
     ] = 60.0
     import_max_reject_share: Annotated[
-        float, Field(ge=0, le=1, description="An import with a larger share of bad rows fails.")
+        float, Field(ge=0, le=1, description="Largest share of rejected rows; an import with more fails.")
     ] = 0.5
 
     data_factory_endpoint: Annotated[
-        str, Field(description="Azure Resource Manager; a loopback address locally, called without a token.")
+        str, Field(description="URL of Azure Resource Manager; a loopback address is called without a token.")
     ] = "https://management.azure.com"
     data_factory_subscription_id: Annotated[str, Field(description="Subscription of the Data Factory.")] = "local"
     data_factory_resource_group: Annotated[str, Field(description="Resource group of the Data Factory.")] = "local"
@@ -118,44 +135,46 @@ class Settings(BaseSettings):
 
     key_vault_url: Annotated[
         str | None,
+        _matching(_VAULT_PATTERN, "https://{vault}.vault.azure.net"),
         Field(
-            pattern=_VAULT_PATTERN,
-            description="Key Vault whose secrets serve as settings that the environment lacks: the secret "
+            description="URL of the Key Vault with settings that the environment lacks. The secret "
             "`FIREBASE-WEB-API-KEY` is FIREBASE_WEB_API_KEY.",
         ),
     ] = None
     firebase_project_id: Annotated[
-        str, Field(pattern=r"^[a-z0-9-]{4,30}$", description="Firebase project whose users these are.")
+        str,
+        _matching(r"[a-z0-9-]{4,30}", "4 to 30 characters of a-z, 0-9 and -"),
+        Field(description="Id of the Firebase project."),
     ] = "demo-product-catalog"
     firebase_web_api_key: Annotated[
-        SecretStr, Field(min_length=1, description="Web API key of the Firebase project: sign-up and log-in need it.")
+        SecretStr, Field(min_length=1, description="Web API key of the Firebase project, for sign-up and log-in.")
     ] = SecretStr("any-key-serves-the-emulator")
     firebase_service_account: Annotated[
         SecretStr | None,
-        Field(description="JSON of a service account that may manage the project's users; the emulator needs none."),
+        Field(description="JSON key of a service account that may manage users; not needed for the emulator."),
     ] = None
     firebase_auth_emulator_host: Annotated[
         str | None,
+        _matching(r"[^/\s]+:[0-9]+", "host:port"),
         Field(
-            pattern=r"^[^/\s]+:[0-9]+$",
-            description="host:port of the Firebase Auth emulator, whose tokens anybody can forge: only on a local "
-            "machine.",
+            description="host:port of the Firebase Auth emulator. Only on a local machine, because the emulator "
+            "doesn't sign tokens.",
         ),
     ] = None
     firebase_seconds: Annotated[
-        float, Field(gt=0, le=60, description="Seconds that a request waits for Firebase at most, in all.")
+        float, Field(gt=0, le=60, description="Maximum seconds that a request waits for Firebase, in total.")
     ] = 5.0
 
     applicationinsights_connection_string: Annotated[
         SecretStr | None,
-        Field(description="Where traces, metrics and logs go; without it telemetry is off, and costs nothing."),
+        Field(description="Destination of traces, metrics and logs; without it telemetry is off."),
     ] = None
     telemetry_sampling_ratio: Annotated[
         float,
         Field(
             ge=0,
             le=1,
-            description="Share of the traces that is sent with all in them; imports, errors and metrics are all sent.",
+            description="Share of the traces that is sent. Imports, errors and metrics are always sent.",
         ),
     ] = 0.05
 
@@ -170,7 +189,7 @@ class Settings(BaseSettings):
     @classmethod
     def _names_an_application_insights(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not _INSTRUMENTATION_KEY.search(value.get_secret_value()):
-            raise ValueError("expected InstrumentationKey=<GUID>;IngestionEndpoint=https://…")
+            raise ValueError("Expected InstrumentationKey={GUID};IngestionEndpoint=https://…")
         return value
 
     @field_validator("database_url")
@@ -198,15 +217,16 @@ class Settings(BaseSettings):
             return self
         if self.firebase_auth_emulator_host is not None:
             raise ValueError(
-                "FIREBASE_AUTH_EMULATOR_HOST: expected only on a local machine "
+                "FIREBASE_AUTH_EMULATOR_HOST: expected no value, because this isn't a local machine "
                 "(AZURE_FUNCTIONS_ENVIRONMENT=Development and no WEBSITE_INSTANCE_ID), "
-                "since anybody can forge the emulator's tokens"
+                "and anyone can forge the emulator's tokens"
             )
         missing = [name.upper() for name in REQUIRED_ELSEWHERE if name not in self.model_fields_set]
         if missing:
             secrets = ", ".join(name.replace("_", "-") for name in missing)
-            vault = f", or as an enabled secret {secrets} of {self.key_vault_url}" if self.key_vault_url else ""
-            raise ValueError(f"{', '.join(missing)}: required, but missing; expected in the environment{vault}")
+            kind, values = ("secret", "a value") if len(missing) == 1 else ("secrets", "values")
+            vault = f" or as the enabled {kind} {secrets} of {self.key_vault_url}" if self.key_vault_url else ""
+            raise ValueError(f"{', '.join(missing)}: expected {values} in the environment{vault}, got none")
         return self
 
     @classmethod
@@ -219,29 +239,25 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment first, then Key Vault, where KEY_VAULT_URL names one."""
+        """The environment, then the Key Vault of KEY_VAULT_URL, if any."""
         key_vault_url = os.environ.get("KEY_VAULT_URL", "")
-        if not re.fullmatch(_VAULT_PATTERN, key_vault_url):  # one that is malformed the field refuses by its name
+        if not re.fullmatch(_VAULT_PATTERN, key_vault_url):  # the field refuses a malformed URL
             return init_settings, env_settings
-        from shared.azure.key_vault import KeyVaultError, KeyVaultSource
+        from shared.azure.key_vault import KeyVaultSource
 
         required = [name.upper() for name in REQUIRED_ELSEWHERE]
-        try:
-            vault = KeyVaultSource(settings_cls, key_vault_url, required)
-        except KeyVaultError as error:
-            raise SettingsError(str(error)) from None
-        return init_settings, env_settings, vault
+        return init_settings, env_settings, KeyVaultSource(settings_cls, key_vault_url, required)
 
     @property
     def is_local(self) -> bool:
-        """Whether this runs on somebody's own machine: what is open there is refused anywhere else."""
+        """Whether this is a local machine, where the emulators are allowed."""
         return self.azure_functions_environment == "Development" and self.website_instance_id is None
 
 
 def check_transport(url: str) -> None:
-    """Checks that a SQL Server URL asks for encryption and a verified certificate; other databases pass.
+    """Checks that a SQL Server URL requires encryption and a verified certificate; other databases pass.
 
-    A server on this machine may have both switched off. Raises ValueError; the text doesn't contain the URL.
+    A server on this machine may switch both off. Raises ValueError; the text doesn't contain the URL.
     """
     parts = urlsplit(url)
     if not parts.scheme.startswith("mssql"):
@@ -256,7 +272,7 @@ def check_transport(url: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tells whether a host name or IP address is this machine's loopback interface."""
+    """Whether a host name or IP address is this machine's loopback interface."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -265,33 +281,27 @@ def is_loopback(host: str) -> bool:
 
 @functools.cache
 def load_settings() -> Settings:
-    """The process's settings, read once. Raises SettingsError."""
+    """The settings of the process, read once. Raises SettingsError."""
     return read_settings()
 
 
 def read_settings(**given: Any) -> Settings:  # noqa: ANN401  # any field's value
-    """The settings as they are now; those given come before the environment.
+    """Reads the settings; the given ones come before the environment.
 
-    Raises SettingsError where one is missing or malformed, or Key Vault doesn't give its secrets.
+    Raises SettingsError for a missing or malformed setting, and where Key Vault can't be read.
     """
     try:
         return Settings(**given)
     except SourceError as error:
-        from shared.azure.key_vault import KeyVaultError
-
-        # pydantic-settings wraps what a source raises.
-        if isinstance(error.__cause__, KeyVaultError):
-            raise SettingsError(str(error.__cause__)) from None
-        raise SettingsError("A setting can't be read from its source.") from None
+        raise SettingsError(str(error)) from None
     except ValidationError as error:
-        raise SettingsError("; ".join(map(_fault, error.errors(include_input=False, include_context=False)))) from None
+        raise SettingsError("; ".join(map(_fault, error.errors()))) from None
 
 
 def _fault(error: ErrorDetails) -> str:
-    """One setting at fault: its name in the environment, and what was expected."""
-    name = ".".join(map(str, error["loc"])).upper()
-    message = error["msg"].removeprefix("Value error, ")
-    if not name:
-        return message
-    field = Settings.model_fields.get(name.lower())
-    return f"{name}: {message}" + (f" ({field.description})" if field else "")
+    """The sentence of a wrong setting: its name in the environment and what was expected."""
+    if not error["loc"]:  # the model's validator names the setting itself
+        return str(error["ctx"]["error"])
+    name = str(error["loc"][0])
+    field = Settings.model_fields.get(name)
+    return f"{name.upper()}: expected {expected_value(error)}" + (f" ({field.description})" if field else "")

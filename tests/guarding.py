@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from shared.identity.guards import signed_in
+from shared.identity.authorization import signed_in
 from shared.identity.roles import User
 
 

@@ -1,4 +1,4 @@
-"""Who the application is towards Azure's services."""
+"""The application's credential for Azure's services."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def azure_credential(client_id: str | None) -> TokenCredential:
-    """The user-assigned managed identity of that client id; without one what DefaultAzureCredential finds."""
+    """The user-assigned managed identity with this client id; without one DefaultAzureCredential."""
     from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 
     if client_id:

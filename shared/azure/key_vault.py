@@ -1,13 +1,16 @@
-"""Settings from Azure Key Vault, through pydantic-settings' own source: lazily, once, and only what is missing.
+"""A pydantic-settings source for Azure Key Vault, whose errors name the setting or the secret.
 
-Imported only where KEY_VAULT_URL is set. The vault's secrets are listed once at the start, and those are read that the
-environment lacks; afterwards the vault may be away. A secret's name is its setting's with dashes for underscores.
+pydantic-settings' own source reads every secret, also those that the environment has, and raises Azure's errors.
+
+Imported only where KEY_VAULT_URL is set. The start lists the vault's secrets once and reads those that the environment
+lacks. After the start the vault isn't used. A secret's name is the setting's name with dashes for underscores.
 """
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, override
 
 from azure.core.exceptions import (
@@ -18,8 +21,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from pydantic_settings import AzureKeyVaultSettingsSource
-from pydantic_settings.sources.providers.azure import AzureKeyVaultMapping
+from pydantic_settings import PydanticBaseSettingsSource, SettingsError
 
 from shared.azure.credential import azure_credential
 
@@ -28,17 +30,17 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_settings import BaseSettings
 
-# A start waits for each answer at most this long, and tries again twice: a vault that is away stops it soon.
+# Limits of each request, so that a vault that is away stops the start soon.
 _SECONDS = 5
 _RETRIES = 2
 
 
-class KeyVaultError(Exception):
-    """The vault doesn't give its secrets; the text names the vault or the secret, never a value."""
+class KeyVaultError(SettingsError):
+    """A secret can't be read; the text names the vault or the secret, never a value."""
 
 
 def secret_client(url: str) -> SecretClient:
-    """Microsoft's client of the vault."""
+    """A client of the vault."""
     from azure.keyvault.secrets import SecretClient
 
     return SecretClient(
@@ -52,67 +54,58 @@ def secret_client(url: str) -> SecretClient:
     )
 
 
-class _Secrets(AzureKeyVaultMapping):
-    """The vault's enabled secrets by setting; an error says which vault or secret, and what to look at."""
-
-    def __init__(self, client: SecretClient, required: Sequence[str]) -> None:
-        self._required = required  # first of all: the base class loads
-        super().__init__(client, case_sensitive=False, snake_case_conversion=False, env_prefix=None)
-
-    @override
-    def _load_remote(self) -> dict[str, str]:
-        try:
-            return super()._load_remote()
-        except AzureError as error:
-            raise _error(f"{self._missing()}: the secrets of {self._secret_client.vault_url}", error) from None
-
-    @override
-    def __getitem__(self, key: str) -> str | None:
-        try:
-            return super().__getitem__(key)
-        except AzureError as error:
-            name = self._secret_map[key.lower()]
-            raise _error(f"The secret {name} of {self._secret_client.vault_url}", error) from None
-
-    def _missing(self) -> str:
-        return ", ".join(name for name in self._required if name not in os.environ) or "KEY_VAULT_URL"
-
-
-class KeyVaultSource(AzureKeyVaultSettingsSource):
-    """Reads the secrets of the settings that the sources before it don't have. Raises KeyVaultError."""
+class KeyVaultSource(PydanticBaseSettingsSource):
+    """Reads the settings that the sources before it lack. Raises KeyVaultError."""
 
     def __init__(self, settings_cls: type[BaseSettings], url: str, required: Sequence[str]) -> None:
-        """`required` are the environment variables that an error names when the vault can't be read."""
+        """`required` are the environment variables that the error names if the vault can't be read."""
+        super().__init__(settings_cls)
         self._client = secret_client(url)
         self._required = required
-        # The client has its credential; the base class needs none.
-        super().__init__(settings_cls, url, self._client, dash_to_underscore=True)  # type: ignore[arg-type]
 
     @override
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return _Secrets(self._client, self._required)
+    def __call__(self) -> dict[str, Any]:
+        fields = self.settings_cls.model_fields
+        values = (self.get_field_value(field, name) for name, field in fields.items())
+        return {key: value for value, key, _ in values if value is not None}
 
     @override
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        known = {field_name, field.validation_alias} & self.current_state.keys()
-        return (None, field_name, False) if known else super().get_field_value(field, field_name)
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:
+        key = field.validation_alias if isinstance(field.validation_alias, str) else field_name
+        secret = self._secrets.get(key.lower())
+        if secret is None or {key, field_name} & self.current_state.keys():
+            return None, key, False
+        try:
+            return self._client.get_secret(secret).value, key, False
+        except AzureError as error:
+            raise _error(f"The secret {secret} of {self._client.vault_url}", error) from None
+
+    @functools.cached_property
+    def _secrets(self) -> dict[str, str]:
+        """The names of the vault's enabled secrets by setting."""
+        try:
+            names = [secret.name for secret in self._client.list_properties_of_secrets() if secret.enabled]
+        except AzureError as error:
+            missing = ", ".join(name for name in self._required if name not in os.environ) or "KEY_VAULT_URL"
+            raise _error(f"{missing}: the secrets of {self._client.vault_url}", error) from None
+        return {name.lower().replace("-", "_"): name for name in names if name}
 
 
 def _error(what: str, error: AzureError) -> KeyVaultError:
-    """Describes the error without Azure's text, which may contain what was sent."""
+    """Describes the error without Azure's text, which may contain secrets."""
     match error:
         case ClientAuthenticationError():
-            why = "this app's identity got no token; expected a managed identity, or a signed-in developer"
+            why = "this app's identity got no token; expected a managed identity or a signed-in developer"
         case ServiceRequestError() | ServiceResponseError():
             why = "the vault can't be reached"
         case ResourceNotFoundError():
-            why = "there is none (any more)"
+            why = "it doesn't exist"
         case HttpResponseError(status_code=403):
-            why = "denied, or disabled; expected the role Key Vault Secrets User, and an enabled secret"
+            why = "access is denied; expected the role Key Vault Secrets User and an enabled secret"
         case HttpResponseError(status_code=429):
-            why = "the vault is throttling; start again in a minute"
+            why = "the vault is throttling this app; start again in a minute"
         case HttpResponseError():
             why = f"the vault answered with status {error.status_code}"
         case _:
-            why = "the vault's answer can't be used"
+            why = "the vault sent an unexpected reply"
     return KeyVaultError(f"{what} can't be read: {why}.")

@@ -1,8 +1,8 @@
-"""Who the application is towards Redis: the managed identity in Azure, nobody in particular elsewhere.
+"""The application's credentials for Redis: Entra tokens of the managed identity in Azure, none elsewhere.
 
-Azure Managed Redis with access keys off takes Entra tokens only, and closes a connection whose token has ended: so it
-is sent a new one, at least three minutes before (https://learn.microsoft.com/azure/redis/entra-for-authentication).
-Not run against Azure yet.
+Azure Managed Redis without access keys accepts only Entra tokens, and closes a connection whose token has expired. So
+each connection sends a new token at least three minutes before
+(https://learn.microsoft.com/azure/redis/entra-for-authentication). Not run against Azure yet.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SCOPE = "https://redis.azure.com/.default"
-# The credential keeps a token until five minutes before its end; from then on it fetches another one.
+# The credential caches a token until five minutes before its expiry.
 _RENEW_SECONDS_BEFORE = 240.0
-_LEAST_PAUSE_SECONDS = 1.0
+_MIN_PAUSE_SECONDS = 1.0
 
 
 class RedisCredentials(TypedDict, total=False):
@@ -37,26 +37,31 @@ class RedisCredentials(TypedDict, total=False):
 
 
 class EntraCredentials(CredentialProvider):
-    """An identity's Entra token in Redis' terms: the user is the identity's object id, the password the token."""
+    """An identity's Entra token for Redis: the user is the identity's object id, the password is the token."""
 
     def __init__(self, credential: TokenCredential) -> None:
-        """The credential keeps the token, and fetches another one where it nears its end."""
+        """The credential caches the token and renews it before its expiry."""
         self._credential = credential
-        # One of its own: fetching may hang, and the event loop's own threads serve the database.
+        # A thread of its own: fetching may hang, and the event loop's threads serve the database.
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="redis-token")
         self._expires_on = 0.0
 
     @override
     def get_credentials(self) -> tuple[str, str]:
-        """User and password. Raises redis.ConnectionError where no token is to be had."""
+        """User and password. Raises redis.ConnectionError if there is no token."""
         import jwt
         from azure.core.exceptions import AzureError
 
         try:
             token = self._credential.get_token(_SCOPE)
-            # Read and not verified: Redis does that.
+            # Redis verifies the token.
             user = str(jwt.decode(token.token, options={"verify_signature": False})["oid"])
-        except (AzureError, jwt.InvalidTokenError, KeyError, ValueError) as error:  # msal takes whatever comes for JSON
+        except (
+            AzureError,
+            jwt.InvalidTokenError,
+            KeyError,
+            ValueError,
+        ) as error:  # msal doesn't check that a reply is JSON
             raise RedisConnectionError(f"no token for Redis: {type(error).__name__}: {error}") from error
         self._expires_on = token.expires_on
         return user, token.token
@@ -67,13 +72,10 @@ class EntraCredentials(CredentialProvider):
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.get_credentials)
 
     async def keep_signed_in(self, sign_in: Callable[[str, str], Awaitable[None]]) -> None:
-        """Has a standing connection sign in with a new token before each one ends; until cancelled.
-
-        Raises what `sign_in` raises.
-        """
+        """Signs a connection in with a new token before each expiry, until cancelled. Raises what `sign_in` raises."""
         while True:
             left = self._expires_on - time.time()
-            await asyncio.sleep(max(left - _RENEW_SECONDS_BEFORE, left / 2, _LEAST_PAUSE_SECONDS))
+            await asyncio.sleep(max(left - _RENEW_SECONDS_BEFORE, left / 2, _MIN_PAUSE_SECONDS))
             try:
                 user, token = await self.get_credentials_async()
             except RedisConnectionError as error:
@@ -83,7 +85,7 @@ class EntraCredentials(CredentialProvider):
 
 
 def redis_credentials(redis_url: str, client_id: str | None) -> RedisCredentials:
-    """Entra tokens of the managed identity where there is one and the URL says TLS and no password; else nothing."""
+    """Entra tokens if there is a managed identity and the URL has TLS and no password; else no arguments."""
     url = urlsplit(redis_url)
     if client_id is None or url.scheme != "rediss" or url.password:
         return {}
@@ -92,7 +94,7 @@ def redis_credentials(redis_url: str, client_id: str | None) -> RedisCredentials
 
 @functools.cache
 def _managed_identity(client_id: str) -> EntraCredentials:
-    """One for all connections: they share its token."""
+    """One object for all connections, which share its token."""
     from shared.azure.credential import azure_credential
 
     return EntraCredentials(azure_credential(client_id))

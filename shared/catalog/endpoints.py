@@ -27,7 +27,7 @@ from shared.http.dependencies import provided
 from shared.http.fields import MAX_INTEGER
 from shared.http.openapi import READ_PROBLEMS, WRITE_PROBLEMS, problems
 from shared.http.strict_route import StrictRoute
-from shared.identity.guards import Admin, Editor
+from shared.identity.authorization import Admin, Editor
 
 if TYPE_CHECKING:
     from shared.cache.views import CachedViews

@@ -190,7 +190,7 @@ def _check_categories(
 ) -> None:
     known = repository.known_categories(connection, set(category_ids))
     errors: list[FieldError] = [
-        {"loc": [*loc(index), "category_id"], "msg": f"Expected the id of a category, got {category_id}"}
+        {"loc": [*loc(index), "category_id"], "msg": f"expected the id of a category, got {category_id}"}
         for index, category_id in enumerate(category_ids)
         if category_id not in known
     ]
@@ -203,7 +203,7 @@ def _each_asin_once(new: Sequence[NewProduct]) -> None:
     errors: list[FieldError] = []
     for index, item in enumerate(new):
         if first.setdefault(item.asin, index) != index:
-            msg = f"Expected each asin once in a batch, got {item.asin} at {first[item.asin]} already"
+            msg = f"expected each asin once in a batch, got {item.asin} at {first[item.asin]} already"
             errors.append({"loc": ["body", "items", index, "asin"], "msg": msg})
     if errors:
         raise ValidationFailedError(*errors)

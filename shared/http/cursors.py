@@ -1,7 +1,7 @@
-"""Cursors: where a page ended, as an opaque text that can't be damaged or used for another query.
+"""Cursors: the position where a page ended, as an opaque text for one query.
 
-A cursor is base64url of a digest and a JSON list. The digest covers the list and the query it belongs to, so a
-damaged cursor and another query's are told alike. It is a checksum, not a signature: a cursor carries no right.
+A cursor is base64url of a digest and a JSON list. The digest covers the list and its query, so it detects both a
+damaged cursor and a cursor of another query. It is a checksum, not a signature: a cursor grants no rights.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ def _digest(position: bytes, query: str) -> bytes:
 
 
 def encode_cursor(position: Position, query: str) -> str:
-    """The cursor of `position` in the list that `query` (sort and filters, normalised) describes."""
+    """The cursor of a position in the list of `query` (sort and filters, normalised)."""
     payload = json.dumps(position, separators=(",", ":")).encode()
-    return _spelled(_digest(payload, query) + payload)
+    return _encode(_digest(payload, query) + payload)
 
 
 def decode_cursor(cursor: str, query: str) -> list[str | int | None]:
-    """The position that `encode_cursor` was given. Raises BadRequestError for any other text or query."""
+    """The position of the cursor. Raises BadRequestError for a damaged cursor or another query."""
     try:
         raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (UnicodeEncodeError, binascii.Error) as error:
         raise BadRequestError(_REFUSED) from error
     digest, payload = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
-    if digest != _digest(payload, query) or _spelled(raw) != cursor:
+    if digest != _digest(payload, query) or _encode(raw) != cursor:
         raise BadRequestError(_REFUSED)
     position: list[str | int | None] = json.loads(payload)
     return position
 
 
-def _spelled(raw: bytes) -> str:
-    """The one spelling of these bytes: base64 would also accept stray bits behind the last one."""
+def _encode(raw: bytes) -> str:
+    """The canonical base64url; decoding also accepts stray bits after the last byte."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 

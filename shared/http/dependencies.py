@@ -1,4 +1,4 @@
-"""FastAPI dependencies that several rooms share."""
+"""FastAPI dependencies that several modules share."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from fastapi import Depends, Request
 
 
 def provided(name: str) -> Any:  # noqa: ANN401  # FastAPI's Depends has no type
-    """The part of the application with this name in `services.py`.
+    """The service with this name in `services.py`.
 
-    An endpoint names the part's type as text (`Annotated["CatalogService", provided("catalog")]`), so that loading
-    the endpoints doesn't load what the part needs (SQL, Azure's SDKs).
+    An endpoint names the service's type as text (`Annotated["CatalogService", provided("catalog")]`), so loading
+    the endpoints doesn't load what the service needs (SQL, Azure's SDKs).
     """
 
     async def find(request: Request) -> object:

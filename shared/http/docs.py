@@ -1,4 +1,4 @@
-"""The documentation page: Swagger UI with its own assets, so that it works with no internet."""
+"""The documentation page: Swagger UI with local assets, so it works without the internet."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import JSONResponse, Response
 
 from shared.http.problems import NotFoundError
+from shared.http.validation import json_value
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,7 +24,7 @@ _MEDIA_TYPES = {
 
 @router.get("/docs")
 async def docs_page(request: Request) -> Response:
-    """The page."""
+    """The documentation page."""
     return get_swagger_ui_html(
         openapi_url=str(request.app.openapi_url),
         title=request.app.title,
@@ -36,16 +37,16 @@ async def docs_page(request: Request) -> Response:
 
 @router.get("/docs/openapi.json")
 async def docs_openapi(request: Request) -> Response:
-    """The OpenAPI document, also at /api/openapi.json."""
+    """The OpenAPI document, as at /api/openapi.json."""
     document: dict[str, Any] = request.app.openapi()
     return JSONResponse(document)
 
 
 @router.get("/docs/{asset}")
 async def docs_asset(asset: str) -> Response:
-    """One of the page's own files."""
+    """One of the page's files."""
     if asset not in _MEDIA_TYPES:
-        raise NotFoundError(f"The documentation has no file {asset!r}; expected one of {', '.join(_MEDIA_TYPES)}.")
+        raise NotFoundError(f"The documentation: expected one of {', '.join(_MEDIA_TYPES)}, got {json_value(asset)}.")
     headers = {"Cache-Control": "public, max-age=86400"}
     return Response(_asset(asset), media_type=_MEDIA_TYPES[asset], headers=headers)
 

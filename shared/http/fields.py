@@ -1,4 +1,4 @@
-"""Request and reply fields that several rooms share."""
+"""Fields of requests and replies that several modules share."""
 
 from __future__ import annotations
 

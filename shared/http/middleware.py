@@ -1,4 +1,4 @@
-"""What every reply gets, whichever layer gave it: a request id, HEAD, a bounded body, and never a bare exception."""
+"""ASGI middleware for every request: request id, HEAD, maximum body size, and replies to unexpected exceptions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _header(scope: Scope, name: bytes) -> bytes | None:
 
 
 def _request_id(scope: Scope) -> bytes:
-    """The client's id where it is 1 to 128 visible ASCII characters, else the trace's."""
+    """The client's id if it is 1 to 128 visible ASCII characters, else the trace's id."""
     given = _header(scope, b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
@@ -37,7 +37,7 @@ def _request_id(scope: Scope) -> bytes:
         return traced
     parent = _header(scope, b"traceparent")
     trace = _TRACEPARENT.fullmatch(parent) if parent is not None else None
-    # 128 bits by which a request is found again; they guard nothing, and cost a tenth of the system's.
+    # Not a secret, so the pseudo-random generator is enough; it costs a tenth of the system's.
     return trace.group(1) if trace else b"%032x" % random.getrandbits(128)
 
 
@@ -83,7 +83,7 @@ class HeadMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Refuses a body beyond the limit, with or without Content-Length, before anybody reads it."""
+    """Refuses a body over 1 MiB, with or without Content-Length, before the application reads it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -108,7 +108,7 @@ class BodyLimitMiddleware:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The whole body, or None where it goes beyond the limit."""
+    """The whole body; None if it is over the limit."""
     parts: list[bytes] = []
     size = 0
     while True:
@@ -132,7 +132,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 class ErrorBoundaryMiddleware:
-    """The last resort: an exception that nobody expected becomes a 500 that says nothing of the inside."""
+    """Turns an unexpected exception into a 500 reply without internal details, and logs it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -141,25 +141,25 @@ class ErrorBoundaryMiddleware:
         """Serves one ASGI connection."""
         started = False
 
-        async def send_noting(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, send_noting)
+            await self._app(scope, receive, send_and_note)
         except Exception:
             if scope["type"] != "http" or started:
                 raise
             from shared.http.routes import route_of
 
-            # By its route: a path may hold a user's id, or whatever somebody has made up.
+            # The route and not the path, which may contain a user's id or any other text.
             log.exception("Unexpected error in %s", route_of(scope["method"], scope["path"]).span_name)
-            await send_problem(scope, send, 500, "An unexpected error; it has been logged.")
+            await send_problem(scope, send, 500, "An unexpected error occurred. It has been logged.")
 
 
 async def send_problem(scope: Scope, send: Send, status: int, detail: str) -> None:
-    """Sends a problem from outside the framework."""
+    """Sends an error reply from middleware."""
     body = problem_body(status, detail, scope["path"])
     headers = [(b"content-type", PROBLEM_MEDIA_TYPE.encode()), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -1,6 +1,6 @@
-"""Domain errors, and how each becomes a reply in RFC 9457's `application/problem+json`.
+"""Domain errors and their replies in RFC 9457's `application/problem+json`.
 
-Services raise these; `api.py` turns them into replies in one place. None carries a library's message.
+Services raise these errors; `error_handlers.py` turns them into replies. None contains a library's message.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import pydantic_core
 
 
 class FieldError(TypedDict):
-    """One field that failed validation: where it stands and what was expected there."""
+    """One field that failed validation: its place in the request, and `expected ..., got ...`."""
 
     loc: Sequence[str | int]
     msg: str
 
 
 class ProblemError(Exception):
-    """An error that the client is told: `detail` is a sentence that says what was expected and what came."""
+    """An error for the client: `detail` is a sentence that says what was expected and what came."""
 
     status: ClassVar[int] = 500
 
@@ -38,13 +38,13 @@ class ProblemError(Exception):
 
 
 class BadRequestError(ProblemError):
-    """The request can't be read: not JSON, or a damaged or foreign cursor."""
+    """The body isn't JSON, or the cursor is damaged or belongs to another list."""
 
     status = 400
 
 
 class UnauthorizedError(ProblemError):
-    """No token, or one that is not valid; the reply carries WWW-Authenticate."""
+    """The token is missing or invalid; the reply has WWW-Authenticate."""
 
     status = 401
 
@@ -53,53 +53,46 @@ class UnauthorizedError(ProblemError):
 
 
 class ForbiddenError(ProblemError):
-    """A valid token whose role doesn't allow this."""
+    """The token is valid, but its role doesn't allow this."""
 
     status = 403
 
 
 class NotFoundError(ProblemError):
-    """No such thing."""
+    """The resource doesn't exist."""
 
     status = 404
 
 
 class ConflictError(ProblemError):
-    """The thing exists already, or its state doesn't allow this."""
+    """The resource exists already, or its state doesn't allow this."""
 
     status = 409
 
 
 class PreconditionFailedError(ProblemError):
-    """If-Match names another version than the current one."""
+    """If-Match names a version that isn't the current one."""
 
     status = 412
 
 
-class PayloadTooLargeError(ProblemError):
-    """A body beyond the limit."""
-
-    status = 413
-
-
 class UnsupportedMediaTypeError(ProblemError):
-    """A body that isn't declared as JSON."""
+    """The body isn't declared as JSON."""
 
     status = 415
 
 
 class ValidationFailedError(ProblemError):
-    """A request whose form is right but whose content isn't, with the fields that are wrong."""
+    """The request can be read, but some of its fields are wrong."""
 
     status = 422
 
     def __init__(self, *errors: FieldError) -> None:
-        detail = "; ".join(f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in errors)
-        super().__init__(detail, errors=errors)
+        super().__init__("; ".join(map(_as_sentence, errors)), errors=errors)
 
 
 class TooManyRequestsError(ProblemError):
-    """Throttled; `retry_after` is in seconds."""
+    """The request is throttled; `retry_after` is in seconds."""
 
     status = 429
 
@@ -108,13 +101,13 @@ class TooManyRequestsError(ProblemError):
 
 
 class NotSupportedError(ProblemError):
-    """This deployment's engine lacks the part that the request needs."""
+    """This deployment's database lacks a feature that the request needs."""
 
     status = 501
 
 
 class UnavailableError(ProblemError):
-    """A part that the reply needs is away or too slow; the client may try again after `retry_after` seconds."""
+    """A service that the request needs is unavailable or too slow; try again after `retry_after` seconds."""
 
     status = 503
 
@@ -125,8 +118,14 @@ class UnavailableError(ProblemError):
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
+def _as_sentence(error: FieldError) -> str:
+    """`price: expected ..., got ...`: the field without the part of the request that it stands in."""
+    field = error["loc"][1:] or error["loc"]
+    return f"{'.'.join(map(str, field))}: {error['msg']}"
+
+
 def problem_body(status: int, detail: str, instance: str, errors: Sequence[FieldError] = ()) -> bytes:
-    """The JSON of a problem: title from the status, `errors` only where there are some."""
+    """The JSON of a problem; the title is the phrase of the status."""
     problem: dict[str, object] = {
         "type": "about:blank",
         "title": http.HTTPStatus(status).phrase,

@@ -1,4 +1,4 @@
-"""Which operation a request is for, as far as its method and path say: what telemetry names it by."""
+"""Finds the operation of a request by its method and path, without the framework."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PARAMETER = re.compile(r"\{\w+\}")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An operation's name, and the name of its spans: method and template (HTTP semantic conventions)."""
+    """An operation, with the name and attributes of its spans (OpenTelemetry's HTTP semantic conventions)."""
 
     operation: str
     span_name: str
@@ -39,13 +39,20 @@ for _each in OPERATIONS:
     else:
         _BY_PATTERN.append((_each.method, re.compile(_PARAMETER.sub("[^/]+", _template)), _found))
 
+_METHODS = frozenset(operation.method for operation in OPERATIONS)
 _DOCS = _route("docs", "GET", f"{PREFIX}/docs/{{*path}}")
-# A path or method that no operation has: its own text isn't told, since anybody may send any.
+# A path or method that no operation has. Telemetry doesn't show its text, which can be anything.
 _OTHER = _route("other", "_OTHER", f"{PREFIX}/{{*path}}")
 
 
+def allowed_methods(path: str) -> list[str]:
+    """The methods of the operations at this path, sorted; HEAD wherever GET is."""
+    methods = {method for method in _METHODS if route_of(method, path) is not _OTHER}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+
+
 def route_of(method: str, path: str) -> Route:
-    """The route of a request; HEAD is GET's."""
+    """The route of a request; a HEAD request has the route of GET."""
     if method == "HEAD":
         method = "GET"
     found = _BY_PATH.get((method, path)) or _BY_FOLDER.get((method, path.rpartition("/")[0]))

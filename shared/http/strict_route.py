@@ -1,7 +1,7 @@
-"""A FastAPI route that takes requests literally: exact numbers, known parameters only, each once.
+"""A FastAPI route with exact numbers and without unknown or repeated query parameters.
 
-FastAPI reads a JSON number into a binary float, in which 0.1000000000000000055 is 0.1, and ignores query parameters
-that it doesn't know. Here the first is read as a Decimal and the second refused.
+FastAPI reads a JSON number into a binary float, in which 0.1000000000000000055 is 0.1. It also ignores query
+parameters that it doesn't know. This route reads numbers as Decimal, and refuses unknown and repeated parameters.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import APIRoute
 
 from shared.http.problems import BadRequestError, FieldError, ValidationFailedError
+from shared.http.validation import json_value
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-# Where a body that isn't JSON is noted until the guards have had their say: 401 and 403 come before 400.
+# ASGI scope key of the error of a body that isn't JSON. It is raised after the guards: 401 and 403 come before 400.
 UNREADABLE_BODY = "catalog.unreadable_body"
 
-# Longer ones are no number of this API; Python's int refuses those beyond 4,300 digits with an error of its own.
-_LONGEST_INT = 30
+# No field takes a longer number. Python's int raises an error beyond 4,300 digits; Decimal doesn't.
+_MAX_INT_DIGITS = 30
 
 
 def _integer(digits: str) -> int | Decimal:
-    return int(digits) if len(digits) <= _LONGEST_INT else Decimal(digits)
+    return int(digits) if len(digits) <= _MAX_INT_DIGITS else Decimal(digits)
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -39,7 +40,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def exact_json(body: bytes) -> object:
-    """The body's value, numbers with a point or an exponent as Decimal.
+    """The body's value; numbers with a point or an exponent are Decimal.
 
     Raises BadRequestError where the body isn't JSON in UTF-8 (RFC 8259).
     """
@@ -61,7 +62,7 @@ type Endpoint = Callable[..., Coroutine[Any, Any, Any]]
 
 
 class _Unreadable:
-    """Stands for a body that isn't JSON: no model accepts it."""
+    """Stands for a body that isn't JSON. No model accepts it."""
 
 
 class ExactRequest(Request):
@@ -82,7 +83,7 @@ _request: contextvars.ContextVar[Request] = contextvars.ContextVar("request")
 
 
 class StrictRoute(APIRoute):
-    """See the module; use as `APIRouter(route_class=StrictRoute)`. Endpoints are `async def`."""
+    """Route of `APIRouter(route_class=StrictRoute)`; endpoints are `async def`."""
 
     def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:  # noqa: ANN401  # APIRoute's own
         super().__init__(path, _with_checked_query(path, endpoint), **options)
@@ -100,7 +101,7 @@ class StrictRoute(APIRoute):
 
 
 def _with_checked_query(path: str, endpoint: Endpoint) -> Endpoint:
-    """The endpoint, behind a check of the query: it runs last, so that a guard's 401 or 403 comes before a 422."""
+    """The endpoint with a check of the query, which runs last: a guard's 401 or 403 comes before a 422."""
     known = frozenset(_query_names(get_dependant(path=path, call=endpoint)))
 
     @functools.wraps(endpoint)
@@ -124,10 +125,10 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
     seen: set[str] = set()
     for name, _ in request.query_params.multi_items():
         if name not in known:
-            expected = f"expected one of {', '.join(sorted(known))}" if known else "none is expected here"
-            errors.append({"loc": ["query", name], "msg": f"Unknown parameter; {expected}"})
+            expected = f"one of {', '.join(sorted(known))}" if known else "no query parameters"
+            errors.append({"loc": ["query", name], "msg": f"expected {expected}, got {json_value(name)}"})
         elif name in seen:
-            errors.append({"loc": ["query", name], "msg": "Given more than once; expected once"})
+            errors.append({"loc": ["query", name], "msg": "expected one value, got more than one"})
         seen.add(name)
     if errors:
         raise ValidationFailedError(*errors)

@@ -1,4 +1,4 @@
-"""Users over HTTP."""
+"""The HTTP operations of sign-up, log-in and roles."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Body, Path, Query, Request
 from starlette.responses import Response
 
-from shared.http.client_address import client_address
 from shared.http.dependencies import provided
 from shared.http.openapi import problems
 from shared.http.strict_route import StrictRoute
-from shared.identity.guards import Admin, SignedIn
+from shared.identity.authorization import Admin, SignedIn
+from shared.identity.client_address import client_address
 from shared.identity.roles import User
 from shared.identity.schemas import Email, LoggedIn, LogIn, NewRole, PasswordReset, Refresh, SignedUp, SignUp, Tokens
 
@@ -28,19 +28,19 @@ Uid = Annotated[str, Path(min_length=1, max_length=128, description="find_user g
 
 @router.post("/auth/signup", status_code=201, summary="Sign up", responses=_WITH_BODY | problems(409, 429))
 async def sign_up(request: Request, new: Annotated[SignUp, Body()], identity: Identity) -> SignedUp:
-    """A new user has no role and may read; an admin gives him one (set_role)."""
+    """A new user has no role and may read. An admin gives a role with set_role."""
     return await identity.sign_up(new, client_address(request))
 
 
 @router.post("/auth/login", summary="Log in", responses=_WITH_BODY | problems(401, 429))
 async def log_in(request: Request, given: Annotated[LogIn, Body()], identity: Identity) -> LoggedIn:
-    """A wrong password and an unknown e-mail get the same 401; after 10 of one e-mail the right one gets 429 too."""
+    """A wrong password and an unknown e-mail get the same 401. After 10 failures of an e-mail each attempt gets 429."""
     return await identity.log_in(given, client_address(request))
 
 
-@router.post("/auth/refresh", summary="A new ID token", responses=_WITH_BODY | problems(401))
+@router.post("/auth/refresh", summary="Refresh an ID token", responses=_WITH_BODY | problems(401))
 async def refresh_token(given: Annotated[Refresh, Body()], identity: Identity) -> Tokens:
-    """It carries the role that the user has by now."""
+    """The new ID token has the user's current role."""
     return await identity.refresh(given.refresh_token)
 
 
@@ -52,35 +52,35 @@ async def refresh_token(given: Annotated[Refresh, Body()], identity: Identity) -
     responses=_WITH_BODY,
 )
 async def reset_password(given: Annotated[PasswordReset, Body()], identity: Identity) -> Response:
-    """Firebase sends a mail with a link, if somebody has signed up with the address; the reply doesn't tell."""
+    """Firebase sends a link if a user has this e-mail address. The reply is the same if there is none."""
     await identity.reset_password(given.email)
     return Response(status_code=202)
 
 
 @router.post("/auth/logout", status_code=204, summary="Log out everywhere", responses=problems(401, 422, 503))
 async def log_out(user: SignedIn, identity: Identity) -> Response:
-    """Revokes all of the user's tokens, ID tokens too."""
+    """Revokes all of your tokens, ID tokens too."""
     await identity.log_out(user.uid)
     return Response(status_code=204)
 
 
-@router.get("/auth/me", summary="Who I am", responses=problems(401, 422, 503))
+@router.get("/auth/me", summary="Get the signed-in user", responses=problems(401, 422, 503))
 async def get_me(user: SignedIn) -> User:
-    """As the token says: a role that was given meanwhile shows with the next one."""
+    """The user and role of your ID token. A role that changed since then shows with the next token."""
     return user
 
 
-@router.get("/users", summary="The user with an e-mail", responses=problems(401, 403, 404, 422, 503))
+@router.get("/users", summary="Find a user by e-mail", responses=problems(401, 403, 404, 422, 503))
 async def find_user(_admin: Admin, email: Annotated[Email, Query()], identity: Identity) -> User:
-    """With the role that he has by now, whatever his token says."""
+    """The user with the current role, whatever the user's ID token says."""
     return await identity.find_user(email)
 
 
 @router.put(
     "/users/{uid}/role",
-    summary="Give or take a role",
+    summary="Set or remove a role",
     responses=_WITH_BODY | problems(401, 403, 404, 409),
 )
 async def set_role(acting: Admin, uid: Uid, new: Annotated[NewRole, Body()], identity: Identity) -> User:
-    """It counts from the user's next ID token; taking a role away revokes those that he has. Never one's own: 409."""
+    """The role counts from the user's next ID token. Removing a role revokes the user's tokens. Your own role: 409."""
     return await identity.set_role(acting, uid, new.role)

@@ -1,7 +1,7 @@
-"""Firebase Authentication's REST API: what users do with e-mail and password.
+"""Client of Firebase Authentication's REST API (https://firebase.google.com/docs/reference/rest/auth).
 
-https://firebase.google.com/docs/reference/rest/auth. The Web API key goes in a header, never in a URL, which logs and
-traces show. Nothing of Google's text goes on to a client: an error is known by its code alone.
+The Web API key is sent in a header, because logs and traces show URLs. Error texts of Firebase don't reach the API's
+clients; only the error code is used.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from shared.http.problems import UnavailableError
+from shared.identity.directory import NO_ANSWER
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
 IDENTITY_URL = "https://identitytoolkit.googleapis.com/v1"
 TOKEN_URL = "https://securetoken.googleapis.com/v1/token"  # noqa: S105  # an address
-_GOOGLES_OWN = 500
+_SERVER_ERROR = 500
 
 
 class RefusedByFirebaseError(Exception):
-    """Firebase's answer to what a user gave; `code` is the first word of its message (EMAIL_EXISTS, …)."""
+    """Firebase refused a request; `code` is the first word of its message (EMAIL_EXISTS, …)."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -39,14 +40,14 @@ class _Answer(BaseModel):
 
 
 class SignedUpAnswer(_Answer):
-    """Of accounts:signUp."""
+    """Answer of accounts:signUp."""
 
     local_id: str
     email: str
 
 
 class SignedInAnswer(SignedUpAnswer):
-    """Of accounts:signInWithPassword; `expires_in` is in seconds."""
+    """Answer of accounts:signInWithPassword; `expires_in` is in seconds."""
 
     id_token: str = Field(repr=False)
     refresh_token: str = Field(repr=False)
@@ -54,21 +55,21 @@ class SignedInAnswer(SignedUpAnswer):
 
 
 class ResetSentAnswer(_Answer):
-    """Of accounts:sendOobCode."""
+    """Answer of accounts:sendOobCode."""
 
     email: str | None = None
 
 
 class RefreshedAnswer(BaseModel):
-    """Of the token endpoint; `expires_in` is in seconds."""
+    """Answer of the token endpoint; `expires_in` is in seconds."""
 
     id_token: str = Field(repr=False)
     refresh_token: str = Field(repr=False)
     expires_in: int
 
 
-class FirebaseRest:
-    """One HTTP client, made at its first use; belongs to one event loop."""
+class FirebaseRestClient:
+    """Sign-up, log-in, refresh and password reset; belongs to one event loop."""
 
     def __init__(self, settings: Settings) -> None:
         emulator = settings.firebase_auth_emulator_host
@@ -99,7 +100,7 @@ class FirebaseRest:
         _read(ResetSentAnswer, await self._account("sendOobCode", fields))
 
     async def close(self) -> None:
-        """Ends the connections."""
+        """Closes the connections."""
         if self._client:
             await self._client.aclose()
 
@@ -111,11 +112,11 @@ class FirebaseRest:
             self._client = httpx.AsyncClient(headers={"X-Goog-Api-Key": self._key.get_secret_value()})
         try:
             async with asyncio.timeout(self._seconds):
-                # httpx's own limits are per step; the one above is for all.
+                # httpx limits each step; asyncio.timeout limits the whole request.
                 reply = await self._client.post(url, timeout=self._seconds, **body)
         except (httpx.HTTPError, TimeoutError) as error:
             log.warning("Firebase didn't answer: %s", type(error).__name__)
-            raise UnavailableError("Firebase can't be reached in time; try again in a moment.") from None
+            raise UnavailableError(NO_ANSWER) from None
         try:
             answer: object = reply.json()
         except ValueError:  # UnicodeDecodeError is one
@@ -130,15 +131,15 @@ def _refusal(status: int, answer: object) -> RefusedByFirebaseError | Unavailabl
         case {"error": {"message": str(message)}} if status == http.HTTPStatus.BAD_REQUEST:
             return RefusedByFirebaseError(message.partition(" ")[0])
         case _:
-            # Google's own trouble passes; what it refuses, somebody has to mend.
-            passes = status >= _GOOGLES_OWN or status == http.HTTPStatus.TOO_MANY_REQUESTS
-            log.log(logging.WARNING if passes else logging.ERROR, "Firebase answered with status %d", status)
-            return UnavailableError("Firebase answers with an error of its own; try again in a moment.")
+            # Server errors and throttling are transient. A refusal needs a person.
+            transient = status >= _SERVER_ERROR or status == http.HTTPStatus.TOO_MANY_REQUESTS
+            log.log(logging.WARNING if transient else logging.ERROR, "Firebase answered with status %d", status)
+            return UnavailableError("Firebase reports an error. Try again in a moment.")
 
 
 def _read[A: BaseModel](kind: type[A], answer: object) -> A:
     try:
         return kind.model_validate(answer)
     except ValidationError:
-        log.error("Firebase's answer isn't a %s", kind.__name__)  # noqa: TRY400  # the traceback would show it
-        raise UnavailableError("Firebase's answer makes no sense; try again in a moment.") from None
+        log.error("Firebase's answer isn't a %s", kind.__name__)  # noqa: TRY400  # the traceback shows the answer
+        raise UnavailableError("Firebase sent an unexpected reply. Try again in a moment.") from None

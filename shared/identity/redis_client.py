@@ -1,4 +1,4 @@
-"""Redis for what isn't the cache: failed log-ins, and what instances tell each other."""
+"""The Redis client of throttling and of the revocation channel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CONNECT_SECONDS = 0.5
 
 
 def redis_client(settings: Settings) -> Redis:
-    """A client that doesn't try again by itself: its callers have a way on without Redis."""
+    """A client without retries: its callers go on without Redis."""
     client: Redis = Redis.from_url(
         settings.redis_url.get_secret_value(),
         socket_connect_timeout=_CONNECT_SECONDS,

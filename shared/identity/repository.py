@@ -1,4 +1,4 @@
-"""The one thing that identity needs SQL for: a lock that all instances share."""
+"""A lock in SQL that all instances share."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from shared.http.problems import UnavailableError
 _WAIT_MILLISECONDS = 4_000
 
 
-def hold_admins(connection: sa.Connection) -> None:
-    """Until the caller's transaction ends, nobody else takes an admin's role away.
+def lock_admin_roles(connection: sa.Connection) -> None:
+    """Takes the lock for changes of admins' roles, until the caller's transaction ends.
 
-    On SQLite a write transaction is that already. Raises UnavailableError where another held it too long.
+    On SQLite the write transaction is already such a lock. Raises UnavailableError after 4 s.
     """
     if connection.dialect.name == "sqlite":
         return
     if not locks.take_transaction_lock(connection, "identity:admins", _WAIT_MILLISECONDS):
-        raise UnavailableError("Another admin's role is being changed; try again in a moment.")
+        raise UnavailableError("Another admin's role is being changed. Try again in a moment.")

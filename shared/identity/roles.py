@@ -1,4 +1,4 @@
-"""Users and what their role lets them do. A role is Firebase's custom claim `role`."""
+"""Users and their roles. A role is Firebase's custom claim `role`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RANK = {None: 0, "editor": 1, "admin": 2}
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who has signed up; `role` is null for one who may only read."""
+    """A signed-up user; without a role the user may only read."""
 
     uid: str
     email: Annotated[str | None, Field(examples=["ada@example.com"])]
@@ -23,7 +23,7 @@ class User:
 
 
 def role_of(claims: Mapping[str, Any] | None) -> Role | None:
-    """The role among custom claims or a token's claims; anything unknown there is none."""
+    """The role in custom claims or in a token's claims; None for an unknown one."""
     match (claims or {}).get("role"):
         case "editor":
             return "editor"
@@ -34,5 +34,5 @@ def role_of(claims: Mapping[str, Any] | None) -> Role | None:
 
 
 def includes(role: Role | None, needed: Role | None) -> bool:
-    """Whether who has `role` may do what `needed` may: admin includes editor."""
+    """Whether `role` allows what `needed` allows: admin includes editor."""
     return _RANK[role] >= _RANK[needed]

@@ -1,4 +1,4 @@
-"""What crosses the wire: credentials, tokens, roles."""
+"""Request and reply bodies: credentials, tokens, roles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SIGN_IN: JsonDict = {"example": {"email": "ada@example.com", "password": "corre
 
 def _address(text: str) -> str:
     try:
-        # The top-level domain `test` is for what its name says (RFC 2606).
+        # `test_environment` allows addresses of the top-level domain `test` (RFC 2606).
         return validate_email(text, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
         raise ValueError("Expected an e-mail address") from error
@@ -24,19 +24,19 @@ def _address(text: str) -> str:
 
 def _without_nul(secret: SecretStr) -> SecretStr:
     if "\0" in secret.get_secret_value():
-        raise ValueError("A NUL character is not allowed")
+        raise ValueError("Expected text without a NUL character")
     return secret
 
 
 Email = Annotated[str, Field(max_length=254, examples=["ada@example.com"]), AfterValidator(_address)]
 NewPassword = Annotated[SecretStr, Field(min_length=8, max_length=64), AfterValidator(_without_nul)]
-# Whoever got his password elsewhere (Firebase's own page takes 6 to 4,096 characters) can log in too.
+# A password that was set on Firebase's own page (6 to 4,096 characters) is accepted at log-in.
 Password = Annotated[SecretStr, Field(min_length=1, max_length=4096), AfterValidator(_without_nul)]
 RefreshToken = Annotated[SecretStr, Field(min_length=1, max_length=8192), AfterValidator(_without_nul)]
 
 
 class SignUp(BaseModel):
-    """A new user, who has no role: only set_role gives one."""
+    """A new user without a role; only set_role gives one."""
 
     model_config = ConfigDict(**_STRICT, json_schema_extra=_SIGN_IN)
 
@@ -62,7 +62,7 @@ class Refresh(BaseModel):
 
 
 class PasswordReset(BaseModel):
-    """Whose password to reset."""
+    """The e-mail address of the user whose password to reset."""
 
     model_config = _STRICT
 
@@ -70,7 +70,7 @@ class PasswordReset(BaseModel):
 
 
 class NewRole(BaseModel):
-    """The role to have from the next ID token on; null takes it away."""
+    """The role from the user's next ID token on; null removes it."""
 
     model_config = ConfigDict(**_STRICT, json_schema_extra={"example": {"role": "editor"}})
 
@@ -78,14 +78,14 @@ class NewRole(BaseModel):
 
 
 class SignedUp(BaseModel):
-    """Who has signed up."""
+    """The user who has signed up."""
 
     uid: str
     email: str
 
 
 class Tokens(BaseModel):
-    """An ID token, which goes into `Authorization: Bearer …`, and what gets the next one."""
+    """An ID token for `Authorization: Bearer …`, and the refresh token that gets the next one."""
 
     id_token: str
     refresh_token: str
@@ -93,7 +93,7 @@ class Tokens(BaseModel):
 
 
 class LoggedIn(Tokens):
-    """Tokens and whose they are."""
+    """Tokens and their user."""
 
     uid: str
     email: str

@@ -1,4 +1,4 @@
-"""Users, tokens and roles: the rules, over Firebase."""
+"""The rules of users, tokens and roles, over Firebase."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from shared.http.problems import (
     UnavailableError,
     ValidationFailedError,
 )
-from shared.identity.directory import Account, UserDirectory
-from shared.identity.firebase_rest import FirebaseRest, RefusedByFirebaseError
-from shared.identity.repository import hold_admins
+from shared.identity.directory import NO_ANSWER, Account, UserDirectory
+from shared.identity.firebase_rest import FirebaseRestClient, RefusedByFirebaseError
+from shared.identity.repository import lock_admin_roles
 from shared.identity.roles import Role, User, includes
 from shared.identity.schemas import LoggedIn, LogIn, SignedUp, SignUp, Tokens
-from shared.identity.throttling import FailedTryError, Throttle
+from shared.identity.throttling import FailedAttemptError, Throttle
 from shared.identity.token_verifier import TokenVerifier, user_of
 from shared.settings import Settings
 
@@ -37,44 +37,45 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_WRONG_PASSWORD = "The e-mail or the password isn't right."  # noqa: S105  # a sentence
+_WRONG_PASSWORD = "The e-mail address or the password is wrong."  # noqa: S105  # a sentence
+_BAD_REFRESH_TOKEN = "The refresh token is invalid, expired or revoked. Log in again."  # noqa: S105  # a sentence
 _WRONG_CODES = frozenset(
     {"EMAIL_NOT_FOUND", "INVALID_PASSWORD", "INVALID_LOGIN_CREDENTIALS", "USER_DISABLED", "INVALID_EMAIL"}
 )
 _BAD_REFRESH_CODES = frozenset(
     {"TOKEN_EXPIRED", "USER_DISABLED", "USER_NOT_FOUND", "INVALID_REFRESH_TOKEN", "INVALID_GRANT_TYPE"}
 )
-_FIREBASE_THROTTLES_SECONDS = 60
+_FIREBASE_THROTTLING_SECONDS = 60
 
 
 class IdentityService:
-    """What users and admins may do about users."""
+    """Sign-up, log-in, tokens and roles."""
 
     def __init__(self, settings: Settings, locks: Callable[[], Transactions]) -> None:
-        """`locks` gives the SQL store that a change of an admin's role is serialised by; only then it is needed."""
+        """`locks` gives the SQL store that serialises changes of admins' roles; nothing else uses it."""
         self._settings = settings
         self._locks = locks
         self._directory = UserDirectory(settings)
-        self._rest = FirebaseRest(settings)
+        self._rest = FirebaseRestClient(settings)
         self._tokens = TokenVerifier(settings, self._directory)
         self._throttle = Throttle(settings)
 
     async def verify(self, token: str) -> User:
-        """Whose token it is. Raises UnauthorizedError, UnavailableError."""
+        """The user of a valid token. Raises UnauthorizedError, UnavailableError."""
         return await self._tokens.user(token)
 
     async def sign_up(self, new: SignUp, address: str) -> SignedUp:
-        """Raises ConflictError for a known e-mail, which counts as a failed try, and TooManyRequestsError."""
+        """Raises ConflictError for a known e-mail, which counts as a failed attempt, and TooManyRequestsError."""
         try:
             async with self._throttle.attempt(new.email, address):
                 try:
                     answer = await self._rest.sign_up(new.email, new.password.get_secret_value())
                 except RefusedByFirebaseError as error:
                     if error.code == "EMAIL_EXISTS":
-                        raise FailedTryError from None
+                        raise FailedAttemptError from None
                     raise _sign_up_refusal(error) from None
-        except FailedTryError:
-            raise ConflictError("Somebody has signed up with this e-mail already.") from None
+        except FailedAttemptError:
+            raise ConflictError("A user with this e-mail address exists already. Log in instead.") from None
         return SignedUp(uid=answer.local_id, email=answer.email)
 
     async def log_in(self, given: LogIn, address: str) -> LoggedIn:
@@ -85,9 +86,9 @@ class IdentityService:
                     answer = await self._rest.sign_in(given.email, given.password.get_secret_value())
                 except RefusedByFirebaseError as error:
                     if error.code in _WRONG_CODES:
-                        raise FailedTryError from None
+                        raise FailedAttemptError from None
                     raise _refusal(error) from None
-        except FailedTryError:
+        except FailedAttemptError:
             raise UnauthorizedError(_WRONG_PASSWORD) from None
         return LoggedIn(
             id_token=answer.id_token,
@@ -95,26 +96,26 @@ class IdentityService:
             expires_in=answer.expires_in,
             uid=answer.local_id,
             email=answer.email,
-            role=user_of(await self._directory.verify(answer.id_token)).role,
+            role=user_of(await self._tokens.claims(answer.id_token)).role,
         )
 
     async def refresh(self, refresh_token: SecretStr) -> Tokens:
-        """Raises UnauthorizedError for a token that Firebase doesn't know, or that was revoked."""
+        """Raises UnauthorizedError for an unknown or revoked refresh token."""
         try:
             answer = await self._rest.refresh(refresh_token.get_secret_value())
         except RefusedByFirebaseError as error:
             if error.code in _BAD_REFRESH_CODES:
-                raise UnauthorizedError("The refresh token isn't valid, or not any more; log in again.") from None
+                raise UnauthorizedError(_BAD_REFRESH_TOKEN) from None
             raise _refusal(error) from None
-        claims = await self._directory.verify(answer.id_token)
+        claims = await self._tokens.claims(answer.id_token)
         account = await self._tokens.account(str(claims["sub"]))
-        # Firebase itself refuses a revoked one; its emulator doesn't.
+        # Firebase refuses revoked refresh tokens; its emulator doesn't.
         if account is None or account.disabled or claims["auth_time"] < account.valid_since:
-            raise UnauthorizedError("The refresh token isn't valid, or not any more; log in again.")
+            raise UnauthorizedError(_BAD_REFRESH_TOKEN)
         return Tokens(id_token=answer.id_token, refresh_token=answer.refresh_token, expires_in=answer.expires_in)
 
     async def reset_password(self, email: str) -> None:
-        """Has Firebase send a mail, where somebody has signed up with the address; nothing tells whether."""
+        """Lets Firebase send a link if a user has this address; the caller can't tell whether it did."""
         try:
             await self._rest.send_password_reset(email)
         except RefusedByFirebaseError as error:
@@ -122,90 +123,94 @@ class IdentityService:
                 raise _refusal(error) from None
 
     async def log_out(self, uid: str) -> None:
-        """All of the user's tokens are refused by every instance from now on. Raises UnavailableError."""
+        """Revokes all of the user's tokens in every instance. Raises UnavailableError."""
         await self._revoke(uid)
 
     async def find_user(self, email: str) -> User:
         """Raises NotFoundError, UnavailableError."""
-        return (await self._directory.account_of_email(email)).user
+        return (await self._directory.run(self._directory.account_by_email, email)).user
 
     async def set_role(self, acting: User, uid: str, role: Role | None) -> User:
-        """Gives the role with the user's next ID token; taking one away revokes those that he has.
+        """Sets the role, which counts from the user's next ID token. Removing a role revokes the user's tokens.
 
-        Raises NotFoundError, and ConflictError for one's own role: so the last admin stays one, for whoever takes an
-        admin's role away is another admin, which is asked of Firebase under a lock that all instances share.
+        Raises NotFoundError, and ConflictError for the acting user's own role. So one admin always remains: only
+        another admin can demote an admin, and a lock that all instances share serialises these changes.
         """
         if uid == acting.uid:
-            raise ConflictError("Nobody can change his own role; another admin can.")
-        account = await self._directory.account(uid)
+            raise ConflictError("You can't change your own role. Ask another administrator.")
+        account = await self._directory.run(self._directory.account, uid)
         if account.user.role == "admin" and role != "admin":
-            return await self._take_from_admin(acting, uid, role)
-        return await self._change(account, role)
+            return await self._demote_admin(acting, uid, role)
+        return await self._change_role(account, role)
 
     async def close(self) -> None:
-        """Ends connections, threads and tasks."""
+        """Closes connections, threads and tasks."""
         await self._tokens.close()
         await self._throttle.close()
         await self._rest.close()
         self._directory.close()
 
-    async def _change(self, account: Account, role: Role | None) -> User:
+    async def _change_role(self, account: Account, role: Role | None) -> User:
         if includes(role, account.user.role):
-            return (await self._directory.set_role(account, role, valid_since=None)).user
-        changed = await self._directory.set_role(account, role, valid_since=int(time.time()))
+            return (await self._directory.run(self._directory.set_role, account, role, valid_since=None)).user
+        changed = await self._directory.run(self._directory.set_role, account, role, valid_since=int(time.time()))
         await self._revoke(account.user.uid)
         return changed.user
 
-    async def _take_from_admin(self, acting: User, uid: str, role: Role | None) -> User:
+    async def _demote_admin(self, acting: User, uid: str, role: Role | None) -> User:
         def work(connection: sa.Connection) -> Account:
-            hold_admins(connection)
+            lock_admin_roles(connection)
             if not self._is_admin_now(acting.uid):
-                raise ForbiddenError("Expected an admin, but your own role was taken away meanwhile.")
-            return self._directory.set_role_now(self._directory.account_now(uid), role, int(time.time()))
+                raise ForbiddenError(
+                    "Expected an acting user with the role admin, but this role has just been removed from you."
+                )
+            return self._directory.set_role(self._directory.account(uid), role, int(time.time()))
 
         try:
             async with asyncio.timeout(self._settings.firebase_seconds):
-                # The transaction is the lock alone: of its commit nothing needs to be known.
+                # The transaction only holds the lock, so the outcome of its commit doesn't matter.
                 changed = await self._locks().write(work, lambda _connection, _account: True)
         except TimeoutError:
-            raise UnavailableError("Firebase can't be reached in time; try again in a moment.") from None
+            raise UnavailableError(NO_ANSWER) from None
         await self._revoke(uid)
         return changed.user
 
     def _is_admin_now(self, uid: str) -> bool:
         try:
-            account = self._directory.account_now(uid)
+            account = self._directory.account(uid)
         except NotFoundError:
             return False
         return account.user.role == "admin" and not account.disabled
 
     async def _revoke(self, uid: str) -> None:
-        """Refuses every token that was issued before this call.
+        """Revokes every token that was issued before this call.
 
-        Firebase knows times by the second, and a token of the very second of its revocation is valid for it: so the
-        next one is awaited.
+        Firebase keeps times in whole seconds, and accepts a token that was issued in the second of the revocation.
+        So this waits for the next second.
         """
         second = math.floor(time.time()) + 1
         await asyncio.sleep(second - time.time())
-        await self._directory.revoke(uid, before=second)
-        await self._tokens.revocations.tell(uid)
+        await self._directory.run(self._directory.revoke, uid, before=second)
+        await self._tokens.revocations.publish(uid)
 
 
 def _sign_up_refusal(error: RefusedByFirebaseError) -> ProblemError:
     match error.code:
         case "INVALID_EMAIL":
-            return ValidationFailedError({"loc": ["body", "email"], "msg": "Expected an e-mail address"})
+            field, msg = "email", "expected an e-mail address, got one that Firebase refuses"
         case "WEAK_PASSWORD" | "PASSWORD_DOES_NOT_MEET_REQUIREMENTS":
-            return ValidationFailedError({"loc": ["body", "password"], "msg": "Expected a stronger password"})
+            field, msg = "password", "expected a stronger password, got one that Firebase refuses"
         case _:
             return _refusal(error)
+    return ValidationFailedError({"loc": ["body", field], "msg": msg})
 
 
 def _refusal(error: RefusedByFirebaseError) -> ProblemError:
-    """What Firebase refuses though the user has done nothing wrong."""
+    """A refusal that isn't the user's fault."""
     if error.code == "TOO_MANY_ATTEMPTS_TRY_LATER":
         return TooManyRequestsError(
-            "Firebase takes no more tries for now; try again in a minute.", retry_after=_FIREBASE_THROTTLES_SECONDS
+            "Firebase accepts no more attempts for now. Try again in a minute.",
+            retry_after=_FIREBASE_THROTTLING_SECONDS,
         )
-    log.error("Firebase refuses: %s", error.code if error.code.isidentifier() else "without a code")
-    return UnavailableError("Firebase refuses this app's requests; its log says why.", retry_after=30)
+    log.error("Firebase refused a request: %s", error.code if error.code.isidentifier() else "without a code")
+    return UnavailableError("Firebase refuses this app's requests. The app's log has the reason.", retry_after=30)

@@ -1,7 +1,8 @@
-"""Failed tries, counted per e-mail and per address in a moving window: then the right password is refused too.
+"""Throttles log-in and sign-up by the failed attempts of an e-mail and of an address in a moving window.
 
-The counts are in Redis, through `limits`, for all instances; while Redis is away each process goes by its own. Keys
-hold digests, since they outlive the request and show in Redis' own tools.
+Over the limit the right password is refused too. The library `limits` keeps the counts in Redis for all instances.
+While Redis is unavailable each process uses its own counts. Keys are digests, because they outlive the request and
+Redis' tools show them.
 """
 
 from __future__ import annotations
@@ -36,27 +37,27 @@ PER_EMAIL = RateLimitItemPerMinute(10, _WINDOW_MINUTES, "email")
 PER_ADDRESS = RateLimitItemPerMinute(50, _WINDOW_MINUTES, "address")
 
 _REDIS_SECONDS = 0.25
-# What `limits` runs for both its questions.
-_SCRIPT = "EVALSHA"
-# So long Redis is left alone after a failure.
-_ALONE_SECONDS = 5.0
+# The command by which `limits` reads and counts.
+_COMMAND = "EVALSHA"
+# How long Redis isn't used after a failure.
+_PAUSE_SECONDS = 5.0
 
 
-class FailedTryError(Exception):
-    """Raised within `Throttle.attempt` by a try that counts as failed."""
+class FailedAttemptError(Exception):
+    """Raised within `Throttle.attempt` by an attempt that counts as failed."""
 
 
 @dataclass(slots=True)
-class _UnderWay:
-    """The tries of one key that are under way in this process, and how many look at them."""
+class _InProgress:
+    """This process' attempts of one key; `users` also counts those that wait for a slot."""
 
-    tries: int = 0
-    visitors: int = 0
+    attempts: int = 0
+    users: int = 0
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
 
 class Throttle:
-    """Counts failed tries; belongs to one event loop."""
+    """Counts failed attempts; belongs to one event loop."""
 
     def __init__(self, settings: Settings) -> None:
         self._redis: Redis = redis_client(settings)
@@ -67,81 +68,81 @@ class Throttle:
             key_prefix="identity:failures",
             connection_pool=self._redis.connection_pool,  # type: ignore[arg-type]  # documented, typed as plain values
         )
-        self._everywhere = MovingWindowRateLimiter(storage)
-        self._here = MovingWindowRateLimiter(MemoryStorage())
+        self._shared = MovingWindowRateLimiter(storage)
+        self._local = MovingWindowRateLimiter(MemoryStorage())
         self._redis_again_at = 0.0
-        self._under_way: dict[tuple[RateLimitItem, str], _UnderWay] = {}
+        self._in_progress: dict[tuple[RateLimitItem, str], _InProgress] = {}
 
     @contextlib.asynccontextmanager
     async def attempt(self, email: str, address: str) -> AsyncIterator[None]:
-        """A try by an e-mail from an address; FailedTryError in its body is counted and goes on.
+        """An attempt with an e-mail from an address; counts a FailedAttemptError of the body and raises it again.
 
-        Raises TooManyRequestsError where there were too many before.
+        Raises TooManyRequestsError after too many failures.
         """
         by_email, by_address = _digest(email.casefold()), _digest(address)
-        async with self._place(PER_EMAIL, by_email), self._place(PER_ADDRESS, by_address):
+        async with self._slot(PER_EMAIL, by_email), self._slot(PER_ADDRESS, by_address):
             try:
                 yield
-            except FailedTryError:
+            except FailedAttemptError:
                 await self._count(PER_EMAIL, by_email)
                 await self._count(PER_ADDRESS, by_address)
                 raise
 
     async def close(self) -> None:
-        """Ends the connections."""
+        """Closes the connections."""
         await self._redis.aclose()
 
     @contextlib.asynccontextmanager
-    async def _place(self, limit: RateLimitItem, key: str) -> AsyncIterator[None]:
-        """A place among the tries under way: as many as may still fail. Without it, tries sent together all pass."""
-        under_way = self._under_way.setdefault((limit, key), _UnderWay())
-        under_way.visitors += 1
+    async def _slot(self, limit: RateLimitItem, key: str) -> AsyncIterator[None]:
+        """Lets as many attempts run at once as may still fail; else attempts sent together would all pass."""
+        in_progress = self._in_progress.setdefault((limit, key), _InProgress())
+        in_progress.users += 1
         try:
-            async with under_way.changed:
-                while await self._left(limit, key) <= under_way.tries:
-                    await under_way.changed.wait()
-                under_way.tries += 1
+            async with in_progress.changed:
+                while await self._remaining(limit, key) <= in_progress.attempts:
+                    await in_progress.changed.wait()
+                in_progress.attempts += 1
             try:
                 yield
             finally:
-                async with under_way.changed:
-                    under_way.tries -= 1
-                    under_way.changed.notify_all()
+                async with in_progress.changed:
+                    in_progress.attempts -= 1
+                    in_progress.changed.notify_all()
         finally:
-            under_way.visitors -= 1
-            if not under_way.visitors:
-                del self._under_way[limit, key]
+            in_progress.users -= 1
+            if not in_progress.users:
+                del self._in_progress[limit, key]
 
-    async def _left(self, limit: RateLimitItem, key: str) -> int:
-        """How many tries may still fail. Raises TooManyRequestsError where none may."""
-        window = await self._everywhere_or_none(self._everywhere.get_window_stats(limit, key))
+    async def _remaining(self, limit: RateLimitItem, key: str) -> int:
+        """How many attempts may still fail. Raises TooManyRequestsError for none."""
+        window = await self._shared_or_none(self._shared.get_window_stats(limit, key))
         if window is None:
-            window = await self._here.get_window_stats(limit, key)
+            window = await self._local.get_window_stats(limit, key)
         if window.remaining > 0:
             return window.remaining
         metrics.THROTTLED.add(limit.namespace)
         seconds = max(1, math.ceil(window.reset_time - time.time()))
         raise TooManyRequestsError(
-            f"Too many failed tries within {_WINDOW_MINUTES} minutes; try again in {seconds} s.", retry_after=seconds
+            f"Too many failed attempts within {_WINDOW_MINUTES} minutes. Try again in {seconds} s.", retry_after=seconds
         )
 
     async def _count(self, limit: RateLimitItem, key: str) -> None:
-        # Here in any case: what only Redis has counted is lost to this process when Redis is.
-        await self._here.hit(limit, key)
-        await self._everywhere_or_none(self._everywhere.hit(limit, key))
+        # Locally in any case: the counts in Redis can't be read while Redis is unavailable.
+        await self._local.hit(limit, key)
+        await self._shared_or_none(self._shared.hit(limit, key))
 
-    async def _everywhere_or_none[T](self, question: Coroutine[Any, Any, T]) -> T | None:
-        """Redis' answer, or None while it is away."""
+    async def _shared_or_none[T](self, request: Coroutine[Any, Any, T]) -> T | None:
+        """Redis' answer, or None while Redis is unavailable."""
         if time.monotonic() < self._redis_again_at:
-            question.close()
+            request.close()
             return None
         try:
-            with spans.redis(_SCRIPT):
+            with spans.redis(_COMMAND):
                 async with asyncio.timeout(_REDIS_SECONDS):
-                    return await question
+                    return await request
         except (RedisError, OSError, TimeoutError) as error:
-            log.warning("Failed tries are counted by this process alone: %s", type(error).__name__)
-            self._redis_again_at = time.monotonic() + _ALONE_SECONDS
+            log.warning("Redis is unavailable; this process counts failed attempts by itself: %s", type(error).__name__)
+            self._redis_again_at = time.monotonic() + _PAUSE_SECONDS
             return None
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Body, Path, Query
+from pydantic import AfterValidator
 from starlette.responses import StreamingResponse
 
 from shared.http.dependencies import provided
 from shared.http.openapi import problems
 from shared.http.strict_route import StrictRoute
-from shared.identity.guards import Admin
+from shared.identity.authorization import Admin
 from shared.imports.schemas import ImportPage, ImportQuery, ImportRecord, NewUpload, Upload
 
 if TYPE_CHECKING:
@@ -21,7 +23,18 @@ router = APIRouter(route_class=StrictRoute, tags=["imports"])
 Imports = Annotated["ImportService", provided("imports")]
 
 _ID_PATTERN = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-ImportId = Annotated[str, Path(pattern=_ID_PATTERN, examples=["6f0c2b1e-0f3c-5a53-9a3f-0d4d0b1f6a11"])]
+_ID_EXAMPLE = "6f0c2b1e-0f3c-5a53-9a3f-0d4d0b1f6a11"
+
+
+def _import_id(text: str) -> str:
+    if not re.fullmatch(_ID_PATTERN, text):
+        raise ValueError(f"Expected an import id like {_ID_EXAMPLE}")
+    return text
+
+
+ImportId = Annotated[
+    str, AfterValidator(_import_id), Path(json_schema_extra={"pattern": _ID_PATTERN}, examples=[_ID_EXAMPLE])
+]
 _READ = problems(401, 403, 422, 503)
 _REJECTS_EXAMPLE = 'reason,id,category_name\r\n"id: not a number: ""x""",x,Toys\r\nid: empty,,Games\r\n'
 

@@ -1,7 +1,7 @@
-"""OpenTelemetry's pipelines to Application Insights, and the libraries whose calls are traced.
+"""OpenTelemetry's pipelines to Application Insights.
 
-Put together from the exporters of azure-monitor-opentelemetry, whose own `configure_azure_monitor` takes no sampler.
-Loaded only where APPLICATIONINSIGHTS_CONNECTION_STRING is set.
+Built from the exporters of azure-monitor-opentelemetry, because its `configure_azure_monitor` takes no sampler. Loaded
+only if APPLICATIONINSIGHTS_CONNECTION_STRING is set.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from shared.telemetry import metrics, spans, work
-from shared.telemetry.libraries import instrument
-from shared.telemetry.logs import APPLICATION, DescribesWork
-from shared.telemetry.requests import TelemetryMiddleware
+from shared.telemetry.instrumentation import instrument
+from shared.telemetry.logs import APPLICATION, WorkFilter
+from shared.telemetry.middleware import TelemetryMiddleware
 from shared.telemetry.sampler import WorkSampler
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 _NAME = "product-catalog"
 
 
-class WorkOnSpans(SpanProcessor):
-    """Puts onto every span what is being worked on."""
+class WorkSpanProcessor(SpanProcessor):
+    """Adds the attributes of the current work to every span."""
 
     @override
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -50,19 +50,19 @@ class WorkOnSpans(SpanProcessor):
 
 
 class Telemetry:
-    """All that is sent from this process; begins with it, and sends its rest when the process ends."""
+    """Everything that this process sends; OpenTelemetry sends the rest when the process exits."""
 
     def __init__(self, connection_string: str, ratio: float) -> None:
-        """`ratio` of the traces are sent, and every import's; metrics and logs all."""
-        # In Azure the name of the site and its instance, https://pypi.org/project/opentelemetry-resource-detector-azure/
+        """`ratio` of the traces are sent, and all traces of imports, metrics and logs."""
+        # Adds the site and its instance: https://pypi.org/project/opentelemetry-resource-detector-azure/
         os.environ.setdefault("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "azure_functions")
-        # Else each batch of spans is sent with all of the resource's attributes as a metric.
+        # Else the exporter adds a metric with all resource attributes to each batch of spans.
         os.environ.setdefault("APPLICATIONINSIGHTS_OPENTELEMETRY_RESOURCE_METRIC_DISABLED", "true")
         resource = Resource.create({} if "OTEL_SERVICE_NAME" in os.environ else _site())
         self._ratio = ratio
         self._sampler = WorkSampler(ratio)
         self._traces = TracerProvider(sampler=self._sampler, resource=resource)
-        self._traces.add_span_processor(WorkOnSpans())
+        self._traces.add_span_processor(WorkSpanProcessor())
         self._traces.add_span_processor(
             BatchSpanProcessor(AzureMonitorTraceExporter(connection_string=connection_string))
         )
@@ -77,12 +77,12 @@ class Telemetry:
         log_provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
         set_logger_provider(log_provider)
         handler = LoggingHandler(logging.INFO, log_provider)
-        handler.addFilter(DescribesWork())
+        handler.addFilter(WorkFilter())
         logging.getLogger(APPLICATION).addHandler(handler)
         instrument(self._traces)
 
-    def in_front_of(self, app: ASGIApp) -> ASGIApp:
-        """The application with a span for each of its requests."""
+    def instrumented(self, app: ASGIApp) -> ASGIApp:
+        """The application with a span and a count for each request."""
         return TelemetryMiddleware(app, self._traces.get_tracer(_NAME), self._sampler, self._ratio)
 
 
@@ -91,15 +91,15 @@ def _site() -> dict[str, str]:
 
 
 def _observe(meter: Meter) -> None:
-    for count in metrics.OBSERVED_COUNTS:
-        meter.create_observable_counter(count.name, [_reading(count)], count.unit, count.description)
-    for value in metrics.OBSERVED_VALUES:
-        meter.create_observable_gauge(value.name, [_reading(value)], value.unit, value.description)
-    for each in metrics.DISTRIBUTIONS:
-        each.recorder = meter.create_histogram(each.name, each.unit, each.description)
+    for counter in metrics.COUNTERS:
+        meter.create_observable_counter(counter.name, [_callback(counter)], counter.unit, counter.description)
+    for gauge in metrics.GAUGES:
+        meter.create_observable_gauge(gauge.name, [_callback(gauge)], gauge.unit, gauge.description)
+    for histogram in metrics.HISTOGRAMS:
+        histogram.recorder = meter.create_histogram(histogram.name, histogram.unit, histogram.description)
 
 
-def _reading(metric: metrics.Observable) -> Callable[[CallbackOptions], Iterable[Observation]]:
+def _callback(metric: metrics.Observable) -> Callable[[CallbackOptions], Iterable[Observation]]:
     def read(_: CallbackOptions) -> Iterable[Observation]:
         return [Observation(amount, labels) for labels, amount in metric.observed()]
 

@@ -16,7 +16,7 @@ class ContextExecutor:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     def run[**P, T](self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-        """Starts the call in a thread; await the future for its result."""
+        """Makes the call in a thread; await the future for its result."""
         work = functools.partial(contextvars.copy_context().run, call, *args, **kwargs)
         return asyncio.get_running_loop().run_in_executor(self._executor, work)
 

@@ -1,7 +1,7 @@
-"""Log lines: in Azure a JSON object each on the container's output, locally as the host writes them.
+"""Log lines: JSON objects on the container's output in Azure, the host's own format locally.
 
-Each says what was worked on (`work.py`) and in which trace. Levels: ERROR is for what somebody has to look at, WARNING
-for what went on without a part of it or failed for one user, INFO for what was done.
+Each line has the attributes of the current work (`work.py`) and the trace id. ERROR is for faults that a person has to
+look at. WARNING is for work that went on in a degraded way or failed for one user. INFO is for what was done.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import override
 
 from shared.telemetry import work
 
-# The loggers of the application; a library's own lines stay with whoever set them up.
+# Name of the application's root logger. Lines of libraries aren't changed.
 APPLICATION = "shared"
 
 
-class DescribesWork(logging.Filter):
-    """Puts onto a record what is being worked on; what the line itself says stays."""
+class WorkFilter(logging.Filter):
+    """Adds the attributes of the current work to a record, unless the record has them."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
@@ -28,8 +28,8 @@ class DescribesWork(logging.Filter):
         return True
 
 
-class JsonLines(logging.Formatter):
-    """A record as one line of JSON."""
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one line of JSON."""
 
     @override
     def format(self, record: logging.LogRecord) -> str:
@@ -47,10 +47,10 @@ class JsonLines(logging.Formatter):
 
 
 def write_json() -> None:
-    """Writes the application's lines to the output as JSON from now on, instead of what the process does with them."""
+    """Writes the application's log lines to stdout as JSON, and only there."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonLines())
-    handler.addFilter(DescribesWork())
+    handler.setFormatter(JsonFormatter())
+    handler.addFilter(WorkFilter())
     logger = logging.getLogger(APPLICATION)
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
@@ -58,7 +58,7 @@ def write_json() -> None:
 
 
 def _trace() -> dict[str, str]:
-    """The trace's id, where there is one: without telemetry nobody has loaded OpenTelemetry."""
+    """The trace id, if any; without telemetry OpenTelemetry isn't loaded."""
     trace = sys.modules.get("opentelemetry.trace")
     if trace is None:
         return {}

@@ -1,7 +1,7 @@
-"""The application's metrics: plain counts, which cost a look-up in a dictionary and need no library.
+"""The application's metrics: plain numbers, which cost one look-up in a dictionary and need no library.
 
-Where Application Insights is on, `azure_monitor.py` gives them to OpenTelemetry, which reads them once a minute: its
-own counter costs nine microseconds a count, a fifth of a hit. Each has few labels, whose values are bounded.
+`azure_monitor.py` lets OpenTelemetry read them once a minute. OpenTelemetry's own counter costs 9 µs per count, a fifth
+of a cache hit. Each metric has few labels, whose values are bounded.
 """
 
 from __future__ import annotations
@@ -21,77 +21,77 @@ if TYPE_CHECKING:
 STATUS_CODE = "http.response.status_code"
 ROW_OUTCOME = "catalog.row_outcome"
 
-# A value, and the labels that it is for.
+# Labels and their value.
 type Observed = tuple[Mapping[str, str], float]
 
 
 class Metric:
-    """What all have: a name, a unit of UCUM, a sentence, and the names of the labels."""
+    """Name, unit (UCUM), description and label names of a metric."""
 
     def __init__(self, name: str, unit: str, description: str, *labels: str) -> None:
         self.name = name
         self.unit = unit
         self.description = description
-        self._labels = labels
+        self.label_names = labels
 
     def labelled(self, values: tuple[str, ...]) -> Mapping[str, str]:
-        """The labels of these values."""
-        return dict(zip(self._labels, values, strict=True))
+        """The labels with these values."""
+        return dict(zip(self.label_names, values, strict=True))
 
 
-class Count(Metric):
-    """How often something happened since the process began."""
+class Counter(Metric):
+    """A number that only grows, since the start of the process."""
 
     def __init__(self, name: str, unit: str, description: str, *labels: str) -> None:
         super().__init__(name, unit, description, *labels)
-        self._counts: dict[tuple[str, ...], float] = {}
+        self._totals: dict[tuple[str, ...], float] = {}
         self._lock = threading.Lock()
 
     def add(self, *values: str, amount: float = 1) -> None:
-        """Counts, for these values of the labels."""
+        """Adds an amount for these label values."""
         with self._lock:
-            self._counts[values] = self._counts.get(values, 0) + amount
+            self._totals[values] = self._totals.get(values, 0) + amount
 
     def observed(self) -> Iterator[Observed]:
-        """The counts so far."""
-        for values, amount in self._counts.copy().items():
+        """The totals by labels."""
+        for values, amount in self._totals.copy().items():
             yield self.labelled(values), amount
 
 
 class Gauge(Metric):
-    """What something was when it was last looked at; nothing before that, nor when that was too long ago."""
+    """The last value; none before the first one, and none after `max_age_seconds`."""
 
-    def __init__(self, name: str, unit: str, description: str, lasts_seconds: float = math.inf) -> None:
+    def __init__(self, name: str, unit: str, description: str, max_age_seconds: float = math.inf) -> None:
         super().__init__(name, unit, description)
-        self._lasts_seconds = lasts_seconds
-        self._looked_at: tuple[float, float] | None = None
+        self.max_age_seconds = max_age_seconds
+        self._last: tuple[float, float] | None = None
 
     def set(self, value: float) -> None:
-        """Notes the value."""
-        self._looked_at = value, time.monotonic()
+        """Sets the value."""
+        self._last = value, time.monotonic()
 
     def observed(self) -> Iterator[Observed]:
-        """The value, where there is one that still says something."""
-        if self._looked_at is None:
+        """The value, unless it is too old."""
+        if self._last is None:
             return
-        value, at = self._looked_at
-        if time.monotonic() - at < self._lasts_seconds:
+        value, at = self._last
+        if time.monotonic() - at < self.max_age_seconds:
             yield {}, value
 
 
 class ConnectionsInUse(Metric):
-    """SQL connections that are in use, by pool; looked at when it is asked."""
+    """SQL connections that are checked out now, by pool."""
 
     def __init__(self, name: str, unit: str, description: str, *labels: str) -> None:
         super().__init__(name, unit, description, *labels)
         self._engines: weakref.WeakKeyDictionary[sa.Engine, str] = weakref.WeakKeyDictionary()
 
     def watch(self, engine: sa.Engine, pool: str) -> None:
-        """Counts this engine's connections from now on, as long as it is there."""
+        """Adds an engine, until it is garbage-collected."""
         self._engines[engine] = pool
 
     def observed(self) -> Iterator[Observed]:
-        """The connections of each pool."""
+        """The connections in use by pool."""
         in_use: dict[str, int] = {}
         for engine, pool in list(self._engines.items()):
             checked_out = getattr(engine.pool, "checkedout", int)()
@@ -101,125 +101,109 @@ class ConnectionsInUse(Metric):
 
 
 class Observable(Protocol):
-    """What tells its values when it is asked."""
+    """A metric that is read periodically."""
 
     def observed(self) -> Iterator[Observed]:
-        """The values as they are now."""
+        """The current values."""
 
 
 class Recorder(Protocol):
-    """What takes single values: OpenTelemetry's histogram."""
+    """A histogram of OpenTelemetry."""
 
     def record(self, amount: float, attributes: Mapping[str, str]) -> None:
-        """Notes a value."""
+        """Records a value."""
 
 
-class Distribution(Metric):
-    """Single values of what happens seldom: their count, sum, least and most."""
+class Histogram(Metric):
+    """Count, sum, minimum and maximum of rare events' values."""
 
     def __init__(self, name: str, unit: str, description: str, *labels: str) -> None:
         super().__init__(name, unit, description, *labels)
         self.recorder: Recorder | None = None
 
     def record(self, value: float, *values: str) -> None:
-        """Notes a value, for these values of the labels; where nobody asks, it is let go."""
+        """Records a value for these label values; without telemetry it does nothing."""
         if self.recorder:
             self.recorder.record(value, self.labelled(values))
 
 
-class _Requests:
-    """How many requests there were, and how long they took: one entry, looked up once for each request."""
-
-    def __init__(self) -> None:
-        # operation, status, X-Cache in small letters ("" without one): count, seconds.
-        self._entries: dict[tuple[str, int, str], list[float]] = {}
-
-    def add(self, operation: str, status: int, cache: str, seconds: float) -> None:
-        """Counts a request; from one thread only."""
-        key = (operation, status, cache)
-        entry = self._entries.get(key)
-        if entry is None:
-            entry = self._entries[key] = [0, 0.0]
-        entry[0] += 1
-        entry[1] += seconds
-
-    def sums(self, *, of: tuple[int, ...], amount: int) -> Iterator[tuple[tuple[str, ...], float]]:
-        """The counts (`amount` 0) or seconds (1), summed over all parts of the key but those at `of`."""
-        sums: dict[tuple[str, ...], float] = {}
-        for key, entry in self._entries.copy().items():
-            part = tuple(str(key[index]) for index in of)
-            sums[part] = sums.get(part, 0) + entry[amount]
-        yield from sums.items()
+# Number and seconds of requests by operation, status and X-Cache in lower case ("" without one). A request costs one
+# look-up.
+_REQUEST_LABELS = (OPERATION, STATUS_CODE, CACHE)
+_NUMBER, _SECONDS = range(2)
+_requests: dict[tuple[str, int, str], list[float]] = {}
 
 
-_requests = _Requests()
-count_request = _requests.add
+def count_request(operation: str, status: int, cache: str, seconds: float) -> None:
+    """Counts a request. Not thread-safe."""
+    key = (operation, status, cache)
+    entry = _requests.get(key)
+    if entry is None:
+        entry = _requests[key] = [0, 0.0]
+    entry[_NUMBER] += 1
+    entry[_SECONDS] += seconds
 
 
-class _OfRequests(Metric):
-    def __init__(self, name: str, unit: str, description: str, *labels: str, of: tuple[int, ...], amount: int) -> None:
+class _RequestMetric(Metric):
+    """The number or the seconds of requests by some of their labels."""
+
+    def __init__(self, amount: int, name: str, unit: str, description: str, *labels: str) -> None:
         super().__init__(name, unit, description, *labels)
-        self._of = of
         self._amount = amount
+        self._indexes = [_REQUEST_LABELS.index(label) for label in labels]
 
     def observed(self) -> Iterator[Observed]:
-        """The sums so far; of the look-ups, those that a cached view has made."""
-        for values, total in _requests.sums(of=self._of, amount=self._amount):
+        """The totals; without requests that have no X-Cache, where that is a label."""
+        totals: dict[tuple[str, ...], float] = {}
+        for key, entry in _requests.copy().items():
+            values = tuple(str(key[index]) for index in self._indexes)
+            totals[values] = totals.get(values, 0) + entry[self._amount]
+        for values, total in totals.items():
             if all(values):
                 yield self.labelled(values), total
 
 
-_OPERATION, _STATUS, _CACHE = range(3)
-_NUMBER, _SECONDS = range(2)
-
-REQUESTS = _OfRequests(
-    "catalog.requests",
-    "{request}",
-    "Requests that were answered.",
-    OPERATION,
-    STATUS_CODE,
-    of=(_OPERATION, _STATUS),
-    amount=_NUMBER,
+REQUESTS = _RequestMetric(
+    _NUMBER, "catalog.requests", "{request}", "Requests that were answered.", OPERATION, STATUS_CODE
 )
-REQUEST_SECONDS = _OfRequests(
-    "catalog.request.seconds",
-    "s",
-    "Seconds that the app took for cached views, in all.",
-    OPERATION,
-    CACHE,
-    of=(_OPERATION, _CACHE),
-    amount=_SECONDS,
+REQUEST_SECONDS = _RequestMetric(
+    _SECONDS, "catalog.request.seconds", "s", "Total seconds of requests to cached views.", OPERATION, CACHE
 )
-CACHE_LOOKUPS = _OfRequests(
-    "catalog.cache.lookups",
-    "{request}",
-    "Cached views that were asked for: hit, miss, bypass.",
-    CACHE,
-    of=(_CACHE,),
-    amount=_NUMBER,
+CACHE_LOOKUPS = _RequestMetric(
+    _NUMBER, "catalog.cache.lookups", "{request}", "Requests to cached views by hit, miss or bypass.", CACHE
 )
-STALE_TOKENS = Count("catalog.cache.stale_tokens", "{page}", "Pages found under a generation that is no more.")
-JOINED_FLIGHTS = Count("catalog.cache.joined_flights", "{request}", "Misses that joined another's query.")
-BREAKER_STATE = Gauge("catalog.cache.breaker_state", "1", "0: Redis is trusted; 1: it answers again; 2: left alone.")
-# One instance runs the timer that looks; where another has taken it over, what this one saw last is no news any more.
-_OUTBOX_SEEN_SECONDS = 90.0
-OUTBOX_LENGTH = Gauge("catalog.outbox.length", "{tag}", "Stale tags that wait for Redis.", _OUTBOX_SEEN_SECONDS)
+STALE_TOKENS = Counter("catalog.cache.stale_tokens", "{page}", "Cached pages of an old generation.")
+JOINED_FLIGHTS = Counter(
+    "catalog.cache.joined_flights", "{request}", "Misses that shared the query of another request."
+)
+BREAKER_STATE = Gauge("catalog.cache.breaker_state", "1", "Circuit breaker of Redis. 0: closed; 1: half open; 2: open.")
+# One instance runs the timer that sets these. If another instance takes over, the last value here is out of date.
+_OUTBOX_MAX_AGE_SECONDS = 90.0
+OUTBOX_LENGTH = Gauge(
+    "catalog.outbox.length", "{tag}", "Tags whose invalidation waits for Redis.", _OUTBOX_MAX_AGE_SECONDS
+)
 OUTBOX_AGE = Gauge(
-    "catalog.outbox.oldest_seconds", "s", "Age of the oldest tag that waits for Redis.", _OUTBOX_SEEN_SECONDS
+    "catalog.outbox.oldest_seconds",
+    "s",
+    "Age of the oldest invalidation that waits for Redis.",
+    _OUTBOX_MAX_AGE_SECONDS,
 )
-IMPORTS = Count("catalog.imports", "{import}", "Imports by the state they came to.", IMPORT_KIND, IMPORT_STATUS)
-IMPORT_ROWS = Count("catalog.import.rows", "{row}", "Rows of merged imports.", IMPORT_KIND, ROW_OUTCOME)
-IMPORT_SPEED = Distribution(
-    "catalog.import.rows_per_second", "{row}/s", "Rows read by an import's Copy in a second.", IMPORT_KIND
+IMPORTS = Counter("catalog.imports", "{import}", "Imports by status.", IMPORT_KIND, IMPORT_STATUS)
+IMPORT_ROWS = Counter("catalog.import.rows", "{row}", "Rows of merged imports.", IMPORT_KIND, ROW_OUTCOME)
+IMPORT_SPEED = Histogram(
+    "catalog.import.rows_per_second", "{row}/s", "Rows per second that an import's Copy activity read.", IMPORT_KIND
 )
-IMPORT_SECONDS = Distribution(
-    "catalog.import.blob_to_succeeded_seconds", "s", "From a blob's receipt to its import's success.", IMPORT_KIND
+IMPORT_SECONDS = Histogram(
+    "catalog.import.blob_to_succeeded_seconds",
+    "s",
+    "Seconds from the receipt of a blob to the success of its import.",
+    IMPORT_KIND,
 )
 SQL_POOL = ConnectionsInUse("catalog.sql.pool_in_use", "{connection}", "SQL connections in use.", "catalog.sql.pool")
-SQL_RETRIES = Count("catalog.sql.retries", "{try}", "Transactions that began anew.", "catalog.sql.failure")
-THROTTLED = Count("catalog.throttled_log_ins", "{try}", "Log-ins refused unseen.", "catalog.throttled_by")
+SQL_RETRIES = Counter("catalog.sql.retries", "{try}", "Transactions that were retried.", "catalog.sql.failure")
+THROTTLED = Counter("catalog.throttled_log_ins", "{try}", "Attempts that were throttled.", "catalog.throttled_by")
 
-OBSERVED_COUNTS = (
+COUNTERS = (
     REQUESTS,
     REQUEST_SECONDS,
     CACHE_LOOKUPS,
@@ -230,5 +214,5 @@ OBSERVED_COUNTS = (
     SQL_RETRIES,
     THROTTLED,
 )
-OBSERVED_VALUES = (BREAKER_STATE, OUTBOX_LENGTH, OUTBOX_AGE, SQL_POOL)
-DISTRIBUTIONS = (IMPORT_SPEED, IMPORT_SECONDS)
+GAUGES = (BREAKER_STATE, OUTBOX_LENGTH, OUTBOX_AGE, SQL_POOL)
+HISTOGRAMS = (IMPORT_SPEED, IMPORT_SECONDS)

@@ -1,8 +1,8 @@
-"""Which traces the worker sends: a share of them, and every import's.
+"""Samples the worker's traces: a share of all traces, and every import's.
 
-The SDK has samplers by share and by parent; none keeps one kind of work whole and gives Application Insights the share
-that each of the others was drawn with. The Functions host samples nothing and marks all its traces as sampled
-(azure-functions-host #11496), so that mark isn't asked: the host counts all requests, the work in them is drawn.
+The SDK has samplers by ratio and by parent. None of them keeps the whole trace of one kind of work and tells
+Application Insights the ratio of the others. The Functions host samples nothing and marks all its traces as sampled
+(azure-functions-host #11496), so this sampler ignores that mark. The host counts all requests.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Link, SpanKind, TraceState
     from opentelemetry.util.types import Attributes
 
-# By this attribute the exporter tells how many spans each stands for (itemCount), in percent.
+# In percent. The exporter derives from it how many spans each one stands for (itemCount).
 _SAMPLE_RATE = "_MS.sampleRate"
 _ALL_RATE = 100.0
 _KEPT = create_key("kept")
-_DRAWN = create_key("drawn")
+_SAMPLED = create_key("sampled")
 
-# What a root span is begun in that was drawn already, and in what is kept whatever is drawn.
-DRAWN = set_value(_DRAWN, True, Context())  # noqa: FBT003  # the library's signature
+# The context of a root span that was sampled already.
+SAMPLED_ROOT = set_value(_SAMPLED, True, Context())  # noqa: FBT003  # the library's signature
 
 
 def keeping(context: Context) -> Context:
-    """The context in which every span is kept."""
+    """The context with a mark that every span in it is sent."""
     return set_value(_KEPT, True, context)  # noqa: FBT003  # the library's signature
 
 
 class WorkSampler(Sampler):
-    """See the module."""
+    """Samples by ratio, except for kept work."""
 
     def __init__(self, ratio: float) -> None:
-        """`ratio` of the traces are drawn, by their ids."""
+        """`ratio` of the traces are sampled, by their ids."""
         self._bound = TraceIdRatioBased.get_bound_for_rate(ratio)
-        self._drawn = SamplingResult(Decision.RECORD_AND_SAMPLE, {_SAMPLE_RATE: ratio * _ALL_RATE})
+        self._sampled = SamplingResult(Decision.RECORD_AND_SAMPLE, {_SAMPLE_RATE: ratio * _ALL_RATE})
         self._kept = SamplingResult(Decision.RECORD_AND_SAMPLE, {_SAMPLE_RATE: _ALL_RATE})
-        self._left = SamplingResult(Decision.DROP)
+        self._dropped = SamplingResult(Decision.DROP)
 
-    def draws(self, trace_id: int) -> bool:
-        """Whether the trace of this id is one of the share."""
+    def samples(self, trace_id: int) -> bool:
+        """Whether the trace with this id is sampled."""
         return trace_id & TraceIdRatioBased.TRACE_ID_LIMIT < self._bound
 
     @override
@@ -58,15 +58,15 @@ class WorkSampler(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        """Everything of what is kept; under a span of this process as that one; else by the trace's id."""
+        """Keeps kept work; follows a parent of this process; else decides by the trace id."""
         if get_value(_KEPT, parent_context):
             return self._with(self._kept, attributes)
         parent = trace.get_current_span(parent_context).get_span_context()
         if parent.is_valid and not parent.is_remote:
-            return self._with(self._drawn, attributes) if parent.trace_flags.sampled else self._left
-        if get_value(_DRAWN, parent_context) or self.draws(trace_id):
-            return self._with(self._drawn, attributes)
-        return self._left
+            return self._with(self._sampled, attributes) if parent.trace_flags.sampled else self._dropped
+        if get_value(_SAMPLED, parent_context) or self.samples(trace_id):
+            return self._with(self._sampled, attributes)
+        return self._dropped
 
     @staticmethod
     def _with(result: SamplingResult, attributes: Attributes) -> SamplingResult:

@@ -1,7 +1,7 @@
-"""A span for each SQL statement.
+"""A span for each SQL statement, by SQLAlchemy's events.
 
-By SQLAlchemy's own events: opentelemetry-instrumentation-sqlalchemy 0.66b1 refuses SQLAlchemy 2.1, and makes a span for
-each connection that is taken from the pool besides.
+opentelemetry-instrumentation-sqlalchemy 0.66b1 refuses SQLAlchemy 2.1, and also makes a span for each checkout of a
+connection.
 """
 
 from __future__ import annotations
@@ -16,15 +16,12 @@ from sqlalchemy import event
 if TYPE_CHECKING:
     from sqlalchemy.engine import ExceptionContext, ExecutionContext
 
-# https://opentelemetry.io/docs/specs/semconv/registry/attributes/db/, as far as the exporter knows the names.
-_SYSTEMS = {"mssql": "mssql", "sqlite": "sqlite"}
-
-# What only frames statements takes no time of its own.
-_UNTOLD = frozenset({"BEGIN", "SAVEPOINT", "RELEASE"})
+# Statements that only frame others.
+_WITHOUT_SPAN = frozenset({"BEGIN", "SAVEPOINT", "RELEASE"})
 
 
 def trace_sql(tracer: Tracer) -> None:
-    """Makes spans for the statements of all engines from now on; with the text as it is sent, never its parameters."""
+    """Makes spans for the statements of all engines, with the statement's text and never its parameters."""
     open_spans: weakref.WeakKeyDictionary[ExecutionContext, Span] = weakref.WeakKeyDictionary()
 
     def begin(
@@ -38,10 +35,14 @@ def trace_sql(tracer: Tracer) -> None:
         if context is None or not get_current_span().is_recording():
             return
         operation = statement.split(maxsplit=1)[0].upper()
-        if operation in _UNTOLD:
+        if operation in _WITHOUT_SPAN:
             return
-        system = _SYSTEMS.get(connection.dialect.name, connection.dialect.name)
-        attributes = {"db.system.name": system, "db.operation.name": operation, "db.query.text": statement}
+        # https://opentelemetry.io/docs/specs/semconv/registry/attributes/db/
+        attributes = {
+            "db.system.name": connection.dialect.name,
+            "db.operation.name": operation,
+            "db.query.text": statement,
+        }
         open_spans[context] = tracer.start_span(operation, kind=SpanKind.CLIENT, attributes=attributes)
 
     def end(
@@ -60,7 +61,7 @@ def trace_sql(tracer: Tracer) -> None:
         context = failure.execution_context
         span = open_spans.pop(context, None) if context else None
         if span:
-            # Its kind alone: a server's text may name the values that it refuses.
+            # Only the class: the server's text may contain values.
             span.set_status(Status(StatusCode.ERROR, type(failure.original_exception).__name__))
             span.end()
 

@@ -1,4 +1,4 @@
-"""Begins telemetry, as the settings say; without Application Insights nothing of OpenTelemetry is loaded."""
+"""Starts telemetry; without Application Insights nothing of OpenTelemetry is loaded."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _running: Telemetry | None = None
 
 
 def start_telemetry(settings: Settings) -> None:
-    """Once per process, before the application does anything."""
-    global _running  # noqa: PLW0603  # one per process, as OpenTelemetry's own providers
+    """Starts the telemetry of the process. Call it once, before the application does anything."""
+    global _running  # noqa: PLW0603  # one per process, like OpenTelemetry's own providers
     if not settings.is_local:
         logs.write_json()
     if settings.applicationinsights_connection_string and _running is None:
@@ -28,6 +28,6 @@ def start_telemetry(settings: Settings) -> None:
         )
 
 
-def seen(app: ASGIApp) -> ASGIApp:
-    """The application with its requests seen by telemetry; itself where that is off."""
-    return _running.in_front_of(app) if _running else app
+def instrumented(app: ASGIApp) -> ASGIApp:
+    """The application with telemetry of its requests; unchanged if telemetry is off."""
+    return _running.instrumented(app) if _running else app

@@ -1,4 +1,4 @@
-"""What is being worked on: the operation, and the import where there is one. Spans and log lines say it themselves."""
+"""The attributes of the current work: operation and import. Spans and log lines get them automatically."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ CACHE = "catalog.cache"
 
 _NOTHING: Mapping[str, str] = {}
 
-# It goes along into tasks, and into the threads that are given a copy of the context.
+# Tasks inherit it, and threads of a ContextExecutor.
 current: ContextVar[Mapping[str, str]] = ContextVar("work", default=_NOTHING)
 
 
 @contextlib.contextmanager
 def on(**attributes: str | None) -> Iterator[None]:
-    """Adds to what is being worked on, until the block ends: `operation`, `import_id`, `import_kind`, `run_id`."""
+    """Adds attributes until the block ends: `operation`, `import_id`, `import_kind`, `run_id`."""
     more = {f"catalog.{name}": value for name, value in attributes.items() if value is not None}
     token = current.set({**current.get(), **more})
     try:

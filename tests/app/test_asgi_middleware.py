@@ -1,4 +1,4 @@
-"""The application sees through our middleware what it sees through Azure's own, and so does the client."""
+"""Our AsgiMiddleware gives the application and the client the same as Azure's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import azure.functions as func
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from shared.azure.asgi_middleware import AsgiMiddleware
+from shared.azure.functions_bridge import AsgiMiddleware
 
 _SEEN = ("type", "method", "scheme", "path", "query_string", "root_path", "headers", "client", "http_version")
 _HEADERS = {"host": "example.org:7071", "x-forwarded-for": "10.0.0.1:55", "if-none-match": '"a", W/"b"', "x-text": "ü"}
@@ -27,7 +27,7 @@ REQUESTS: dict[str, tuple[str, str, bytes]] = {
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Replies in three parts with what it got, and with a header twice."""
+    """Replies in three parts with what it received, and with one header twice."""
     request = await receive()
     seen = {key: scope[key] for key in _SEEN} | {"body": request["body"], "more": request["more_body"]}
     headers = [
@@ -44,7 +44,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def echo_in_one_part(scope: Scope, receive: Receive, send: Send) -> None:
-    """As `echo`; Azure's own middleware takes no message without a body."""
+    """As `echo` for Azure's middleware, which fails on a message without a body."""
 
     async def send_with_body(message: Message) -> None:
         await send({"body": b"", **message} if message["type"] == "http.response.body" else message)
@@ -52,7 +52,7 @@ async def echo_in_one_part(scope: Scope, receive: Receive, send: Send) -> None:
     await echo(scope, receive, send_with_body)
 
 
-def ask(middleware: Any, method: str, url: str, body: bytes) -> func.HttpResponse:
+def send(middleware: Any, method: str, url: str, body: bytes) -> func.HttpResponse:
     request = func.HttpRequest(method, url, headers=_HEADERS, body=body)
     response: func.HttpResponse = asyncio.run(middleware.handle_async(request, None))
     return response
@@ -60,8 +60,8 @@ def ask(middleware: Any, method: str, url: str, body: bytes) -> func.HttpRespons
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_request_and_reply_are_those_of_azures_own_middleware(name: str) -> None:
-    ours = ask(AsgiMiddleware(echo), *REQUESTS[name])
-    theirs = ask(func.AsgiMiddleware(echo_in_one_part), *REQUESTS[name])  # type: ignore[no-untyped-call]  # untyped
+    ours = send(AsgiMiddleware(echo), *REQUESTS[name])
+    theirs = send(func.AsgiMiddleware(echo_in_one_part), *REQUESTS[name])  # type: ignore[no-untyped-call]  # untyped
     assert json.loads(ours.get_body()) == json.loads(theirs.get_body())
     assert ours.status_code == theirs.status_code == 207
     assert ours.mimetype == theirs.mimetype == "application/json"
@@ -71,21 +71,21 @@ def test_request_and_reply_are_those_of_azures_own_middleware(name: str) -> None
 def test_a_path_that_is_not_utf8_raises_as_azures_own_middleware_does() -> None:
     for middleware in (AsgiMiddleware(echo), func.AsgiMiddleware(echo)):  # type: ignore[no-untyped-call]  # untyped
         with pytest.raises(UnicodeDecodeError):
-            ask(middleware, "GET", "http://example.org/api/products/%FF", b"")
+            send(middleware, "GET", "http://example.org/api/products/%FF", b"")
 
 
-def test_who_listens_after_the_reply_is_told_that_the_client_has_gone() -> None:
-    told: list[str] = []
+def test_receiving_after_the_reply_gives_a_disconnect() -> None:
+    received: list[str] = []
 
     async def listening(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         listener = asyncio.ensure_future(receive())
         await echo_nothing(scope, receive, send)
-        told.append((await listener)["type"])
+        received.append((await listener)["type"])
 
     async def echo_nothing(_scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    assert ask(AsgiMiddleware(listening), "GET", "http://example.org/", b"").status_code == 204
-    assert told == ["http.disconnect"]
+    assert send(AsgiMiddleware(listening), "GET", "http://example.org/", b"").status_code == 204
+    assert received == ["http.disconnect"]

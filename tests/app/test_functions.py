@@ -1,4 +1,4 @@
-"""The functions of the app, as Microsoft's worker runtime indexes them."""
+"""The functions of the app, as Azure's Python worker finds them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ print(json.dumps([[f.get_function_name(), [b.get_dict_repr() for b in f.get_bind
 _LOADED = "import sys, function_app; print('\\n'.join(sys.modules))"
 
 
-def run_in_the_app(code: str) -> str:
+def run_python(code: str) -> str:
     settings = json.loads((PROJECT / "local.settings.json.example").read_text())["Values"]
     environment = os.environ | settings | {"AZURE_FUNCTIONS_ENVIRONMENT": "Development"}
     done = subprocess.run(
@@ -33,22 +33,22 @@ def run_in_the_app(code: str) -> str:
 
 @pytest.fixture(scope="module")
 def functions() -> dict[str, list[dict[str, str]]]:
-    """Each function's bindings."""
-    return dict(json.loads(run_in_the_app(_INDEX)))
+    """The bindings of each function."""
+    return dict(json.loads(run_python(_INDEX)))
 
 
-def test_the_functions_are_made_from_the_operations_that_the_endpoints_have() -> None:
+def test_the_list_of_operations_is_that_of_the_endpoints() -> None:
     assert sorted(OPERATIONS, key=str) == sorted(operations(), key=str)
 
 
-def test_each_operation_is_a_function_of_its_name_and_besides_there_are_six(
+def test_there_is_one_function_per_operation_and_six_others(
     functions: dict[str, list[dict[str, str]]],
 ) -> None:
     others = {"docs", "zz_fallback", "start_import", "record_poison", "reconcile_imports", "drain_invalidations"}
     assert set(functions) == {operation.name for operation in operations()} | others
 
 
-def test_the_fallback_comes_last_in_the_order_in_which_the_host_tries_routes(
+def test_the_fallback_is_the_last_route_that_the_host_tries(
     functions: dict[str, list[dict[str, str]]],
 ) -> None:
     assert max(functions) == "zz_fallback"
@@ -65,11 +65,11 @@ def test_the_http_functions_have_the_paths_and_methods_of_their_operations(
         assert ("HEAD" in methods) == (operation.method == "GET")
 
 
-def test_a_cold_start_loads_no_module_that_few_requests_need() -> None:
-    loaded = set(run_in_the_app(_LOADED).split())
+def test_a_cold_start_loads_no_module_that_few_invocations_need() -> None:
+    loaded = set(run_python(_LOADED).split())
     azure = {"azure.mgmt.datafactory", "azure.monitor", "azure.keyvault"}
     heavy = azure | {"sqlalchemy", "redis", "firebase_admin", "google.protobuf", "grpc", "httpx", "limits", "pyodbc"}
-    # A blob or a timer needs no framework either.
+    # A blob or a timer doesn't need the framework.
     assert loaded & (heavy | {"fastapi", "starlette", "shared.api"}) == set()
 
 

@@ -36,14 +36,14 @@ def document(api: httpx.Client) -> schemathesis.BaseSchema:
     return schemathesis.openapi.from_url(f"{api.base_url}/api/openapi.json")
 
 
-# Identity's operations have tests of their own: a generated sign-up would be throttled.
+# tests/identity has identity's operations, because generated sign-ups would be throttled.
 GENERATED = [
     operation.name for operation in operations() if not operation.path.startswith(("/auth", "/users", "/health"))
 ]
 
 
 @pytest.mark.parametrize("name", GENERATED)
-def test_generated_requests_never_meet_a_server_error(document: schemathesis.BaseSchema, name: str) -> None:
+def test_generated_requests_get_no_server_error(document: schemathesis.BaseSchema, name: str) -> None:
     found = [result.ok() for result in document.get_all_operations() if isinstance(result, Ok)]
     (operation,) = (operation for operation in found if operation.definition.raw["operationId"] == name)
 
@@ -51,13 +51,13 @@ def test_generated_requests_never_meet_a_server_error(document: schemathesis.Bas
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     def send(case: schemathesis.Case[Any]) -> None:
         reply = case.call(timeout=20)
-        if not (databases.SERVER and reply.status_code == httpx.codes.NOT_IMPLEMENTED):  # q, without a text index
+        if not (databases.SERVER and reply.status_code == httpx.codes.NOT_IMPLEMENTED):  # q without a text index
             case.validate_response(reply, checks=[schemathesis.checks.not_a_server_error])
 
     send()
 
 
-def test_the_document_has_each_operation_by_its_name_with_a_summary_and_its_errors(api: httpx.Client) -> None:
+def test_the_document_has_each_operation_with_a_summary_and_its_errors(api: httpx.Client) -> None:
     paths = api.get("/api/openapi.json").json()["paths"]
     documented = {operation["operationId"]: operation for path in paths.values() for operation in path.values()}
     assert set(documented) == {operation.name for operation in operations()}
@@ -69,14 +69,14 @@ def test_the_document_has_each_operation_by_its_name_with_a_summary_and_its_erro
         )
 
 
-def test_every_reference_of_the_document_leads_somewhere(api: httpx.Client) -> None:
+def test_every_reference_of_the_document_is_defined(api: httpx.Client) -> None:
     document = api.get("/api/openapi.json").json()
     named = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
     assert "Problem" in named
     assert named == set(document["components"]["schemas"])
 
 
-def test_the_docs_page_needs_nothing_from_elsewhere(api: httpx.Client) -> None:
+def test_the_docs_page_needs_no_other_site(api: httpx.Client) -> None:
     page = api.get("/api/docs")
     assert page.headers["Content-Type"].startswith("text/html")
     assert "http" not in page.text.replace("http-equiv", "")

@@ -1,4 +1,4 @@
-"""The rooms of shared/: who imports whom. Imports inside functions and for type checking count too."""
+"""The imports between the folders of shared/, also those inside functions and for type checking."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
 
 
 def _imports_of_rooms() -> dict[str, set[str]]:
-    """Each room (a folder or a loose module of shared/) and the rooms that it imports."""
+    """The rooms (folders and loose modules of shared/) that each room imports."""
     imports: defaultdict[str, set[str]] = defaultdict(set)
     for file in SHARED.rglob("*.py"):
         room = file.relative_to(SHARED).parts[0].removesuffix(".py")
@@ -34,7 +34,7 @@ def _imports_of_rooms() -> dict[str, set[str]]:
     return imports
 
 
-def test_no_room_imports_itself_through_others() -> None:
+def test_no_room_imports_itself_through_other_rooms() -> None:
     order = tuple(graphlib.TopologicalSorter(_imports_of_rooms()).static_order())  # raises CycleError
     assert order
 
@@ -43,6 +43,6 @@ def test_the_cache_is_a_library_that_imports_nothing_of_the_application() -> Non
     assert _imports_of_rooms()["cache"] == set()
 
 
-def test_shared_has_four_loose_modules_beside_its_rooms() -> None:
+def test_shared_has_only_four_loose_modules() -> None:
     loose = {file.stem for file in SHARED.glob("*.py")} - {"__init__"}
     assert loose == LOOSE_MODULES

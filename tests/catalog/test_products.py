@@ -62,7 +62,7 @@ def test_the_location_of_an_insert_does_not_depend_on_the_host_header(api: httpx
 def test_an_unknown_category_is_named_and_nothing_is_inserted(api: httpx.Client) -> None:
     reply = api.post("/api/products", json={"asin": "B000000001", "title": "x", "category_id": 7})
     assert reply.status_code == 422
-    assert reply.json()["errors"] == [{"loc": ["body", "category_id"], "msg": "Expected the id of a category, got 7"}]
+    assert reply.json()["errors"] == [{"loc": ["body", "category_id"], "msg": "expected the id of a category, got 7"}]
     assert api.get("/api/products/B000000001").status_code == 404
 
 

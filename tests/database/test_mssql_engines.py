@@ -78,7 +78,7 @@ def test_only_a_server_on_this_machine_may_go_unverified(weaker: str) -> None:
         assert settings(database_url=f"mssql+pyodbc://sa:x@{host}/catalog?{weaker}")
     for host in ("sql-x.database.windows.net", "10.0.0.4", "127.0.0.1.example.org", "localhost.example.org"):
         url = f"mssql+pyodbc://sa:x@{host}/catalog?{weaker}"
-        with pytest.raises(SettingsError, match=r"DATABASE_URL: Expected .* for a server that isn't on this machine"):
+        with pytest.raises(SettingsError, match=r"DATABASE_URL: expected .* for a server that isn't on this machine"):
             read_settings(azure_functions_environment="Development", database_url=url)
         with pytest.raises(ValueError, match="isn't on this machine"):
             engines.create_engine(sa.make_url(url), module=ScriptedDriver())

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from shared.database.mssql import programs
-from shared.identity.repository import hold_admins
+from shared.identity.repository import lock_admin_roles
 from shared.imports import repository
 from shared.services import Services
 from shared.settings import Settings
@@ -74,8 +74,8 @@ def test_the_app_works_as_a_user_that_can_not_change_the_schema(settings: Settin
         assert api.delete("/api/products/B000000001").status_code == 204
         assert api.get("/api/products").status_code == 200
         with services.database.imports.engine.begin() as connection:
-            hold_admins(connection)
             services.outbox.record(connection, ["catalog"])
+            lock_admin_roles(connection)
             assert repository.read_unfinished(connection, 0, 1) == []
             assert repository.delete_staged_rows(connection, "products", repository.StagedRow(1, "x"), 1)
     assert_refused(url, *SCHEMA_CHANGES, "EXEC [import].[merge_products] 'x', 'x', 0")

@@ -1,4 +1,4 @@
-"""The API with real guards, over the Auth emulator and a real Valkey."""
+"""The API with real authorization, over the Auth emulator and a real Valkey."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from tests.serving import catalog_settings, served
 
 @pytest.fixture(autouse=True)
 def _everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """DEBUG too: tests/conftest.py looks through it for secrets."""
+    """Logs DEBUG too, because tests/conftest.py searches the log for secrets."""
     caplog.set_level(logging.DEBUG)
 
 
 @pytest.fixture
 def emulated(auth_emulator: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """host:port of the emulator, as firebase-admin and the settings learn of it."""
+    """host:port of the emulator, also in the environment for firebase-admin."""
     monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", auth_emulator)
     return auth_emulator
 
 
 @pytest.fixture
 def services(tmp_path: Path, valkey: str, emulated: str) -> Services:
-    """The application's parts; closed when the API ends."""
+    """The application's services; the API closes them."""
     return Services(catalog_settings(tmp_path, valkey, firebase_auth_emulator_host=emulated))
 
 
 @pytest.fixture
 def api(services: Services) -> Iterator[httpx.Client]:
-    """A client of the whole API."""
+    """A client of the whole API over the emulator."""
     with served(create_app(services)) as client:
         yield client
 
 
 @pytest.fixture
 def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGoogle]:
-    """A stand-in for Google of this test's own."""
+    """This test's own fake of Google."""
     with FakeGoogle().serving() as google:
         google.stand_in(monkeypatch)
         yield google
@@ -52,7 +52,7 @@ def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGoogle]:
 
 @pytest.fixture
 def real_services(google: FakeGoogle, tmp_path: Path, valkey: str) -> Services:
-    """The application's parts as in Azure, without the emulator: tokens are verified in earnest."""
+    """The application's services as in Azure: without the emulator, so signatures are verified."""
     account = google.service_account
     return Services(
         catalog_settings(
@@ -63,12 +63,12 @@ def real_services(google: FakeGoogle, tmp_path: Path, valkey: str) -> Services:
 
 @pytest.fixture
 def real_api(real_services: Services) -> Iterator[httpx.Client]:
-    """A client of it."""
+    """A client of the whole API as in Azure."""
     with served(create_app(real_services)) as client:
         yield client
 
 
 @pytest.fixture
 def people(api: httpx.Client, emulated: str) -> People:
-    """Users of this test's own."""
+    """This test's own users."""
     return People(api, emulated)

@@ -1,10 +1,9 @@
-"""Google's side of Firebase, on a free port: certificates of the test's own keys, users, and faults on demand."""
+"""A fake of Google's side of Firebase, on a free port: the test's own signing keys, users, and faults on demand."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import datetime as dt
 import hashlib
 import hmac
 import json
@@ -18,17 +17,16 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
+from jwt.algorithms import RSAAlgorithm
 
 PROJECT = "test-project"
 
 
 @dataclass
 class Fault:
-    """What Google does wrong: waits, then answers with this status and body."""
+    """What Google does wrong: it waits, then answers with this status and body."""
 
     seconds: float = 0
     status: int = 200
@@ -37,13 +35,13 @@ class Fault:
 
 @dataclass
 class FakeGoogle:
-    """A user is known by his uid: deleted-…, disabled-… and revoked-… are just that, any other may sign in."""
+    """A uid's prefix is the user's state: deleted-…, disabled-… or revoked-…; any other user may sign in."""
 
     port: int = 0
     fault: Fault | None = None
-    certificates_max_age: int = 3600
-    asked: Counter[str] = field(default_factory=Counter)
-    said: list[str] = field(default_factory=list)
+    keys_max_age: int = 3600
+    requests: Counter[str] = field(default_factory=Counter)
+    bodies: list[str] = field(default_factory=list)
     valid_since: dict[str, int] = field(default_factory=dict)
     disabled: set[str] = field(default_factory=set)
 
@@ -55,16 +53,16 @@ class FakeGoogle:
         self.private_pem = self.key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ).decode()
-        self.certificate = _certificate(self.key)
+        self.keys = {"key-1": self.key.public_key()}
 
     @property
     def url(self) -> str:
-        """Where it serves."""
+        """Base URL."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def service_account(self) -> str:
-        """The key of a service account whose tokens come from here."""
+        """The key of a service account that gets its tokens here."""
         return json.dumps(
             {
                 "type": "service_account",
@@ -76,7 +74,7 @@ class FakeGoogle:
         )
 
     def claims(self, uid: str, **changes: Any) -> dict[str, Any]:
-        """Of a valid ID token; None takes a claim away."""
+        """The claims of a valid ID token with these changes; None removes a claim."""
         now = int(time.time())
         claims = {
             "iss": f"https://securetoken.google.com/{PROJECT}",
@@ -91,38 +89,38 @@ class FakeGoogle:
         return {name: value for name, value in claims.items() if value is not None}
 
     def token(self, uid: str, *, kid: str = "key-1", **changes: Any) -> str:
-        """An ID token signed with the key whose certificate stands here as key-1."""
+        """An ID token that is signed with `key`, which is published as key-1."""
         return jwt.encode(self.claims(uid, **changes), self.key, "RS256", {"kid": kid})
 
     def unsigned_token(self, uid: str) -> str:
-        """As the emulator's."""
+        """An ID token as the emulator issues it."""
         return jwt.encode(self.claims(uid), "", "none", {"kid": "key-1"})
 
     def confused_token(self, uid: str) -> str:
-        """HS256 with the public key, which PyJWT won't make."""
+        """An ID token signed by HS256 with the public key as the secret; PyJWT refuses to make one."""
         parts = [json.dumps(part).encode() for part in ({"alg": "HS256", "kid": "key-1"}, self.claims(uid))]
         signed = b".".join(map(_base64, parts))
         return b".".join((signed, _base64(hmac.digest(self.public_pem, signed, hashlib.sha256)))).decode()
 
     def answer(self, path: str, body: str) -> dict[str, Any] | tuple[int, dict[str, Any]]:
-        """The answer to a request."""
+        """The body of the reply, or its status and body."""
         match path.rpartition("/")[2].partition("?")[0]:
-            case "certs":
-                return {"key-1": self.certificate}
+            case "jwks":
+                return {"keys": [jwk(key_id, key) for key_id, key in self.keys.items()]}
             case "oauth":
                 return {"access_token": "S3CRET-access-token", "expires_in": 3600, "token_type": "Bearer"}
             case "accounts:lookup":
                 return self._lookup(json.loads(body))
             case "accounts:update":
-                told = json.loads(body)
-                if "validSince" in told:
-                    self.valid_since[told["localId"]] = int(told["validSince"])
-                return {"localId": told["localId"]}
+                update = json.loads(body)
+                if "validSince" in update:
+                    self.valid_since[update["localId"]] = int(update["validSince"])
+                return {"localId": update["localId"]}
             case method:
                 return 400, {"error": {"code": 400, "message": f"OPERATION_NOT_ALLOWED : S3CRET {method}"}}
 
-    def _lookup(self, told: dict[str, list[str]]) -> dict[str, Any]:
-        uid = (told.get("localId") or told["email"])[0].partition("@")[0]
+    def _lookup(self, query: dict[str, list[str]]) -> dict[str, Any]:
+        uid = (query.get("localId") or query["email"])[0].partition("@")[0]
         if uid.startswith(("deleted-", "nobody")):
             return {}
         revoked = int(time.time()) if uid.startswith("revoked-") else 0
@@ -138,9 +136,9 @@ class FakeGoogle:
         }
 
     def stand_in(self, patch: pytest.MonkeyPatch) -> None:
-        """In Google's place for firebase-admin and the REST client that are made from now on."""
+        """Lets firebase-admin and the REST client use this fake instead of Google."""
         patch.delenv("FIREBASE_AUTH_EMULATOR_HOST", raising=False)
-        patch.setattr("firebase_admin._token_gen.ID_TOKEN_CERT_URI", f"{self.url}/certs")
+        patch.setattr("shared.identity.signing_keys.KEYS_URL", f"{self.url}/jwks")
         patch.setattr("firebase_admin._user_mgt.UserManager.ID_TOOLKIT_URL", f"{self.url}/v1")
         patch.setattr("shared.identity.firebase_rest.IDENTITY_URL", f"{self.url}/v1")
         patch.setattr("shared.identity.firebase_rest.TOKEN_URL", f"{self.url}/token")
@@ -157,30 +155,30 @@ class FakeGoogle:
                 self.do_POST()
 
             def do_POST(self) -> None:
-                said = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                google.asked[self.path.rpartition("/")[2]] += 1
-                google.said.append(f"{self.path} {said}")
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                google.requests[self.path.rpartition("/")[2]] += 1
+                google.bodies.append(f"{self.path} {body}")
                 fault = google.fault
-                status, body = 200, b""
                 if fault is None:
-                    answer = google.answer(self.path, said)
+                    answer = google.answer(self.path, body)
                     status, value = answer if isinstance(answer, tuple) else (200, answer)
-                    body = json.dumps(value).encode()
+                    reply = json.dumps(value).encode()
                 else:
-                    time.sleep(fault.seconds)
-                    status, body = fault.status, fault.body or b"{}"
+                    stopping.wait(fault.seconds)
+                    status, reply = fault.status, fault.body or b"{}"
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                if self.path.endswith("certs"):
-                    self.send_header("Cache-Control", f"public, max-age={google.certificates_max_age}")
+                self.send_header("Content-Length", str(len(reply)))
+                if self.path.endswith("jwks"):
+                    self.send_header("Cache-Control", f"public, max-age={google.keys_max_age}")
                 self.end_headers()
-                with contextlib.suppress(OSError):  # a client that waited no longer
-                    self.wfile.write(body)
+                with contextlib.suppress(OSError):  # the client has stopped waiting
+                    self.wfile.write(reply)
 
             def log_message(self, *_: object) -> None:
                 pass
 
+        stopping = threading.Event()
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
         server.block_on_close = False
@@ -190,19 +188,16 @@ class FakeGoogle:
         try:
             yield self
         finally:
+            stopping.set()
             server.shutdown()
             server.server_close()
             thread.join()
 
 
+def jwk(key_id: str, key: rsa.RSAPublicKey) -> dict[str, Any]:
+    """A public key as Google publishes it."""
+    return {**RSAAlgorithm.to_jwk(key, as_dict=True), "kid": key_id, "alg": "RS256", "use": "sig"}
+
+
 def _base64(value: bytes) -> bytes:
     return base64.urlsafe_b64encode(value).rstrip(b"=")
-
-
-def _certificate(key: rsa.RSAPrivateKey) -> str:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = dt.datetime.now(dt.UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(1).not_valid_before(now - dt.timedelta(days=1))
-    certificate = builder.not_valid_after(now + dt.timedelta(days=1)).sign(key, hashes.SHA256())
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()

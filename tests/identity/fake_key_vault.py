@@ -1,4 +1,4 @@
-"""A Key Vault over HTTPS with a certificate of the test's own, for Microsoft's own client."""
+"""A fake Key Vault over HTTPS with a self-signed certificate, for Microsoft's client."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ CHALLENGE = (
 
 @dataclass
 class FakeKeyVault:
-    """Secrets by name; `disabled` ones are listed as such; `refusals` are the statuses of paths."""
+    """Secrets by name; `disabled` ones are listed as disabled; `refusals` are error statuses by secret name."""
 
     certificate: Path
     secrets: dict[str, str] = field(default_factory=dict)
     disabled: set[str] = field(default_factory=set)
     refusals: dict[str, int] = field(default_factory=dict)
-    asked: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
     port: int = 0
 
     @property
     def url(self) -> str:
-        """Of the vault."""
+        """URL of the vault."""
         return f"https://127.0.0.1:{self.port}"
 
     def answer(self, path: str) -> tuple[int, dict[str, object]]:
         """Status and body of an authorised request."""
         name = path.split("?", maxsplit=1)[0].removeprefix("/secrets").strip("/")
-        self.asked[name] += 1
+        self.requests[name] += 1
         if name in self.refusals:
             return self.refusals[name], {"error": {"code": "Refused", "message": "S3CRET text of Azure's"}}
         if not name:
@@ -99,7 +99,7 @@ class FakeKeyVault:
 
 
 def write_certificate(path: Path) -> None:
-    """A key and a self-signed certificate of 127.0.0.1."""
+    """Writes a key and a self-signed certificate for 127.0.0.1."""
     key = rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)

@@ -1,4 +1,4 @@
-"""Users of a test's own, who sign up and log in through the API; their roles come from the emulator's admin side."""
+"""A test's own users, who sign up and log in through the API; the emulator's admin API gives their roles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PASSWORD = "S3CRET-pass word 🧸"
 
 @dataclass
 class Person:
-    """A signed-up user and his tokens."""
+    """A signed-up user with tokens."""
 
     email: str
     uid: str
@@ -24,12 +24,12 @@ class Person:
 
     @property
     def bearer(self) -> dict[str, str]:
-        """The header of his requests."""
+        """The Authorization header of this user."""
         return {"Authorization": f"Bearer {self.id_token}"}
 
 
 class People:
-    """Signs up, logs in, and does what only Firebase's console does."""
+    """Signs users up, logs them in, and changes them as Firebase's console does."""
 
     def __init__(self, api: httpx.Client, emulator: str) -> None:
         self._api = api
@@ -47,19 +47,19 @@ class People:
         return person
 
     def log_in(self, person: Person) -> None:
-        """New tokens for the user."""
+        """Gets new tokens for the user."""
         reply = self._api.post("/api/auth/login", json={"email": person.email, "password": PASSWORD})
         assert reply.status_code == 200, reply.text
         person.id_token, person.refresh_token = reply.json()["id_token"], reply.json()["refresh_token"]
 
     def update(self, person: Person, **fields: object) -> None:
-        """As an administrator of the Firebase project."""
-        self._ask("update", {"localId": person.uid, **fields})
+        """Changes the user as an administrator of the Firebase project."""
+        self._post("update", {"localId": person.uid, **fields})
 
     def delete(self, person: Person) -> None:
-        """As an administrator of the Firebase project."""
-        self._ask("delete", {"localId": person.uid})
+        """Deletes the user as an administrator of the Firebase project."""
+        self._post("delete", {"localId": person.uid})
 
-    def _ask(self, method: str, fields: dict[str, object]) -> None:
+    def _post(self, method: str, fields: dict[str, object]) -> None:
         reply = httpx.post(f"{self._accounts}:{method}", json=fields, headers={"Authorization": "Bearer owner"})
         assert reply.status_code == 200, reply.text

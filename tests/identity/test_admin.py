@@ -1,4 +1,4 @@
-"""The first admin, made on the command line."""
+"""The command that makes the first admin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.identity.people import People
 from tests.identity.test_settings import python
 
 
-def test_who_has_signed_up_becomes_an_admin(
+def test_a_signed_up_user_becomes_an_admin(
     api: httpx.Client, people: People, emulated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert emulated
@@ -26,29 +26,30 @@ def test_who_has_signed_up_becomes_an_admin(
     assert api.get("/api/auth/me", headers=ada.bearer).json()["role"] == "admin"
 
 
-def test_who_hasnt_is_told_so(emulated: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_email_is_told(emulated: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert emulated
     monkeypatch.setenv("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
     ended = python("-m", "shared.identity.admin", "--email", "nobody@example.com")
     assert ended.returncode == 1
-    assert ended.stderr == "Nobody has signed up with nobody@example.com: POST /api/auth/signup first.\n"
+    assert ended.stderr == "No user has the e-mail address nobody@example.com. Sign up first: POST /api/auth/signup.\n"
 
 
-def test_with_a_service_account_it_works_on_a_real_project(google: FakeGoogle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_account_works_on_a_real_project(google: FakeGoogle, monkeypatch: pytest.MonkeyPatch) -> None:
     from shared.identity.admin import make_admin
 
     monkeypatch.delenv("AZURE_FUNCTIONS_ENVIRONMENT", raising=False)
     monkeypatch.setenv("FIREBASE_PROJECT_ID", PROJECT)
     monkeypatch.setenv("FIREBASE_SERVICE_ACCOUNT", google.service_account)
     assert make_admin("ada@example.com") == PROJECT
-    asked = [json.loads(said.partition(" ")[2]) for said in google.said if "accounts:update" in said]
-    assert asked == [{"localId": "ada", "customAttributes": '{"role": "admin"}'}]
+    updates = [json.loads(body.partition(" ")[2]) for body in google.bodies if "accounts:update" in body]
+    assert updates == [{"localId": "ada", "customAttributes": '{"role": "admin"}'}]
 
 
-def test_without_settings_it_says_which(emulated: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_settings_are_named(emulated: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert emulated
     monkeypatch.delenv("FIREBASE_AUTH_EMULATOR_HOST")
     monkeypatch.delenv("AZURE_FUNCTIONS_ENVIRONMENT", raising=False)
     ended = python("-m", "shared.identity.admin", "--email", "ada@example.com")
     assert ended.returncode == 1
-    assert ended.stderr.startswith("FIREBASE_PROJECT_ID, FIREBASE_SERVICE_ACCOUNT: required, but missing")
+    missing = "FIREBASE_PROJECT_ID, FIREBASE_SERVICE_ACCOUNT"
+    assert ended.stderr == f"{missing}: expected values in the environment, got none\n"

@@ -1,6 +1,6 @@
-"""Every operation of the OpenAPI document and every kind of token: exactly the status that api.md's table says.
+"""Every operation of the OpenAPI document replies to every kind of token with the status of its row in EXPECTED.
 
-firebase-admin's real verification, with a key pair of the test's own in place of Google's.
+Signatures are verified with a key pair of the test's own in place of Google's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NO_IMPORT = "00000000-0000-0000-0000-000000000000"
 
 @dataclass(frozen=True)
 class Expected:
-    """A request of an operation, who may do it, and what he gets."""
+    """A request of an operation, who may send it, and the status of an authorized request."""
 
     who: str
     status: int
@@ -33,7 +33,7 @@ class Expected:
     json: object = None
 
 
-# By operation id; the statuses are those of what lies behind the guard: an empty catalog, unknown users and imports.
+# By operation id. The catalog is empty, and the users and imports are unknown.
 EXPECTED = {
     "list_products": Expected("anyone", 200, "/products"),
     "get_product": Expected("anyone", 404, "/products/B000000001"),
@@ -90,7 +90,7 @@ NEEDED = {"signed in": 0, "editor": 1, "admin": 2}
 
 @pytest.fixture(scope="module")
 def google() -> Iterator[FakeGoogle]:
-    """Google's stand-in for the module."""
+    """One fake of Google for the module."""
     with FakeGoogle().serving() as google, pytest.MonkeyPatch.context() as patch:
         google.stand_in(patch)
         yield google
@@ -100,7 +100,7 @@ def google() -> Iterator[FakeGoogle]:
 def services(
     google: FakeGoogle, tmp_path_factory: pytest.TempPathFactory, valkey: str, session_azurite: str
 ) -> Services:
-    """The application's parts, over Google's stand-in."""
+    """The application's services over the fake of Google."""
     settings = catalog_settings(
         tmp_path_factory.mktemp("catalog"),
         valkey,
@@ -135,7 +135,7 @@ def operations(document: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]
 
 
 def headers(google: FakeGoogle, kind: str, uid: str) -> list[tuple[str, str]]:
-    """What a request with this kind of token carries."""
+    """The headers of a request with this kind of token."""
     now = int(time.time())
     tokens: dict[str, Callable[[], str]] = {
         "garbage": lambda: "garbage",
@@ -170,7 +170,7 @@ def headers(google: FakeGoogle, kind: str, uid: str) -> list[tuple[str, str]]:
 
 
 def expected_status(expected: Expected, kind: str) -> int:
-    """What the table says."""
+    """The status that the table says."""
     if expected.who == "anyone":
         return expected.status
     if kind in BAD_TOKENS:
@@ -178,7 +178,7 @@ def expected_status(expected: Expected, kind: str) -> int:
     return expected.status if RANKS[kind] >= NEEDED[expected.who] else 403
 
 
-def test_every_operation_has_an_entry_and_the_scheme_stands_on_exactly_the_guarded_ones(
+def test_every_operation_has_a_row_and_the_bearer_scheme_is_on_exactly_the_guarded_ones(
     document: dict[str, Any],
 ) -> None:
     described = operations(document)
@@ -189,7 +189,9 @@ def test_every_operation_has_an_entry_and_the_scheme_stands_on_exactly_the_guard
 
 @pytest.mark.parametrize("kind", [*BAD_TOKENS, *RANKS])
 @pytest.mark.parametrize("name", EXPECTED)
-def test_status(name: str, kind: str, api: httpx.Client, document: dict[str, Any], google: FakeGoogle) -> None:
+def test_an_operation_replies_to_a_token_with_its_status(
+    name: str, kind: str, api: httpx.Client, document: dict[str, Any], google: FakeGoogle
+) -> None:
     expected = EXPECTED[name]
     method, _ = operations(document)[name]
     reply = api.request(
@@ -202,12 +204,12 @@ def test_status(name: str, kind: str, api: httpx.Client, document: dict[str, Any
 
 @pytest.fixture(params=[*((name, "no token") for name in sorted(GUARDED)), *((name, "none") for name in WITH_A_ROLE)])
 def refused(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """An operation, and a kind of token that its guard refuses."""
+    """An operation and a kind of token that it refuses."""
     refused: tuple[str, str] = request.param
     return refused
 
 
-def test_a_guard_comes_before_everything_else_that_is_wrong(
+def test_401_and_403_come_before_all_other_errors(
     refused: tuple[str, str], api: httpx.Client, document: dict[str, Any], google: FakeGoogle
 ) -> None:
     name, kind = refused

@@ -1,7 +1,8 @@
-"""Firebase away, slow, failing or talking nonsense: 503 with a sentence, in time, and the rest goes on."""
+"""Firebase is away, slow or broken: the reply is 503 with a sentence, in time, and everything else works."""
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 
@@ -11,7 +12,7 @@ import pytest
 from shared.api import create_app
 from shared.services import Services
 from shared.settings import Settings
-from tests.identity.fake_google import FakeGoogle, Fault
+from tests.identity.fake_google import FakeGoogle, Fault, jwk
 from tests.identity.people import PASSWORD
 from tests.serving import served
 
@@ -27,12 +28,12 @@ FAULTS = {
     "another shape of error": Fault(status=400, body=b'{"error": "S3CRET"}'),
     "a redirect": Fault(status=302, body=b"<html>"),
 }
-# Google's own trouble.
-PASSING = {"slow", "500", "503", "429"}
+# Transient faults, which need nobody.
+TRANSIENT = {"slow", "500", "503", "429"}
 
 
 def ask_all(api: httpx.Client, google: FakeGoogle) -> list[httpx.Response]:
-    """One request of each way to Firebase."""
+    """One request of each kind that calls Firebase."""
     sign_in = {"email": "ada@example.com", "password": PASSWORD}
     return [
         api.post("/api/auth/signup", json=sign_in),
@@ -44,7 +45,7 @@ def ask_all(api: httpx.Client, google: FakeGoogle) -> list[httpx.Response]:
 
 
 def wait_until_google_answers(api: httpx.Client, google: FakeGoogle) -> None:
-    """On a busy machine the first answer, for which firebase-admin is loaded, takes longer than the limit of one."""
+    """Loading firebase-admin for the first reply may take longer than the time limit on a busy machine."""
     bearer = {"Authorization": f"Bearer {google.token('bob')}"}
     deadline = time.monotonic() + 30
     while (status := api.get("/api/auth/me", headers=bearer).status_code) != 200:
@@ -65,20 +66,20 @@ def test_each_fault_is_503_with_a_sentence_in_time(
         assert "Retry-After" in reply.headers
         assert "S3CRET" not in reply.text
         assert reply.json()["detail"].endswith(".")
-    assert time.monotonic() - began < 3 * 5 * 0.7  # the limit of each, amply
+    assert time.monotonic() - began < 3 * 5 * 0.7  # three times the limit of each
     assert PASSWORD not in caplog.text
-    # Only what doesn't pass by itself is for somebody to look at.
+    # An error is logged only for a fault that needs a person.
     levels = {entry.levelno for entry in caplog.records if entry.name.startswith("shared.identity")}
-    assert (logging.ERROR in levels) is (name not in PASSING)
+    assert (logging.ERROR in levels) is (name not in TRANSIENT)
     assert real_api.get("/api/products").status_code == 200
     google.fault = None
     assert real_api.get("/api/auth/me", headers={"Authorization": f"Bearer {google.token('ada')}"}).status_code == 200
 
 
-def test_nobody_there_is_503_and_cached_reads_dont_notice(
+def test_without_google_requests_are_503_and_cached_reads_work(
     real_services: Services, google: FakeGoogle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    google.port = 9  # nobody listens there
+    google.port = 9  # nothing listens there
     google.stand_in(monkeypatch)
     settings: Settings = real_services.settings
     with served(create_app(Services(settings))) as api:
@@ -87,10 +88,23 @@ def test_nobody_there_is_503_and_cached_reads_dont_notice(
         assert api.get("/api/products").headers["X-Cache"] == "HIT"
 
 
-def test_certificates_that_cant_be_had_are_503(real_api: httpx.Client, google: FakeGoogle) -> None:
+def test_a_valid_token_is_503_and_not_401_while_google_gives_no_usable_keys(
+    real_api: httpx.Client, google: FakeGoogle
+) -> None:
     bearer = {"Authorization": f"Bearer {google.token('ada')}"}
-    no_certificates = (b"<html>", b"\xff", b"{}", b"[]", b'{"key-1": "no certificate"}', b'{"key-1": null}')
-    for fault in (Fault(status=404), Fault(seconds=3), *(Fault(body=body) for body in no_certificates)):
+    one_damaged = {"keys": [jwk("key-2", google.keys["key-1"]), {**jwk("key-1", google.keys["key-1"]), "n": "!"}]}
+    no_keys = (
+        b"<html>",
+        b"\xff",
+        b"{}",
+        b"[]",
+        b'{"keys": []}',
+        b'{"keys": [null]}',
+        b'{"keys": [{"kid": "key-1"}]}',
+        b'{"keys": ["key-1"]}',
+        json.dumps(one_damaged).encode(),
+    )
+    for fault in (Fault(status=404), Fault(seconds=3), *(Fault(body=body) for body in no_keys)):
         google.fault = fault
         assert real_api.get("/api/auth/me", headers=bearer).status_code == 503
     google.fault = None

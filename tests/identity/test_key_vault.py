@@ -1,4 +1,4 @@
-"""Settings from Key Vault, by Microsoft's own client over HTTPS: what it gives, and each way in which it doesn't."""
+"""Settings from Key Vault, read by Microsoft's client over HTTPS, and each fault of the vault."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECRETS = {"FIREBASE-WEB-API-KEY": "S3CRET-key", "firebase-service-account": ACC
 
 
 class Identity:
-    """A managed identity that gets tokens, unless it is denied."""
+    """A managed identity that gets tokens unless `denied`."""
 
     def __init__(self) -> None:
         self.denied = False
@@ -34,7 +34,7 @@ class Identity:
 
 @pytest.fixture
 def identity(monkeypatch: pytest.MonkeyPatch) -> Identity:
-    """The app's."""
+    """The app's identity."""
     identity = Identity()
     monkeypatch.setattr(key_vault, "azure_credential", lambda _client_id: identity)
     return identity
@@ -42,14 +42,14 @@ def identity(monkeypatch: pytest.MonkeyPatch) -> Identity:
 
 @pytest.fixture
 def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, identity: Identity) -> Iterator[FakeKeyVault]:
-    """A vault with the app's secrets, of which the environment has none."""
+    """A vault with the app's secrets; the environment has none."""
     assert identity
     for name in ("AZURE_FUNCTIONS_ENVIRONMENT", "FIREBASE_AUTH_EMULATOR_HOST", "WEBSITE_INSTANCE_ID", *AZURE):
         monkeypatch.delenv(name, raising=False)
     pem = tmp_path / "vault.pem"
 
     class TestClient(SecretClient):
-        """Trusts the test's certificate, and its host's name."""
+        """Trusts the test's certificate and host name."""
 
         __test__ = False
 
@@ -66,36 +66,36 @@ def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, identity: Identity) -
 
 
 def refusal() -> str:
-    """What the start says."""
+    """The error of the start."""
     with pytest.raises(SettingsError) as error:
         load_settings()
     assert "S3CRET" not in str(error.value)
     return str(error.value)
 
 
-def test_what_the_environment_lacks_comes_from_the_vault_once(vault: FakeKeyVault) -> None:
+def test_settings_that_the_environment_lacks_come_from_the_vault_once(vault: FakeKeyVault) -> None:
     settings = load_settings()
     assert settings.firebase_web_api_key.get_secret_value() == "S3CRET-key"
     assert settings.firebase_service_account is not None
     load_settings()
-    assert vault.asked == {"": 1, "FIREBASE-WEB-API-KEY": 1, "firebase-service-account": 1}
+    assert vault.requests == {"": 1, "FIREBASE-WEB-API-KEY": 1, "firebase-service-account": 1}
 
 
-def test_the_environment_comes_first_and_its_secrets_arent_asked_for(
+def test_the_environment_comes_first_and_the_vault_isnt_asked_for_its_settings(
     vault: FakeKeyVault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIREBASE_WEB_API_KEY", "of the environment")
     assert load_settings().firebase_web_api_key.get_secret_value() == "of the environment"
-    assert "FIREBASE-WEB-API-KEY" not in vault.asked
+    assert "FIREBASE-WEB-API-KEY" not in vault.requests
 
 
-def test_without_a_vault_nothing_is_asked(vault: FakeKeyVault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_vault_url_no_vault_is_asked(vault: FakeKeyVault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KEY_VAULT_URL")
     assert "FIREBASE_WEB_API_KEY" in refusal()
-    assert not vault.asked
+    assert not vault.requests
 
 
-def test_a_vault_that_is_away_later_doesnt_matter(vault: FakeKeyVault) -> None:
+def test_a_vault_may_be_away_after_the_start(vault: FakeKeyVault) -> None:
     settings = load_settings()
     vault.refusals = dict.fromkeys(["", *SECRETS], 503)
     assert load_settings() is settings
@@ -109,9 +109,15 @@ def test_a_vault_that_is_away_at_the_start_stops_it(vault: FakeKeyVault, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("status", "says"), [(403, "denied, or disabled"), (429, "throttling"), (500, "status 500"), (404, "there is none")]
+    ("status", "says"),
+    [
+        (403, "access is denied"),
+        (429, "throttling"),
+        (500, "status 500"),
+        (404, "doesn't exist"),
+    ],
 )
-def test_a_secret_that_isnt_given_stops_the_start_with_its_name(vault: FakeKeyVault, status: int, says: str) -> None:
+def test_a_secret_that_cant_be_read_stops_the_start_with_its_name(vault: FakeKeyVault, status: int, says: str) -> None:
     vault.refusals["FIREBASE-WEB-API-KEY"] = status
     assert refusal().startswith(f"The secret FIREBASE-WEB-API-KEY of {vault.url} can't be read: ")
     assert says in refusal()
@@ -139,6 +145,6 @@ def test_a_missing_or_disabled_secret_is_named(vault: FakeKeyVault, how: str) ->
     else:
         vault.disabled.add("FIREBASE-WEB-API-KEY")
     assert refusal() == (
-        f"FIREBASE_WEB_API_KEY: required, but missing; expected in the environment, or as an enabled secret "
-        f"FIREBASE-WEB-API-KEY of {vault.url}"
+        f"FIREBASE_WEB_API_KEY: expected a value in the environment or as the enabled secret FIREBASE-WEB-API-KEY of "
+        f"{vault.url}, got none"
     )

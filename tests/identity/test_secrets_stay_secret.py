@@ -1,4 +1,4 @@
-"""No password, token or key in a log at any level, in a reply that is an error, or in a URL."""
+"""No password, token or key is in a log at any level, in an error reply, or in a URL."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.identity.fake_google import FakeGoogle, Fault
 from tests.identity.people import PASSWORD, People
 
 
-class Everything(logging.Handler):
-    """Keeps the text of each record, and all that stands on it beside its text."""
+class RecordingHandler(logging.Handler):
+    """Keeps the text and the attributes of each record."""
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -26,9 +26,9 @@ class Everything(logging.Handler):
 
 
 @pytest.fixture
-def logged() -> Iterator[Everything]:
-    """All that is logged, DEBUG too; not by the test's own client, which says what it sends."""
-    handler, root = Everything(), logging.getLogger()
+def logged() -> Iterator[RecordingHandler]:
+    """All records, also of DEBUG."""
+    handler, root = RecordingHandler(), logging.getLogger()
     level = root.level
     root.addHandler(handler)
     root.setLevel(1)
@@ -37,7 +37,9 @@ def logged() -> Iterator[Everything]:
     root.removeHandler(handler)
 
 
-def test_what_users_give_and_get_is_logged_nowhere(api: httpx.Client, people: People, logged: Everything) -> None:
+def test_passwords_and_tokens_of_users_are_not_logged(
+    api: httpx.Client, people: People, logged: RecordingHandler
+) -> None:
     admin, ada = people.sign_up("admin"), people.sign_up("editor")
     errors = [
         api.post("/api/auth/signup", json={"email": ada.email, "password": PASSWORD}),
@@ -54,14 +56,14 @@ def test_what_users_give_and_get_is_logged_nowhere(api: httpx.Client, people: Pe
     api.put(f"/api/users/{ada.uid}/role", json={"role": None}, headers=admin.bearer)
     errors.append(api.get("/api/auth/me", headers=ada.bearer))
     assert {reply.status_code // 100 for reply in errors} == {4}
-    said = logged.text.getvalue() + "".join(reply.text for reply in errors)
-    assert "accounts:signInWithPassword" in said  # what was sent to Firebase was logged indeed
+    text = logged.text.getvalue() + "".join(reply.text for reply in errors)
+    assert "accounts:signInWithPassword" in text  # requests to Firebase are logged
     for secret in (PASSWORD, ada.id_token, ada.refresh_token, admin.id_token):
-        assert secret not in said
+        assert secret not in text
 
 
-def test_the_apps_own_secrets_are_logged_nowhere(
-    real_api: httpx.Client, google: FakeGoogle, logged: Everything
+def test_the_apps_own_secrets_are_not_logged(
+    real_api: httpx.Client, google: FakeGoogle, logged: RecordingHandler
 ) -> None:
     token = google.token("ada")
     bearer = {"Authorization": f"Bearer {token}"}
@@ -70,8 +72,8 @@ def test_the_apps_own_secrets_are_logged_nowhere(
         google.fault = fault
         real_api.post("/api/auth/login", json={"email": "ada@example.com", "password": PASSWORD})
         real_api.get("/api/auth/me", headers={"Authorization": f"Bearer {google.token('bob')}"})
-    said = logged.text.getvalue()
+    text = logged.text.getvalue()
     key = Settings.model_fields["firebase_web_api_key"].default.get_secret_value()
     for secret in (key, google.private_pem.splitlines()[3], "S3CRET", token):
-        assert secret not in said
-    assert all(key not in said for said in google.said)
+        assert secret not in text
+    assert all(key not in body for body in google.bodies)

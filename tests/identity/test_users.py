@@ -1,4 +1,4 @@
-"""Signing up, logging in, roles: over the Auth emulator."""
+"""Sign-up, log-in and roles, over the Auth emulator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.services import Services
 from tests.identity.people import PASSWORD, People
 
 
-def test_who_signs_up_can_log_in_and_is_told_who_he_is(api: httpx.Client, people: People) -> None:
+def test_a_signed_up_user_can_log_in_and_get_me(api: httpx.Client, people: People) -> None:
     ada = people.sign_up()
     reply = api.post("/api/auth/login", json={"email": ada.email.upper(), "password": PASSWORD})
     assert reply.json() | {"id_token": "", "refresh_token": ""} == {
@@ -42,13 +42,13 @@ def test_wrong_password_unknown_email_and_disabled_user_get_the_same_reply(api: 
     assert len({reply.content for reply in replies}) == 1
 
 
-def test_reset_password_doesnt_tell_whether_the_email_exists(api: httpx.Client, people: People) -> None:
+def test_reset_password_doesnt_reveal_whether_the_email_exists(api: httpx.Client, people: People) -> None:
     ada = people.sign_up()
     replies = [api.post("/api/auth/password-reset", json={"email": email}) for email in (ada.email, f"x{ada.email}")]
     assert [(reply.status_code, reply.content) for reply in replies] == [(202, b""), (202, b"")]
 
 
-def test_a_given_role_counts_from_the_next_token(api: httpx.Client, people: People) -> None:
+def test_a_new_role_counts_from_the_next_token(api: httpx.Client, people: People) -> None:
     admin, ada = people.sign_up("admin"), people.sign_up()
     reply = api.put(f"/api/users/{ada.uid}/role", json={"role": "editor"}, headers=admin.bearer)
     assert (reply.status_code, reply.json()) == (200, {"uid": ada.uid, "email": ada.email, "role": "editor"})
@@ -61,7 +61,7 @@ def test_a_given_role_counts_from_the_next_token(api: httpx.Client, people: Peop
     assert found.json() == {"uid": ada.uid, "email": ada.email, "role": "editor"}
 
 
-def test_taking_a_role_away_ends_the_users_tokens_at_once(api: httpx.Client, people: People) -> None:
+def test_removing_a_role_revokes_the_users_tokens_at_once(api: httpx.Client, people: People) -> None:
     admin, editor = people.sign_up("admin"), people.sign_up("editor")
     assert api.get("/api/auth/me", headers=editor.bearer).json()["role"] == "editor"
     assert api.put(f"/api/users/{editor.uid}/role", json={"role": None}, headers=admin.bearer).status_code == 200
@@ -71,7 +71,7 @@ def test_taking_a_role_away_ends_the_users_tokens_at_once(api: httpx.Client, peo
     assert api.get("/api/auth/me", headers=editor.bearer).json()["role"] is None
 
 
-def test_log_out_ends_a_token_of_the_same_second_in_every_instance(
+def test_log_out_revokes_a_token_of_the_same_second_in_every_instance(
     api: httpx.Client, people: People, services: Services
 ) -> None:
     from shared.api import create_app
@@ -90,13 +90,13 @@ def test_log_out_ends_a_token_of_the_same_second_in_every_instance(
         assert other.get("/api/auth/me", headers=ada.bearer).status_code == 200
 
 
-def test_nobody_changes_his_own_role(api: httpx.Client, people: People) -> None:
+def test_users_cant_change_their_own_role(api: httpx.Client, people: People) -> None:
     admin = people.sign_up("admin")
     for role in ("admin", "editor", None):
         assert api.put(f"/api/users/{admin.uid}/role", json={"role": role}, headers=admin.bearer).status_code == 409
 
 
-def test_of_two_admins_who_demote_each_other_one_stays(api: httpx.Client, people: People) -> None:
+def test_of_two_admins_who_demote_each_other_one_remains(api: httpx.Client, people: People) -> None:
     one, two = people.sign_up("admin"), people.sign_up("admin")
     with ThreadPoolExecutor(2) as pool:
         statuses = list(
@@ -134,19 +134,19 @@ def test_an_unknown_user_is_404(api: httpx.Client, people: People) -> None:
         {"email": "a@example.com", "password": PASSWORD, "customAttributes": '{"role": "admin"}'},
     ],
 )
-def test_sign_up_is_strict_and_says_what_is_wrong_without_the_value(api: httpx.Client, body: dict[str, object]) -> None:
+def test_sign_up_refuses_bad_fields_without_showing_secrets(api: httpx.Client, body: dict[str, object]) -> None:
     reply = api.post("/api/auth/signup", json=body)
     assert reply.status_code == 422
     assert "S3CRET" not in reply.text
     assert reply.json()["errors"][0]["loc"][0] == "body"
 
 
-def test_a_password_of_64_characters_beyond_the_basic_plane_is_one(api: httpx.Client) -> None:
+def test_a_password_is_counted_in_code_points(api: httpx.Client) -> None:
     email = f"{time.monotonic_ns()}@example.com"
     assert api.post("/api/auth/signup", json={"email": email, "password": "🧸" * 64}).status_code == 201
 
 
-def test_nothing_but_set_role_gives_a_role(api: httpx.Client, people: People) -> None:
+def test_only_set_role_gives_a_role(api: httpx.Client, people: People) -> None:
     ada = people.sign_up()
     claim = {"X-Role": "admin", "Role": "admin"}
     assert (

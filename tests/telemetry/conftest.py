@@ -1,4 +1,4 @@
-"""The whole local cloud with telemetry on, all of it drawn, and what it posts."""
+"""The whole local cloud with telemetry of all traces, and what it posts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.whole.conftest import LocalCloud, start_cloud  # noqa: F401  # a fixt
 
 @dataclass(frozen=True)
 class Watched:
-    """A local cloud, and the endpoint that it posts to."""
+    """A local cloud and its ingestion endpoint."""
 
     cloud: LocalCloud
     posted: Ingestion
@@ -21,15 +21,15 @@ class Watched:
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[Ingestion]:
-    """Outlives the cloud that posts to it."""
+    """The ingestion endpoint; it ends after the cloud."""
     with ingestion() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def watched(endpoint: Ingestion, start_cloud: Callable[..., LocalCloud]) -> Watched:  # noqa: F811  # the fixture
-    """One for all tests of the room, used by an administrator."""
-    # Were the drain to tell Redis before an import's own step does, its story would lack that.
+    """One cloud for all tests of this folder; its client is an administrator."""
+    # Else the drain might invalidate Redis before the import's own step does.
     once_a_year = "0 0 0 1 1 *"
     cloud = start_cloud(1, **endpoint.environment, TELEMETRY_SAMPLING_RATIO="1", DRAIN_SCHEDULE=once_a_year)
     cloud.log_in_as_administrator()

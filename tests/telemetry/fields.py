@@ -1,4 +1,4 @@
-"""What queries may name: the names and labels that the real exporter posts; the tests of this room keep it true."""
+"""The names and labels that queries may use; these tests compare them with what the real exporter posts."""
 
 from __future__ import annotations
 

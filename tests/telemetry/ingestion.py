@@ -1,4 +1,4 @@
-"""Application Insights' ingestion endpoint, as far as the exporter sees it: keeps what is posted."""
+"""A fake of Application Insights' ingestion endpoint, which keeps what is posted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, override
 
 DEADLINE_SECONDS = 60.0
 
-# To keep the exporter off the internet, and quick to send.
+# Keeps the exporter off the internet and makes it send quickly.
 ENVIRONMENT = {
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
     "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true",
@@ -30,7 +30,7 @@ type Item = dict[str, Any]
 
 @dataclass
 class Ingestion:
-    """The endpoint; `answer` is its status, `delay` the seconds before it."""
+    """The endpoint; `answer` is the status of its replies, `delay` the seconds before each."""
 
     port: int = 0
     answer: int = 200
@@ -40,17 +40,17 @@ class Ingestion:
 
     @property
     def connection_string(self) -> str:
-        """Where the app is told to send."""
+        """The connection string of this endpoint."""
         key = "00000000-0000-0000-0000-000000000001"
         return f"InstrumentationKey={key};IngestionEndpoint=http://127.0.0.1:{self.port}/"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings of a process that sends here."""
+        """The environment of a process that sends here."""
         return {**ENVIRONMENT, "APPLICATIONINSIGHTS_CONNECTION_STRING": self.connection_string}
 
     def of(self, table: str, **having: object) -> list[Item]:
-        """The items of a table by its name in Log Analytics queries, whose `baseData` has these values."""
+        """The items of a table (named as in Log Analytics) whose `baseData` has these values."""
         kind = _KINDS[table]
         return [
             item
@@ -60,7 +60,7 @@ class Ingestion:
         ]
 
     def wait_for[T](self, look: Callable[[], T | None]) -> T:
-        """What `look` gives once it gives something."""
+        """Waits until `look` returns something true, and returns it."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not (found := look()):
             if time.monotonic() > deadline:
@@ -131,7 +131,7 @@ def ingestion() -> Iterator[Ingestion]:
 
         @override
         def log_message(self, format: str, *args: object) -> None:
-            """Nobody reads it."""
+            """Logs nothing."""
 
     stopped = threading.Event()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -1,4 +1,4 @@
-"""The API under uvicorn with telemetry on, and something that fails: what is posted of it."""
+"""uvicorn factories of the API with telemetry and with a fault."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from shared.telemetry.start import start_telemetry
 
 
 def create() -> ASGIApp:
-    """For uvicorn: no product can be read, by a fault of the program."""
+    """Each read of a product raises an unexpected exception."""
     services = _services()
 
     async def stumble(asin: str) -> Never:
-        raise RuntimeError(f"nobody expected {asin[:1]}")
+        raise RuntimeError(f"unexpected {asin[:1]}")
 
     services.catalog.get_product = stumble  # type: ignore[method-assign]  # the fault
     return create_app(services)
 
 
 def create_on_a_busy_database() -> ASGIApp:
-    """For uvicorn: the first look for a product is a deadlock's victim, as pyodbc tells it."""
+    """The first read of a product is a deadlock victim, as pyodbc reports it."""
     services = _services()
     fails = ["(1205) (SQLExecDirectW)"]
 

@@ -1,4 +1,4 @@
-"""An instance of the API in a process of its own, since there is one telemetry per process."""
+"""Runs an instance of the API in another process, because telemetry is global to a process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _READY_SECONDS = 90.0
 def instance(
     folder: Path, redis_url: str, environment: Mapping[str, str], factory: str = "create"
 ) -> Iterator[httpx.Client]:
-    """A client of what this factory of `tests.telemetry.instance` makes, over an empty catalog."""
+    """A client of this factory of `tests.telemetry.instance`, with an empty catalog."""
     (port,) = free_ports(1)
     settings = {
         "AZURE_FUNCTIONS_ENVIRONMENT": "Development",

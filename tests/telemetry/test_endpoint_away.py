@@ -1,4 +1,4 @@
-"""An ingestion endpoint that is away, slow or broken: no request fails or waits for it; a fault posts its stack."""
+"""No request fails or waits if the ingestion endpoint is away, slow or broken; an exception posts its stack."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def _away(environment: dict[str, str]) -> dict[str, str]:
     return environment | {"APPLICATIONINSIGHTS_CONNECTION_STRING": f"{connection.rpartition(':')[0]}:1/"}
 
 
-def _ask(client: httpx.Client) -> float:
-    """The longest that one of many requests took; each must be answered as ever."""
+def _longest_request(client: httpx.Client) -> float:
+    """The longest duration of many requests, each of which must succeed."""
     longest = 0.0
     for number in range(_REQUESTS):
         began = time.monotonic()
@@ -42,19 +42,21 @@ def _broken(endpoint: Ingestion) -> None:
 
 
 @pytest.mark.parametrize("trouble", [_slow, _broken, None])
-def test_no_request_waits_or_fails(tmp_path: Path, valkey: str, trouble: Callable[[Ingestion], None] | None) -> None:
+def test_no_request_waits_or_fails_with_a_faulty_endpoint(
+    tmp_path: Path, valkey: str, trouble: Callable[[Ingestion], None] | None
+) -> None:
     with ingestion() as endpoint:
         if trouble:
             trouble(endpoint)
         environment = endpoint.environment if trouble else _away(endpoint.environment)
         with instance(tmp_path, valkey, {**environment, "TELEMETRY_SAMPLING_RATIO": "1"}) as client:
-            _ask(client)
+            _longest_request(client)
             if trouble:
-                endpoint.wait_for(lambda: endpoint.bodies)  # the exporter is at it
-            assert _ask(client) < _SLOW_SECONDS / 2
+                endpoint.wait_for(lambda: endpoint.bodies)  # the exporter is sending
+            assert _longest_request(client) < _SLOW_SECONDS / 2
 
 
-def test_a_fault_is_one_exception_with_its_stack_and_a_failed_span(tmp_path: Path, valkey: str) -> None:
+def test_an_unexpected_exception_is_posted_once_with_its_stack_and_a_failed_span(tmp_path: Path, valkey: str) -> None:
     with (
         ingestion() as endpoint,
         instance(tmp_path, valkey, {**endpoint.environment, "TELEMETRY_SAMPLING_RATIO": "1"}) as client,
@@ -68,10 +70,10 @@ def test_a_fault_is_one_exception_with_its_stack_and_a_failed_span(tmp_path: Pat
         (details,) = exception["data"]["baseData"]["exceptions"]
         assert details["typeName"] == "RuntimeError"
         assert "in stumble" in details["stack"]
-        told = dimensions(exception)
-        assert told["catalog.operation"] == "get_product"
-        assert sorted(name for name in told if name.startswith(("catalog.", "logger"))) == _FIELDS
-        assert "B000000001" not in str(exception), "what was asked for isn't told, but its route"
+        posted = dimensions(exception)
+        assert posted["catalog.operation"] == "get_product"
+        assert sorted(name for name in posted if name.startswith(("catalog.", "logger"))) == _FIELDS
+        assert "B000000001" not in str(exception), "the route is posted, and not the path"
         spans = endpoint.wait_for(
             lambda: [
                 item for item in endpoint.of("dependencies", name="GET /api/products/{asin}") if trace_of(item) == trace
@@ -80,7 +82,7 @@ def test_a_fault_is_one_exception_with_its_stack_and_a_failed_span(tmp_path: Pat
         assert [item["data"]["baseData"]["success"] for item in spans] == [False]
 
 
-def test_errors_are_posted_though_no_trace_is_drawn(tmp_path: Path, valkey: str) -> None:
+def test_errors_are_posted_although_no_trace_is_sampled(tmp_path: Path, valkey: str) -> None:
     with (
         ingestion() as endpoint,
         instance(tmp_path, valkey, {**endpoint.environment, "TELEMETRY_SAMPLING_RATIO": "0"}) as client,

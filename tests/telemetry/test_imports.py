@@ -1,4 +1,4 @@
-"""An import's story in what is posted: from the blob's event to its end."""
+"""An import in the posted telemetry, from the blob's event to its end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tests.telemetry.conftest import Watched
 from tests.telemetry.ingestion import Item, dimensions, name_of, parent_of, trace_of
 
 
-def story(watched: Watched, import_id: str, last: str) -> list[Item]:
-    """All that was posted of an import, once the step that took it to its last state was."""
+def items_of_import(watched: Watched, import_id: str, last: str) -> list[Item]:
+    """Everything that was posted of an import; waits for the step that led to its last state."""
 
     def look() -> list[Item] | None:
         items = [item for item in list(watched.posted.items) if dimensions(item).get("catalog.import_id") == import_id]
@@ -21,11 +21,11 @@ def story(watched: Watched, import_id: str, last: str) -> list[Item]:
     return watched.posted.wait_for(look)
 
 
-def test_an_import_id_leads_from_the_blob_over_the_run_to_the_invalidation(watched: Watched) -> None:
+def test_an_import_id_finds_the_blobs_event_the_run_and_the_invalidation(watched: Watched) -> None:
     watched.cloud.drop("story-categories.csv", categories(3))
     record = watched.cloud.drop("story.csv", products(5))
     assert record["status"] == "succeeded"
-    items = story(watched, record["import_id"], "succeeded")
+    items = items_of_import(watched, record["import_id"], "succeeded")
     states = [
         dimensions(item)["catalog.import_status"] for item in items if "catalog.import_status" in dimensions(item)
     ]
@@ -33,7 +33,7 @@ def test_an_import_id_leads_from_the_blob_over_the_run_to_the_invalidation(watch
     started = [item for item in items if dimensions(item).get("catalog.operation") == "start_import"]
     calls = {name_of(item) for item in started}
     assert any("createRun" in name for name in calls)
-    # The blob's event, with all of that below it, is one trace.
+    # The blob's event and everything below it is one trace.
     (trace,) = {trace_of(item) for item in started}
     (event,) = [item for item in watched.posted.of("requests", name="start_import") if trace_of(item) == trace]
     assert event["data"]["baseData"]["success"]
@@ -42,10 +42,10 @@ def test_an_import_id_leads_from_the_blob_over_the_run_to_the_invalidation(watch
     assert any(item["data"]["baseData"].get("type") == "SQL" for item in followed)
 
 
-def test_a_failing_import_shows_as_failed(watched: Watched) -> None:
+def test_a_failed_import_is_a_failed_span_and_a_warning(watched: Watched) -> None:
     record = watched.cloud.drop("bad-story.csv", products(5, price="x"))
     assert record["status"] == "failed"
-    items = story(watched, record["import_id"], "failed")
+    items = items_of_import(watched, record["import_id"], "failed")
     (line,) = [item for item in items if dimensions(item).get("catalog.import_status") == "failed"]
     assert line["data"]["baseData"]["severityLevel"] == 2  # a warning
     failed = [item for item in items if item["data"]["baseData"].get("success") is False]
@@ -61,7 +61,7 @@ def test_a_failing_import_shows_as_failed(watched: Watched) -> None:
     assert sum(item["data"]["baseData"]["metrics"][0]["value"] for item in counted) >= 1
 
 
-def test_each_state_that_an_import_comes_to_is_one_line(watched: Watched) -> None:
+def test_each_state_of_an_import_is_one_log_line(watched: Watched) -> None:
     rejected = watched.cloud.drop("no-story.csv", b"one,two\n")
     assert rejected["status"] == "rejected"
     first = watched.cloud.drop("told-twice.csv", products(5, price="x"))

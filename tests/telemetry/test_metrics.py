@@ -1,4 +1,4 @@
-"""The metrics' names and labels in the code are those that queries may name; counts add up."""
+"""The names and labels of the metrics are those that queries may use; totals add up."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ import pytest
 import sqlalchemy as sa
 
 from shared.telemetry import metrics
-from shared.telemetry.metrics import ConnectionsInUse, Count, Gauge
+from shared.telemetry.metrics import ConnectionsInUse, Counter, Gauge
 from tests.telemetry.fields import FIELDS
 
 
-def test_the_metrics_of_the_code_are_those_of_the_fields() -> None:
-    all_metrics = (*metrics.OBSERVED_COUNTS, *metrics.OBSERVED_VALUES, *metrics.DISTRIBUTIONS)
-    assert {each.name: sorted(each._labels) for each in all_metrics} == FIELDS["customMetrics"]
+def test_the_metrics_of_the_code_are_those_of_the_posted_fields() -> None:
+    all_metrics = (*metrics.COUNTERS, *metrics.GAUGES, *metrics.HISTOGRAMS)
+    assert {metric.name: sorted(metric.label_names) for metric in all_metrics} == FIELDS["customMetrics"]
 
 
-def test_a_count_adds_up_for_each_label() -> None:
-    count = Count("rows", "{row}", "Rows.", "kind")
-    count.add("products")
-    count.add("products", amount=4)
-    count.add("categories")
-    assert list(count.observed()) == [({"kind": "products"}, 5), ({"kind": "categories"}, 1)]
+def test_a_counter_adds_up_for_each_label_value() -> None:
+    counter = Counter("rows", "{row}", "Rows.", "kind")
+    counter.add("products")
+    counter.add("products", amount=4)
+    counter.add("categories")
+    assert list(counter.observed()) == [({"kind": "products"}, 5), ({"kind": "categories"}, 1)]
 
 
-def test_a_gauge_says_nothing_before_it_was_set() -> None:
+def test_a_gauge_has_no_value_before_it_is_set() -> None:
     gauge = Gauge("state", "1", "A state.")
     assert list(gauge.observed()) == []
     gauge.set(2)
     assert list(gauge.observed()) == [({}, 2)]
 
 
-def test_a_gauge_that_nobody_looks_at_any_more_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gauge_has_no_value_after_its_maximum_age(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("shared.telemetry.metrics.time.monotonic", lambda: now)
-    age = Gauge("age", "s", "An age.", lasts_seconds=90)
+    age = Gauge("age", "s", "An age.", max_age_seconds=90)
     age.set(70)
     now = 89.0
     assert list(age.observed()) == [({}, 70)]
@@ -41,8 +41,8 @@ def test_a_gauge_that_nobody_looks_at_any_more_falls_silent(monkeypatch: pytest.
     assert list(age.observed()) == []
 
 
-def test_what_one_instance_saw_of_the_outbox_alarms_nobody_for_ever() -> None:
-    assert all(0 < gauge._lasts_seconds < 300 for gauge in (metrics.OUTBOX_LENGTH, metrics.OUTBOX_AGE))
+def test_an_old_value_of_the_outbox_expires() -> None:
+    assert all(0 < gauge.max_age_seconds < 300 for gauge in (metrics.OUTBOX_LENGTH, metrics.OUTBOX_AGE))
 
 
 def test_connections_in_use_are_those_that_are_checked_out() -> None:

@@ -1,4 +1,4 @@
-"""Telemetry that is off costs nothing: nothing of it is loaded, stands in a request's way or runs beside it."""
+"""Telemetry that is off costs nothing: none of it is loaded, handles requests or runs in a thread."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def _loaded(modules: str, prefix: str) -> str:
     return process.stdout.strip()
 
 
-def test_the_app_loads_nothing_of_opentelemetry() -> None:
+def test_the_app_doesnt_load_opentelemetry() -> None:
     assert _loaded("function_app", "opentelemetry") == ""
 
 
-def test_all_its_endpoints_load_no_part_that_traces_or_sends() -> None:
-    # FastAPI and redis-py load its interfaces, and the SDK for metrics, by themselves where they are installed.
+def test_the_endpoints_load_nothing_that_traces_or_exports() -> None:
+    # FastAPI and redis-py themselves load OpenTelemetry's interfaces and its metrics SDK.
     modules = "function_app, shared.api, shared.cache.store, shared.catalog.service, shared.imports.service"
     for part in ("opentelemetry.sdk.trace", "opentelemetry.instrumentation", "azure.monitor"):
         assert _loaded(modules, part) == ""
 
 
-# What of telemetry there is in a process that has answered a request.
+# Which parts of telemetry a process has after a request.
 _ANSWERS = """
 import asyncio, json, logging, sys, threading
 import httpx
@@ -46,19 +46,19 @@ from shared.api import create_app
 from shared.services import Services
 from shared.settings import load_settings
 from shared.telemetry import metrics, spans
-from shared.telemetry.start import seen, start_telemetry
+from shared.telemetry.start import instrumented, start_telemetry
 
 start_telemetry(load_settings())
 app = create_app(Services(load_settings()))
 
-async def ask():
+async def get_live():
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as client:
         return (await client.get("/api/health/live")).status_code
 
 print(json.dumps({
-    "status": asyncio.run(ask()),
-    "a layer of its own": seen(app) is not app,
-    "a span for each piece of work": spans.span("one") is not spans.span("two"),
+    "status": asyncio.run(get_live()),
+    "middleware": instrumented(app) is not app,
+    "a span for each call": spans.span("one") is not spans.span("two"),
     "requests counted": bool(list(metrics.REQUESTS.observed())),
     "log handlers": bool(logging.getLogger("shared").handlers),
     "threads": any("Otel" in thread.name for thread in threading.enumerate()),
@@ -82,7 +82,7 @@ def _answering(environment: Mapping[str, str]) -> dict[str, object]:
     return found
 
 
-def test_nothing_of_it_is_in_a_requests_way_or_runs_beside_it() -> None:
+def test_without_a_connection_string_no_part_of_telemetry_is_there() -> None:
     assert not any(_answering({}).values())
-    with ingestion() as endpoint:  # and each of these is there where it is on
+    with ingestion() as endpoint:  # with one, every part is there
         assert all(_answering(endpoint.environment).values())

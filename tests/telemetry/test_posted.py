@@ -1,4 +1,4 @@
-"""Nothing secret or personal is posted, and the fields that queries may name are those that are posted."""
+"""Nothing secret or personal is posted, and the posted fields are those that queries may use."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _HEADERS = {
     "tracestate": "vendor=S3CRET",
     "baggage": "user=S3CRET",
 }
-# An e-mail, a password, Firebase's Web API key, a price, Storage's key, an address.
-# A price that no duration happens to have within it.
+# Digits that no posted duration contains by chance.
 _PRICE = 48_151_623.42
+# An e-mail, a password, Firebase's Web API key, a price, Storage's key, an address.
 _WORDS = ("ada@example.org", "correct horse", "any-key-serves-the-emulator", str(_PRICE), "AccountKey", "203.0.113.77")
-# Of the imports' dimensions, what only tells them apart.
+# Prefixes of this application's dimensions.
 _OURS = ("catalog.", "http.response.", "faas.", "logger_name")
 
 
 def _use(watched: Watched) -> None:
-    """All the ways in which something secret comes in: bodies, queries, headers."""
+    """Sends secrets in bodies, queries and headers."""
     api = watched.cloud.api
     api.post("/api/categories", json={"id": 1, "name": "S3CRET kinds"})
     assert api.post("/api/products", json=_PRODUCT).status_code in {201, 409}
@@ -61,14 +61,14 @@ def _use(watched: Watched) -> None:
 
 
 def _import(watched: Watched) -> None:
-    """Names and contents of uploads: whoever made them put into them what he liked."""
+    """Imports files with secrets in their names and contents."""
     cloud = watched.cloud
     assert cloud.drop("S3CRET kinds of ada@example.org.csv", categories(2))["status"] == "succeeded"
     rows = products(3, first=70).replace(b"Lamp", b"S3CRET lamp")
     assert cloud.drop("folder/S3CRET ada@example.org.csv", rows)["status"] == "succeeded"
     failed = cloud.drop("S3CRET price.csv", products(3, first=70, price="S3CRET"))
     assert failed["status"] == "failed"
-    # A file without a header: what is taken for one is a product.
+    # A file without a header, whose first row is taken for the header.
     assert cloud.drop("S3CRET headless.csv", b"B0S3CRET98,S3CRET lamp,1\n")["status"] == "rejected"
     with BlobServiceClient.from_connection_string(cloud.addresses["blob"]) as storage:
         storage.get_blob_client("imports", "S3CRET price.csv").delete_blob()
@@ -79,15 +79,13 @@ def _import(watched: Watched) -> None:
     cloud.wait_for(upload.json()["blob_name"])
 
 
-def test_nothing_secret_and_nobody_is_posted(watched: Watched) -> None:
+def test_nothing_secret_or_personal_is_posted(watched: Watched) -> None:
     _use(watched)
     _import(watched)
     last = watched.cloud.api.get("/api/health/live").headers["X-Request-ID"]
     watched.posted.wait_for(lambda: any(last.encode() in body for body in list(watched.posted.bodies)))
-    # Whoever was signed up by e-mail and is found by it; what SQL was given.
     for body in list(watched.posted.bodies):
         text = body.decode()
-        # The path of a product is its asin, which the dependency's name doesn't hold either.
         assert secret_in(text) is None, secret_in(text)
         for word in _WORDS:
             assert word not in text
@@ -102,7 +100,7 @@ def _expect_dimensions(watched: Watched, table: str, wanted: set[str]) -> None:
     assert _names(watched, table) == wanted
 
 
-def test_the_fields_that_queries_may_name_are_posted(watched: Watched) -> None:
+def test_the_fields_that_queries_may_use_are_posted(watched: Watched) -> None:
     _use_everything(watched)
     for table in ("requests", "dependencies", "traces"):
         _expect_dimensions(watched, table, set(FIELDS[table]["dimensions"]))
@@ -113,18 +111,18 @@ def test_the_fields_that_queries_may_name_are_posted(watched: Watched) -> None:
     def metrics() -> dict[str, list[str]]:
         return {name_of(item): sorted(dimensions(item)) for item in watched.posted.of("customMetrics")}
 
-    watched.posted.wait_for(lambda: metrics().keys() >= wanted_metrics.keys() - _SELDOM)
+    watched.posted.wait_for(lambda: metrics().keys() >= wanted_metrics.keys() - _RARE)
     seen = metrics()
     assert all(wanted_metrics[name] == labels for name, labels in seen.items())
     assert {item["data"]["baseType"] for item in watched.posted.items} <= TABLES.keys()
 
 
-# Seen in test_metrics_posted.py, where things collide.
-_SELDOM = {"catalog.sql.retries", "catalog.cache.joined_flights", "catalog.throttled_log_ins"}
+# test_metrics_posted.py provokes these.
+_RARE = {"catalog.sql.retries", "catalog.cache.joined_flights", "catalog.throttled_log_ins"}
 
 
 def _use_everything(watched: Watched) -> None:
-    """A hit and a stale page, and an import that ends well."""
+    """A cache hit, a stale page, and a successful import."""
     watched.cloud.drop("fields-categories.csv", categories(2))
     watched.cloud.drop("fields.csv", products(3, first=40))
     for _ in range(3):

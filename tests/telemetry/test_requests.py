@@ -1,4 +1,4 @@
-"""What a request posts: by the whole local cloud, all traces drawn."""
+"""What a request posts, in the whole local cloud with all traces sampled."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from tests.telemetry.conftest import Watched
 from tests.telemetry.ingestion import Item, dimensions, name_of, parent_of, trace_of
 
 
-def ask(watched: Watched, method: str, path: str, **more: Any) -> tuple[httpx.Response, str, str]:
-    """A reply, and the ids of the trace and the span that it was asked within."""
+def send(watched: Watched, method: str, path: str, **more: Any) -> tuple[httpx.Response, str, str]:
+    """A reply, and the ids of the client's trace and span."""
     trace, span = secrets.token_hex(16), secrets.token_hex(8)
     reply = watched.cloud.api.request(method, path, headers={"traceparent": f"00-{trace}-{span}-01"}, **more)
     return reply, trace, span
 
 
 def posted_of(watched: Watched, trace: str, dependencies: int = 1) -> tuple[list[Item], list[Item]]:
-    """The requests and dependencies of a trace, once so many are there."""
+    """The requests and dependencies of a trace; waits for this number of dependencies."""
 
     def look() -> tuple[list[Item], list[Item]] | None:
         requests = [item for item in watched.posted.of("requests") if trace_of(item) == trace]
         below = [item for item in watched.posted.of("dependencies") if trace_of(item) == trace]
         heads = {item["data"]["baseData"]["id"] for item in requests}
-        # The worker's span ends last of those below, and may be sent apart from them.
+        # The worker's span ends last and may be posted separately.
         is_whole = len(below) >= dependencies and any(parent_of(item) in heads for item in below)
         return (requests, below) if is_whole else None
 
@@ -59,7 +59,7 @@ def test_an_operation_is_one_request_with_the_workers_span_below(
 ) -> None:
     method, path = asked
     body = {"json": {"title": "no asin"}} if method == "POST" else {}
-    reply, trace, span = ask(watched, method, path, **body)
+    reply, trace, span = send(watched, method, path, **body)
     assert reply.status_code == status
     (request,), below = posted_of(watched, trace)
     data = request["data"]["baseData"]
@@ -72,19 +72,19 @@ def test_an_operation_is_one_request_with_the_workers_span_below(
     assert work["data"]["baseData"]["duration"] <= data["duration"]
 
 
-@pytest.mark.parametrize("each", OPERATIONS, ids=lambda each: str(each.name))
-def test_each_operation_is_named_by_its_route(watched: Watched, each: Operation) -> None:
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: str(operation.name))
+def test_each_operation_is_named_by_its_route(watched: Watched, operation: Operation) -> None:
     trace = secrets.token_hex(16)
     headers = {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
-    # By nobody, with nothing that is right: whatever it answers is its own.
-    url = watched.cloud.api.base_url.join("/api" + re.sub(r"{\w+}", "7", each.path))
-    reply = httpx.request(each.method, url, headers=headers, timeout=60)
+    # Without a token and with wrong values: every reply has the operation's name.
+    url = watched.cloud.api.base_url.join("/api" + re.sub(r"{\w+}", "7", operation.path))
+    reply = httpx.request(operation.method, url, headers=headers, timeout=60)
     (request,), below = posted_of(watched, trace)
-    assert name_of(request) == f"{each.method} api{each.path}"
+    assert name_of(request) == f"{operation.method} api{operation.path}"
     assert request["data"]["baseData"]["responseCode"] == str(reply.status_code)
     (work,) = [item for item in below if parent_of(item) == request["data"]["baseData"]["id"]]
-    assert name_of(work) == f"{each.method} /api{each.path}"
-    assert dimensions(work)["catalog.operation"] == each.name
+    assert name_of(work) == f"{operation.method} /api{operation.path}"
+    assert dimensions(work)["catalog.operation"] == operation.name
 
 
 def test_a_timers_run_is_one_request_with_its_work_below(watched: Watched) -> None:
@@ -103,13 +103,13 @@ def test_a_timers_run_is_one_request_with_its_work_below(watched: Watched) -> No
 
 def test_a_miss_has_redis_and_sql_below_it_and_a_hit_is_one_span(watched: Watched) -> None:
     path = f"/api/products?min_price={secrets.randbelow(10**6)}"
-    ask(watched, "GET", path)  # the first one is remembered
-    reply, trace, _ = ask(watched, "GET", path)
+    send(watched, "GET", path)  # fills the cache
+    reply, trace, _ = send(watched, "GET", path)
     assert reply.headers["X-Cache"] == "HIT"
     _, below = posted_of(watched, trace)
     assert [(name_of(item), dimensions(item)["catalog.cache"]) for item in below] == [("GET /api/products", "hit")]
     watched.cloud.api.get(f"/api/products?max_price={secrets.randbelow(10**6)}")
-    reply, trace, _ = ask(watched, "GET", f"/api/products?max_price={secrets.randbelow(10**6)}&limit=3")
+    reply, trace, _ = send(watched, "GET", f"/api/products?max_price={secrets.randbelow(10**6)}&limit=3")
     assert reply.headers["X-Cache"] == "MISS"
     (request,), below = posted_of(watched, trace, 4)
     (work,) = [item for item in below if parent_of(item) == request["data"]["baseData"]["id"]]
@@ -119,13 +119,13 @@ def test_a_miss_has_redis_and_sql_below_it_and_a_hit_is_one_span(watched: Watche
     assert {("redis", "MGET"), ("redis", "SET"), ("SQL", "SELECT")} <= kinds
 
 
-def test_a_trace_that_came_goes_on_and_a_fresh_one_is_the_request_id(watched: Watched) -> None:
-    reply, trace, _ = ask(watched, "GET", "/api/categories")
+def test_a_clients_trace_continues_and_a_new_one_is_the_request_id(watched: Watched) -> None:
+    reply, trace, _ = send(watched, "GET", "/api/categories")
     assert reply.headers["X-Request-ID"] == trace
     fresh = watched.cloud.api.get("/api/categories").headers["X-Request-ID"]
     assert len(fresh) == 32
     (request,), _ = posted_of(watched, fresh)
     assert not parent_of(request)
-    reply, trace, _ = ask(watched, "GET", "/api/health/ready")
+    reply, trace, _ = send(watched, "GET", "/api/health/ready")
     own = watched.cloud.api.get("/api/categories", headers={"X-Request-ID": "mine"})
     assert own.headers["X-Request-ID"] == "mine"

@@ -1,4 +1,4 @@
-"""Which traces are sent: a share, imports whole, and each span says how many it stands for."""
+"""The sampler sends a share of the traces and all of the imports', and each span has its sampling rate."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def _rates(spans: tuple[ReadableSpan, ...]) -> set[object]:
     return {(span.attributes or {})["_MS.sampleRate"] for span in spans}
 
 
-def test_a_share_of_the_traces_is_drawn_and_says_what_it_stands_for() -> None:
+def test_a_share_of_the_traces_is_sampled_and_has_its_rate() -> None:
     tracer, exporter = _spans(0.25)
     for _ in range(_COUNT):
         with tracer.start_as_current_span("request", Context()), tracer.start_as_current_span("SELECT"):
             pass
-    drawn = exporter.get_finished_spans()
-    assert 0.2 < len(drawn) / _COUNT / 2 < 0.3
-    assert _rates(drawn) == {25.0}
-    # A trace is drawn as a whole.
-    assert len({span.context.trace_id for span in drawn if span.context}) * 2 == len(drawn)
+    sampled = exporter.get_finished_spans()
+    assert 0.2 < len(sampled) / _COUNT / 2 < 0.3
+    assert _rates(sampled) == {25.0}
+    # A trace is sampled as a whole.
+    assert len({span.context.trace_id for span in sampled if span.context}) * 2 == len(sampled)
 
 
-def test_the_hosts_mark_is_not_asked_since_it_marks_all() -> None:
+def test_the_hosts_sampled_flag_is_ignored() -> None:
     tracer, exporter = _spans(0.25)
     for number in range(_COUNT):
         host = SpanContext(number * 2**54 + 1, 1, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
@@ -45,7 +45,7 @@ def test_the_hosts_mark_is_not_asked_since_it_marks_all() -> None:
     assert 0.2 < len(exporter.get_finished_spans()) / _COUNT < 0.3
 
 
-def test_an_import_is_kept_whole_within_a_trace_that_was_not_drawn() -> None:
+def test_an_import_is_sent_whole_in_a_trace_that_is_not_sampled() -> None:
     tracer, exporter = _spans(0.0)
     with tracer.start_as_current_span("reconcile_imports", Context()):
         token = context.attach(keeping(context.get_current()))

@@ -1,4 +1,4 @@
--- hold_admins
+-- lock_admin_roles
 EXEC sp_getapplock @Resource = ?, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = ?;
 --   'identity:admins'; 4000
 SELECT APPLOCK_MODE(N'public', ?, N'Transaction') AS lock_mode;

@@ -1,7 +1,7 @@
-"""Who may do what: `SignedIn`, `Editor` and `Admin` are types of an endpoint's parameter.
+"""Authorization by role: `SignedIn`, `Editor` and `Admin` are types of an endpoint's parameter.
 
-FastAPI resolves them before it looks at the rest of the request, so 401 and 403 come before 422, 404 and 409. An
-operation without one of them is public, and doesn't look at tokens.
+FastAPI resolves them before it validates the rest of the request, so 401 and 403 come before 422, 404 and 409. An
+operation without one of them is public and ignores tokens.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from shared.identity.roles import Role, User, includes
 if TYPE_CHECKING:
     from shared.identity.service import IdentityService
 
-# RFC 6750's b64token; a comma is what AsgiMiddleware puts between repeated headers. The emulator's tokens end in a dot.
+# RFC 6750's b64token: it has no comma, which joins repeated headers. The emulator's tokens end in a dot.
 _BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
 
 
 class _BearerToken(HTTPBearer):
-    """FastAPI's bearer scheme, which stands in the OpenAPI document, with one header and no other taken for it."""
+    """FastAPI's bearer scheme (for the OpenAPI document), which takes exactly one Authorization header."""
 
     @override
     async def __call__(self, request: Request) -> str:  # type: ignore[override]  # the token alone is what is needed
@@ -48,7 +48,7 @@ Identity = Annotated["IdentityService", provided("identity")]
 
 
 async def signed_in(token: Annotated[str, Depends(_bearer_token)], identity: Identity) -> User:
-    """Whose token it is. Raises UnauthorizedError, or UnavailableError while Firebase can't be asked."""
+    """The user of the request's token. Raises UnauthorizedError, and UnavailableError where Firebase doesn't answer."""
     return await identity.verify(token)
 
 
@@ -57,18 +57,18 @@ SignedIn = Annotated[User, Depends(signed_in)]
 
 def _require(user: User, role: Role) -> User:
     if not includes(user.role, role):
-        has = f"the role {user.role}" if user.role else "no role"
-        raise ForbiddenError(f"Expected a token of the role {role}, got one of {has}.")
+        came = f"the role {user.role}" if user.role else "no role"
+        raise ForbiddenError(f"Expected a token with the role {role}, got one with {came}.")
     return user
 
 
 async def editor(user: SignedIn) -> User:
-    """A user who may write products."""
+    """A signed-in user who may write products."""
     return _require(user, "editor")
 
 
 async def admin(user: SignedIn) -> User:
-    """A user who may do everything."""
+    """A signed-in user who may do everything."""
     return _require(user, "admin")
 
 

@@ -1,8 +1,8 @@
-"""The libraries whose calls become spans: SQL, HTTP to Firebase, Azure's SDKs.
+"""Instruments the libraries whose calls become spans: SQLAlchemy, httpx, requests, Azure's SDKs.
 
-FastAPI isn't among them: a hit doesn't enter it, and `requests.py` has the request's span already. Nor is redis-py:
-its way to run a script is to be refused first, where the server doesn't know it (NOSCRIPT), and OpenTelemetry's
-instrumentor posts that as an exception; whoever calls Redis says so himself (`spans.redis`).
+FastAPI isn't instrumented: a cache hit doesn't reach it, and middleware.py makes the request's span. redis-py isn't
+either: it runs a script that the server doesn't know by a first call that fails (NOSCRIPT), which OpenTelemetry's
+instrumentor sends as an exception. The callers of Redis make their spans themselves (`spans.redis`).
 """
 
 from __future__ import annotations
@@ -25,27 +25,32 @@ if TYPE_CHECKING:
     import requests
     from opentelemetry.util.types import Attributes
 
-# The names that a URL goes by in the old and the new semantic conventions.
-_URLS = ("http.url", "url.full")
-# What follows the container of the uploads.
+# The URL's attribute in the old and the new semantic conventions.
+_URL_ATTRIBUTES = ("http.url", "url.full")
+# The blob's name after the container of the uploads.
 _UPLOAD = re.compile(r"(?<=/imports)/.+")
 
 
 def instrument(provider: TracerProvider) -> None:
-    """Traces their calls from now on."""
-    # Their own metrics would double those of metrics.py, with addresses among their labels.
-    silent = NoOpMeterProvider()
-    untold = _WithoutExceptions(provider)
+    """Makes spans of their calls from now on."""
+    # The libraries' own metrics would repeat those of metrics.py, with addresses as labels.
+    no_metrics = NoOpMeterProvider()
+    without_exceptions = _WithoutExceptionsProvider(provider)
     trace_sql(provider.get_tracer(__name__))
     HTTPXClientInstrumentor().instrument(
-        tracer_provider=untold, meter_provider=silent, request_hook=_of_httpx, async_request_hook=_of_async_httpx
+        tracer_provider=without_exceptions,
+        meter_provider=no_metrics,
+        request_hook=_set_httpx_url,
+        async_request_hook=_set_async_httpx_url,
     )
-    RequestsInstrumentor().instrument(tracer_provider=untold, meter_provider=silent, request_hook=_of_requests)
+    RequestsInstrumentor().instrument(
+        tracer_provider=without_exceptions, meter_provider=no_metrics, request_hook=_set_requests_url
+    )
     azure_settings.tracing_implementation = _AzureSpan
 
 
-class _WithoutExceptions(TracerProvider):
-    """Tracers whose spans fail without posting the exception: whoever handles it says what it is worth, once."""
+class _WithoutExceptionsProvider(TracerProvider):
+    """Tracers whose spans don't record exceptions: the code that handles an exception logs it, once."""
 
     def __init__(self, provider: TracerProvider) -> None:
         self._provider = provider
@@ -58,17 +63,17 @@ class _WithoutExceptions(TracerProvider):
         schema_url: str | None = None,
         attributes: Attributes | None = None,
     ) -> Tracer:
-        return _Untelling(
+        return _WithoutExceptionsTracer(
             self._provider.get_tracer(instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
         )
 
 
-class _Untelling(Tracer):
+class _WithoutExceptionsTracer(Tracer):
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
     @override
-    def start_span(self, name: str, *args: Any, **more: Any) -> Span:  # handed on as they came
+    def start_span(self, name: str, *args: Any, **more: Any) -> Span:  # passed on unchanged
         return self._tracer.start_span(name, *args, **{**more, "record_exception": False})
 
     @override
@@ -79,31 +84,31 @@ class _Untelling(Tracer):
 
 
 class _AzureSpan(OpenTelemetrySpan):
-    """Of a call of Azure's SDKs."""
+    """The span of a call of Azure's SDKs, without secrets and names in its URL."""
 
     @override
     def add_attribute(self, key: str, value: str | int) -> None:
-        super().add_attribute(key, _without_names(str(value)) if key in _URLS else value)
+        super().add_attribute(key, _without_names(str(value)) if key in _URL_ATTRIBUTES else value)
 
 
 def _without_names(url: str) -> str:
-    """A query may hold a key (Firebase's) or a name, and an upload's name is its owner's words: they aren't told."""
+    """The URL without user, query and blob name: a query may contain a key, and users choose the names of uploads."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], _UPLOAD.sub("/{blob}", parts.path), "", ""))
 
 
-def _tell_url(span: Span, url: str) -> None:
+def _set_url(span: Span, url: str) -> None:
     if span.is_recording():
-        span.set_attributes(dict.fromkeys(_URLS, _without_names(url)))
+        span.set_attributes(dict.fromkeys(_URL_ATTRIBUTES, _without_names(url)))
 
 
-def _of_httpx(span: Span, request: RequestInfo) -> None:
-    _tell_url(span, str(request.url))
+def _set_httpx_url(span: Span, request: RequestInfo) -> None:
+    _set_url(span, str(request.url))
 
 
-async def _of_async_httpx(span: Span, request: RequestInfo) -> None:
-    _of_httpx(span, request)
+async def _set_async_httpx_url(span: Span, request: RequestInfo) -> None:
+    _set_httpx_url(span, request)
 
 
-def _of_requests(span: Span, request: requests.PreparedRequest) -> None:
-    _tell_url(span, request.url or "")
+def _set_requests_url(span: Span, request: requests.PreparedRequest) -> None:
+    _set_url(span, request.url or "")

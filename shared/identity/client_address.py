@@ -1,4 +1,4 @@
-"""Whose request it is, as far as the network knows."""
+"""The address of the client, for throttling."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](:\d+)?|(?P<v4>[^:]*):\d+")
 
 
 def client_address(request: Request) -> str:
-    """The last entry of X-Forwarded-For, which the front end appends, without its port.
+    """The last entry of X-Forwarded-For without its port; without the header the peer's address.
 
-    Earlier entries are the client's own words. Without the header (another server than Azure's) the peer's address.
+    Azure's front end appends the last entry. The client can choose earlier entries freely.
     """
     forwarded = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
     if not forwarded:
