@@ -1,4 +1,4 @@
-"""`python -m local.settings_table` writes the README's table of settings from shared/settings.py; a test compares."""
+"""`python -m local.settings_table` writes the table in docs/settings.md from shared/settings.py; a test compares."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from local.processes import PROJECT
 from shared.settings import Settings
 
-README = PROJECT / "README.md"
+PAGE = PROJECT / "docs" / "settings.md"
 _PLACE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 
 
@@ -22,7 +22,7 @@ def table() -> str:
 
 
 def with_table(text: str) -> str:
-    """A README with the table in its place."""
+    """The page with the table in its place."""
     return _PLACE.sub(lambda _: table(), text)
 
 
@@ -34,9 +34,9 @@ def _row(name: str, field: FieldInfo) -> str:
     return f"| `{spelled}` | {'' if default is None else f'`{default}`'} | {field.description} |"
 
 
-def write(readme: Path = README) -> None:
-    """Rewrites the file."""
-    readme.write_text(with_table(readme.read_text()))
+def write(page: Path = PAGE) -> None:
+    """Writes the page again."""
+    page.write_text(with_table(page.read_text()))
 
 
 if __name__ == "__main__":
