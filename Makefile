@@ -32,7 +32,7 @@ lint: setup ## Checks style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-golden: .venv/.installed ## Writes the generated files again: SQL, Data Factory's JSON, docs/settings.md
+golden: .venv/.installed ## Writes the generated files: SQL, Data Factory's JSON, statements for tests, docs/settings.md
 	@$(BIN)/python -m golden
 	@$(BIN)/python -m local.settings_table
 

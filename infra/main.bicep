@@ -19,7 +19,7 @@ param firebaseProjectId string
 @description('Image that the app runs. Until the first one is published it is Microsoft\'s own, which has no functions; afterwards infra/deployed.sh keeps this at what runs.')
 param appImage string = 'mcr.microsoft.com/azure-functions/python:4-python3.13'
 
-// Sizes: small ones by default; production.parameters.json has the others, docs/deploy.md says what each is for.
+// Sizes: small ones by default; production.parameters.json has the others, docs/azure.md says what each is for.
 
 @description('App Service plan: B1 to B3 or P0v3 to P3v3 (Always On needs Basic or more).')
 param appPlanSku string = 'B1'
