@@ -21,7 +21,7 @@ def _imported(tree: ast.Module) -> Iterator[str]:
                 yield from (alias.name for alias in node.names)
 
 
-def imports_of_rooms() -> dict[str, set[str]]:
+def _imports_of_rooms() -> dict[str, set[str]]:
     """Each room (a folder or a loose module of shared/) and the rooms that it imports."""
     imports: defaultdict[str, set[str]] = defaultdict(set)
     for file in SHARED.rglob("*.py"):
@@ -35,7 +35,7 @@ def imports_of_rooms() -> dict[str, set[str]]:
 
 
 def test_no_room_imports_itself_through_others() -> None:
-    order = tuple(graphlib.TopologicalSorter(imports_of_rooms()).static_order())  # raises CycleError
+    order = tuple(graphlib.TopologicalSorter(_imports_of_rooms()).static_order())  # raises CycleError
     assert order
 
 

@@ -60,15 +60,15 @@ NAMES_OF_OTHERS = frozenset(
 )
 # Files that a reader makes, or that a command writes.
 FILES_OF_OTHERS = frozenset({"amazon_products.csv", "key.json", "new.json", "requests.csv"})
-# What the recipes of contributing.md add to the project.
-MADE_BY_RECIPES = ("shared/reviews/", "tests/reviews/", "c0003_", "i0004_")
+# What the recipes add to the project: files, and the last part of their names.
+MADE_BY_RECIPES = re.compile(r"(?:shared|tests)/reviews[/.]?\S*|\S*_(?:reviews?|brand)(?:\.py)?|\w*Review\w*")
 
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", ".git", ".venv", ".local"})
 _WRITTEN_FOLDERS = (".local", ".venv")
 _EXTENSIONS = ("bicep", "csv", "in", "json", "kql", "md", "py", "sh", "sql", "toml", "txt", "yml")
 _FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
-# The info string of a block that shows what a command printed: nothing in it is looked up.
-_OUTPUT = "text"
+# Info strings of blocks: what a command printed, in which nothing is looked up, and code that the reader adds.
+_OUTPUT, _NEW_CODE = "text", "python"
 _INLINE = re.compile(r"`([^`]+)`")
 _LINK = re.compile(r"\[[^\]\[]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
@@ -80,6 +80,7 @@ _MODULE = re.compile(r"python3? -m ([\w.]+)((?: (?!#)\S+)*)")
 _REQUEST = re.compile(
     rf"(?<![\w.])(?:\b(GET|HEAD|POST|PUT|PATCH|DELETE) )?(?:http://127\.0\.0\.1:\d+|\$API|\$URL)?({PREFIX}/[\w/{{}}-]+)"
 )
+_IMPORT = re.compile(r"^ *from ((?:local|shared|testkit|tests)[\w.]*) import ([\w, ]+)$", re.MULTILINE)
 _OF_DOCS = re.compile(r"\b(docs/[\w/-]+\.md)(?:, \"([^\"]+)\")?")
 
 
@@ -103,8 +104,13 @@ class Page:
     def code(self) -> list[str]:
         """Fenced blocks and inline code, each on one line or on its own lines."""
         inline = [" ".join(code.split()) for code in _INLINE.findall(self.prose)]
-        blocks = [block for kind, block in _FENCED.findall(self.text) if kind != _OUTPUT]
+        blocks = [block for kind, block in _FENCED.findall(self.text) if kind not in {_OUTPUT, _NEW_CODE}]
         return [block.replace("\\\n", " ") for block in blocks] + inline
+
+    @property
+    def new_code(self) -> str:
+        """The Python code that the reader adds to the project."""
+        return "\n".join(block for kind, block in _FENCED.findall(self.text) if kind == _NEW_CODE)
 
     @property
     def anchors(self) -> set[str]:
@@ -128,16 +134,19 @@ def files() -> frozenset[str]:
     return frozenset(found)
 
 
-def _folders() -> set[str]:
-    return {parent.as_posix() for file in files() for parent in PurePosixPath(file).parents}
-
-
 @functools.cache
+def _endings() -> frozenset[str]:
+    """Each path of the project and all that it ends in (`catalog/paging.py`); folders with a slash behind them."""
+    folders = {parent for file in files() for parent in PurePosixPath(file).parents}
+    paths = [*(PurePosixPath(file).parts for file in files()), *((*folder.parts, "") for folder in folders)]
+    return frozenset("/".join(parts[begin:]) for parts in paths for begin in range(len(parts)))
+
+
 def _is_path_of_project(path: str) -> bool:
-    """Whether a file or folder has this path or pattern, or ends in it (`catalog/paging.py`)."""
-    wanted = path.rstrip("/")
-    everything = _folders() if path.endswith("/") else files() | _folders()
-    return any(PurePosixPath(each).match(wanted) for each in everything)
+    """Whether a file or folder has this path or pattern, or ends in it."""
+    if "*" in path:
+        return any(PurePosixPath(file).match(path) for file in files())
+    return path in _endings() or f"{path}/" in _endings()
 
 
 @functools.cache
@@ -174,7 +183,7 @@ def broken_paths(page: Page) -> Iterator[str]:
     for code in page.code:
         for token in _TOKEN.findall(code):
             path, _, test = token.rstrip(".:").removeprefix("./").partition("::")
-            if not _looks_like_path(path) or path in FILES_OF_OTHERS or path.startswith(MADE_BY_RECIPES):
+            if not _looks_like_path(path) or path in FILES_OF_OTHERS or MADE_BY_RECIPES.fullmatch(path):
                 continue
             exists = _is_path_of_project(path) or (page.folder / path).exists()
             if not exists or (test and f"def {test}(" not in (PROJECT / path).read_text(encoding="utf-8")):
@@ -195,7 +204,7 @@ def broken_names(page: Page) -> Iterator[str]:
         if re.search(r"python3? -c", code):
             continue
         for word in _WORD.findall(re.sub(r"https?://\S+", "", code)):
-            is_name = _NAME.fullmatch(word) and not word.startswith(MADE_BY_RECIPES)
+            is_name = _NAME.fullmatch(word) and not MADE_BY_RECIPES.fullmatch(word)
             if is_name and word not in _words_of_code() and word not in NAMES_OF_OTHERS:
                 yield word
 
@@ -218,6 +227,19 @@ def broken_modules(page: Page) -> Iterator[str]:
                 yield name
             text = "".join(source.read_text(encoding="utf-8") for source in sources)
             yield from (f"{name} {option}" for option in re.findall(r"--[a-z-]+", arguments) if option not in text)
+
+
+def broken_imports(page: Page) -> Iterator[str]:
+    """What the code that the reader adds imports of the project and what doesn't exist."""
+    for module, names in _IMPORT.findall(page.new_code):
+        path = f"{module.replace('.', '/')}.py"
+        if MADE_BY_RECIPES.fullmatch(path):
+            continue
+        for name in names.split(", "):
+            as_module = f"{module.replace('.', '/')}/{name}.py"
+            text = (PROJECT / path).read_text(encoding="utf-8") if path in files() else ""
+            if as_module not in files() and not re.search(rf"\b{name}\b", text):
+                yield f"{module}.{name}"
 
 
 def broken_requests(page: Page) -> Iterator[str]:
@@ -244,6 +266,7 @@ CHECKS: tuple[Callable[[Page], Iterator[str]], ...] = (
     broken_names,
     broken_make_targets,
     broken_modules,
+    broken_imports,
     broken_requests,
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.processes import PROJECT
-from tests.app.test_rooms import SHARED, imports_of_rooms
+from tests.app.test_rooms import SHARED, _imports_of_rooms
 from tests.docs.references import Page, make_targets, pages
 
 PAGES = pages()
@@ -73,7 +73,7 @@ def test_the_index_has_every_decision_under_its_number_and_title() -> None:
 def test_no_room_imports_one_below_it_in_the_table_of_rooms() -> None:
     section = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## The rooms")[2]
     order = re.findall(r"^\| `(\w+)(?:/`|` \(module\))", section, re.MULTILINE)
-    imports = imports_of_rooms()
+    imports = _imports_of_rooms()
     for place, room in enumerate(order):
         assert (SHARED / room).is_dir() or (SHARED / f"{room}.py").exists(), room
         assert imports.get(room, set()) <= set(order[:place]), room

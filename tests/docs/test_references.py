@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,6 +37,8 @@ BROKEN = [
     (references.broken_make_targets, "```sh\nmake gone FILE=x\n```", "make gone"),
     (references.broken_modules, "`python -m shared.gone`", "shared.gone"),
     (references.broken_modules, "`python -m shared.database.migrate --gone x`", "shared.database.migrate --gone"),
+    (references.broken_imports, "```python\nfrom shared.gone import Text\n```", "shared.gone.Text"),
+    (references.broken_imports, "```python\nfrom shared.settings import Settings, Gone\n```", "shared.settings.Gone"),
     (references.broken_requests, "`GET /api/gone`", "GET /api/gone"),
     (references.broken_requests, "`DELETE /api/categories`", "DELETE /api/categories"),
     (references.broken_requests, "```\ncurl 'http://127.0.0.1:7071/api/gone?x=1'\n```", "/api/gone"),
@@ -56,6 +59,13 @@ def test_a_reference_to_what_does_not_exist_is_found(
     assert list(check(Page(text, PROJECT / "docs"))) == [found]
 
 
+def test_the_recipe_of_a_noun_shows_the_code_of_its_drill() -> None:
+    patch = (PROJECT / "tests" / "drills" / "add_reviews.patch").read_text(encoding="utf-8")
+    added = {line.removeprefix("+").strip() for line in patch.splitlines() if line.startswith("+")}
+    shown = Page.of(PROJECT / "docs" / "add-a-noun.md").new_code.splitlines()
+    assert [line for line in shown if line.strip() not in added] == []
+
+
 def test_each_page_and_heading_that_the_code_names_exists() -> None:
     broken = {
         file: found
@@ -65,6 +75,16 @@ def test_each_page_and_heading_that_the_code_names_exists() -> None:
         and (found := list(references.broken_references_to_docs((PROJECT / file).read_text(errors="ignore"))))
     }
     assert not broken
+
+
+def test_each_make_target_that_the_code_names_exists() -> None:
+    named = {
+        target
+        for file in references.files()
+        if not file.startswith(("docs/", "tests/docs/")) and file.endswith((".py", ".sh", ".yml", ".bicep", ".example"))
+        for target in re.findall(r"`make ([a-z-]+)", (PROJECT / file).read_text(encoding="utf-8"))
+    }
+    assert named <= references.make_targets()
 
 
 def test_a_page_or_heading_that_does_not_exist_is_found_in_code() -> None:
