@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from golden import merge_sql
+from golden import merge_sql, statements
 
 ROOT = Path(__file__).parent.parent
 # Each module renders some files: path below the repository -> text.
-_MODULES = (merge_sql,)
+_MODULES = (merge_sql, statements)
 
 
 def rendered() -> dict[str, str]:

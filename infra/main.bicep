@@ -19,7 +19,7 @@ param firebaseProjectId string
 @description('Image that the app runs. Before the first one is published it is Microsoft\'s base image, which has no functions. Later infra/deployed.sh passes the running image.')
 param appImage string = 'mcr.microsoft.com/azure-functions/python:4-python3.13'
 
-// Sizes are small by default; production.parameters.json has larger ones. docs/deploy.md explains them.
+// Sizes are small by default; production.parameters.json has larger ones. docs/azure.md explains them.
 
 @description('App Service plan: B1 to B3 or P0v3 to P3v3 (Always On needs Basic or more).')
 param appPlanSku string = 'B1'

@@ -37,7 +37,7 @@ publish() {
     commit=$(git rev-parse HEAD)
     image=$CONTAINER_REGISTRY_SERVER/product-catalog:${commit:0:12}
     build_image "$commit"
-    # The running version works with the new schema until the image is switched: docs/operations.md, "Updates".
+    # The running version works with the new schema until the image is switched: docs/maintenance.md, "Updates".
     run_job migrate "$image" python -m shared.database.migrate
     run_job access "$image" python -m shared.database.mssql.access \
         --app "$APP_IDENTITY_NAME" "$APP_IDENTITY_CLIENT_ID" --factory "$FACTORY_NAME" "$FACTORY_CLIENT_ID"

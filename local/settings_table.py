@@ -1,4 +1,4 @@
-"""`python -m local.settings_table`: updates the README's table of settings from shared/settings.py."""
+"""`python -m local.settings_table` writes the table in docs/settings.md from shared/settings.py; a test compares."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from local.processes import PROJECT
 from shared.settings import Settings
 
-README = PROJECT / "README.md"
+PAGE = PROJECT / "docs" / "settings.md"
 _TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 
 
@@ -21,7 +21,7 @@ def table() -> str:
 
 
 def with_table(text: str) -> str:
-    """The README's text with the table between its two markers."""
+    """The page with the table in its place."""
     return _TABLE.sub(lambda _: table(), text)
 
 
@@ -34,4 +34,4 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text()))
+    PAGE.write_text(with_table(PAGE.read_text()))

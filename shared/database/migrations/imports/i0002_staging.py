@@ -44,7 +44,7 @@ def upgrade() -> None:
     # Ordered by row_no, which is the order of the file: rows are appended as they come, and the merge goes through
     # them in this order, joins what it found out about them by it, and deletes them by it. A heap would need an index
     # for that; a columnstore is read faster by a billion rows, but Azure SQL has it from S3 up only, and what reads
-    # these rows reads all of their columns (docs/architecture.md, "Azure SQL").
+    # these rows reads all of their columns (docs/azure-sql.md, "The merge").
     for table, fields in _FIELDS.items():
         op.create_table(
             table,
