@@ -16,8 +16,9 @@ from schemathesis.core.result import Ok
 
 from shared.api import operations
 from shared.services import Services
-from tests import databases
-from tests.serving import catalog_settings, served_catalog
+from testkit import databases
+from testkit.serving import served_catalog
+from testkit.settings import catalog_settings
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,9 @@ from shared.cache.keys import TAGS_KEY, View
 from shared.cache.page import Page
 from shared.cache.redis_client import CacheUnavailableError
 from shared.services import Services
-from tests import databases
-from tests.serving import catalog_settings, served_catalog
+from testkit import databases
+from testkit.serving import served_catalog
+from testkit.settings import catalog_settings
 
 PRODUCT = {"asin": "B000000001", "title": "Blue toy", "category_id": 1, "price": 10, "stars": 4.5}
 OTHER = {"asin": "B000000002", "title": "Red toy", "category_id": 2, "price": 20}

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from shared.cache.page import MAX_PAGE_BYTES
 from shared.catalog.tables import categories
 from shared.services import Services
-from tests.serving import catalog_settings, served_catalog
+from testkit.serving import served_catalog
+from testkit.settings import catalog_settings
 
 _NAME = "\N{PILE OF POO}" * 200  # 4 bytes each
 

@@ -20,8 +20,8 @@ from shared.cache import redis_client
 from shared.cache.deadline import Deadline
 from shared.cache.redis_client import CacheRefusedError, CacheUnavailableError, RedisClient
 from shared.settings import Settings
+from testkit.settings import catalog_settings
 from tests.identity.fake_key_vault import write_certificate
-from tests.serving import catalog_settings
 
 _PATIENT = 10.0
 

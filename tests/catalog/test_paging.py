@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from shared.catalog.schemas import ProductQuery
 from shared.services import Services
-from tests.serving import catalog_settings, served_catalog
+from testkit.serving import served_catalog
+from testkit.settings import catalog_settings
 
 SORTS = ["asin", "price", "stars", "reviews", "bought_in_last_month"]
 

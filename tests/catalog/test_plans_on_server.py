@@ -16,9 +16,9 @@ from shared.catalog.paging import Order, Position
 from shared.catalog.schemas import ProductQuery
 from shared.catalog.tables import products
 from shared.database.engine import Database
+from testkit.databases import server_engine
+from testkit.settings import catalog_settings
 from tests.catalog.showplan import Plan, read_plan
-from tests.databases import server_engine
-from tests.serving import catalog_settings
 
 pytestmark = [pytest.mark.sql_server, pytest.mark.timeout(600)]
 

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from shared.services import Services
-from tests.serving import catalog_settings, served_catalog
+from testkit.serving import served_catalog
+from testkit.settings import catalog_settings
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,9 @@ from shared.identity.repository import hold_admins
 from shared.imports import repository
 from shared.services import Services
 from shared.settings import Settings
-from tests.databases import autocommit_engine, server_engine
-from tests.serving import catalog_settings, served_catalog
+from testkit.databases import autocommit_engine, server_engine
+from testkit.serving import served_catalog
+from testkit.settings import catalog_settings
 
 pytestmark = pytest.mark.server
 

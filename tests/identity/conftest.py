@@ -11,9 +11,10 @@ import pytest
 
 from shared.api import create_app
 from shared.services import Services
-from tests.identity.fake_google import PROJECT, FakeGoogle
+from testkit.fake_google import PROJECT, FakeGoogle
+from testkit.serving import served
+from testkit.settings import catalog_settings
 from tests.identity.people import People
-from tests.serving import catalog_settings, served
 
 
 @pytest.fixture(autouse=True)

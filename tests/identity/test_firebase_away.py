@@ -11,9 +11,9 @@ import pytest
 from shared.api import create_app
 from shared.services import Services
 from shared.settings import Settings
-from tests.identity.fake_google import FakeGoogle, Fault
+from testkit.fake_google import FakeGoogle, Fault
+from testkit.serving import served
 from tests.identity.people import PASSWORD
-from tests.serving import served
 
 FAULTS = {
     "slow": Fault(seconds=3),

@@ -28,9 +28,9 @@ from shared.imports.intake import import_id_of
 from shared.imports.tables import categories_staging, import_outcomes, import_records, products_staging
 from shared.services import Services
 from shared.settings import Settings
-from tests import databases
+from testkit import databases
+from testkit.serving import served
 from tests.imports.rows import Rows
-from tests.serving import served
 
 PRODUCTS = "asin,title,imgUrl,productURL,stars,reviews,price,listPrice,category_id,isBestSeller,boughtInLastMonth"
 CATEGORIES = "id,category_name"

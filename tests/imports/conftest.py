@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from shared.settings import Settings
+from testkit.serving import served_catalog
+from testkit.settings import catalog_settings
 from tests.imports.cloud import App, Cloud, local_factory
-from tests.serving import catalog_settings, served_catalog
 
 # Nobody listens there: a factory that is away.
 NO_FACTORY = "http://127.0.0.1:9"

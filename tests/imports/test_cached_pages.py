@@ -9,8 +9,9 @@ from contextlib import contextmanager
 import httpx
 
 from shared.catalog import tags
-from tests import databases
-from tests.imports.cloud import App, Cloud, categories, products
+from testkit import databases
+from testkit.csv_files import categories, products
+from tests.imports.cloud import App, Cloud
 
 # Asins of products(), category 1 for the first of them; in other buckets than each other.
 CHANGED, UNTOUCHED = "B000000000", "B000000500"

@@ -13,7 +13,8 @@ from shared.imports import repository
 from shared.imports.data_factory import DataFactoryClient
 from shared.imports.working_copies import WorkingCopies
 from shared.settings import Settings
-from tests.imports.cloud import App, Blob, Cloud, products
+from testkit.csv_files import products
+from tests.imports.cloud import App, Blob, Cloud
 from tests.imports.failing import Died, die_once
 
 # Who asked for a run counts as dead after two minutes.

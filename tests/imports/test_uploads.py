@@ -16,7 +16,8 @@ from shared.imports.storage import ImportStorage
 from shared.imports.tables import import_uploads
 from shared.imports.uploads import Uploads
 from shared.settings import Settings
-from tests.imports.cloud import App, Blob, Cloud, problem_of, products
+from testkit.csv_files import products
+from tests.imports.cloud import App, Blob, Cloud, problem_of
 
 PUT = {"x-ms-blob-type": "BlockBlob"}
 
@@ -150,7 +151,7 @@ def test_a_storage_that_is_away_is_503(
     from azure.core.exceptions import ServiceRequestError
 
     from shared.services import Services
-    from tests.serving import served_catalog
+    from testkit.serving import served_catalog
 
     def away(_self: Uploads, _name: str, _expires_at: dt.datetime) -> str:
         raise ServiceRequestError("no route")

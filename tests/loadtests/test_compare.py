@@ -1,4 +1,4 @@
-"""`make load-compare` from end to end, small: real runs, and a page whose figures are those of their raw files."""
+"""`make load-compare` from end to end, with few products: the page's figures are those of the raw files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import re
 import shutil
 import statistics
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 from loadtests.figures import Requests
-from local.processes import PROJECT
+from testkit.processes import run_python
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -25,10 +24,8 @@ _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shut
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a comparison."""
     folder = tmp_path_factory.mktemp("compare")
-    command = [sys.executable, "-m", "loadtests.compare", "--profile", "write-mix", "--rows", "2000", "--seconds", "4"]
-    done = subprocess.run(
-        [*command, "--users", "6", "--out", str(folder)], cwd=PROJECT, capture_output=True, text=True, check=False
-    )
+    options = ("--profile", "write-mix", "--rows", "2000", "--seconds", "4", "--users", "6", "--out", str(folder))
+    done = run_python("-m", "loadtests.compare", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -69,7 +66,7 @@ def shown_rows(folder: Path) -> dict[tuple[str, str], list[str]]:
 
 
 @pytest.mark.parametrize("run", ["off", "on"])
-def test_what_people_read_on_the_page_is_what_the_raw_file_says(compared: Path, run: str) -> None:
+def test_the_pages_table_is_what_the_raw_file_says(compared: Path, run: str) -> None:
     rows, shown = rows_of(compared, run), shown_rows(compared)
     seconds = max(float(row["began"]) + float(row["milliseconds"]) / 1000 for row in rows) - min(
         float(row["began"]) for row in rows
@@ -111,7 +108,7 @@ def test_locusts_own_report_stands_beside(compared: Path) -> None:
 
 
 def opened(page: Path, profile: Path) -> subprocess.CompletedProcess[str]:
-    """What Chromium makes of a page, and what it says about it on its console."""
+    """The page's DOM in Chromium, and the messages on its console."""
     command = (str(_CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom")
     return subprocess.run(
         [*command, f"--user-data-dir={profile}", page.as_uri()], capture_output=True, text=True, check=True, timeout=90
@@ -124,7 +121,7 @@ def test_the_page_opens_in_chromium_without_an_error_or_an_outside_request(compa
     browser = opened(page, tmp_path / "profile")
     assert browser.stdout.count("<svg") == 4
     assert "CONSOLE" not in browser.stderr, browser.stderr
-    # The page forbids itself every outside request, so one would have been an error on the console.
+    # The page's policy forbids outside requests, so Chromium reports one on its console.
     spoiled = tmp_path / "spoiled.html"
     spoiled.write_text(page.read_text().replace("<h1>", '<img src="http://127.0.0.1:9/x.png"><h1>'))
     assert "Content Security Policy" in opened(spoiled, tmp_path / "profile").stderr

@@ -1,12 +1,11 @@
-"""What the load's commands make of what they saw, and what they ask for."""
+"""How the load tests judge memory and open files, what they request, and what they refuse."""
 
 from __future__ import annotations
 
 import contextlib
 import random
-import subprocess
+import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +21,11 @@ from loadtests.recording import Recording
 from loadtests.servers import Usage, Watch
 from loadtests.target import deployment
 from local.errors import LocalCloudError
-from local.processes import PROJECT
 from shared.services import Services
-from tests.serving import catalog_settings, served_catalog
+from testkit.processes import Process, run_python
+from testkit.serving import served_catalog
+from testkit.settings import catalog_settings
+from testkit.waiting import wait_until
 
 
 def test_memory_that_settles_is_no_growth_and_a_leak_is() -> None:
@@ -46,7 +47,7 @@ def test_what_was_hardly_seen_is_not_called_settled() -> None:
     assert "too short a time" in str(Usage(1))
 
 
-# A process that listens, and each 5 ms keeps what it is told to keep.
+# A process that listens, and every 5 ms allocates something.
 _KEEPS = """
 import itertools, os, socket, sys, time
 listener = socket.create_server(("127.0.0.1", 0))
@@ -65,34 +66,27 @@ _LEAKS = {
 
 
 @contextlib.contextmanager
-def keeping(keep: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def keeping(folder: Path, keep: str) -> Iterator[tuple[Process, str]]:
     """The process and its URL."""
-    command = [sys.executable, "-c", _KEEPS.format(keep=keep)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        try:
-            yield process, f"http://127.0.0.1:{process.stdout.readline().strip()}/"
-        finally:
-            process.kill()
+    with Process([sys.executable, "-c", _KEEPS.format(keep=keep)], folder / "keeping.log") as process:
+        process.wait_for_output("\n")
+        yield process, f"http://127.0.0.1:{process.output.strip()}/"
 
 
 @pytest.mark.parametrize("leak", _LEAKS)
-def test_a_real_process_that_leaks_is_found_and_no_other(leak: str) -> None:
+def test_a_real_process_that_leaks_is_found_and_no_other(tmp_path: Path, leak: str) -> None:
     keep, sentence = _LEAKS[leak]
-    with keeping(keep) as (_, url), Watch([url], pause_seconds=0.02) as watch:
+    with keeping(tmp_path, keep) as (_, url), Watch([url], pause_seconds=0.02) as watch:
         (usage,) = watch.usages
-        deadline = time.monotonic() + 60
-        while len(usage.files) < 150 and time.monotonic() < deadline:
-            time.sleep(0.05)  # between two looks, until the deadline
+        wait_until(lambda: len(usage.files) >= 150, "150 samples are taken")
     assert [found.partition(" from ")[0] for found in usage.growth()] == ([sentence] if sentence else [])
 
 
-def test_a_process_that_ends_under_the_load_fails_the_run() -> None:
-    with keeping("pass") as (process, url):
+def test_a_process_that_ends_under_the_load_fails_the_run(tmp_path: Path) -> None:
+    with keeping(tmp_path, "pass") as (process, url):
         watch = Watch([url], pause_seconds=0.02)
         watch.__enter__()
-        process.kill()
-        process.wait()
+        process.end(signal.SIGKILL)
         watch._thread.join(60)
         with pytest.raises(LocalCloudError, match=f"process {process.pid} ended under the load"):
             watch.__exit__(None, None, None)
@@ -127,8 +121,7 @@ def test_a_deployment_that_is_written_to_needs_a_token(monkeypatch: pytest.Monke
 
 
 def test_without_a_local_cloud_it_says_how_to_start_one(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "loadtests.run", "--state", str(tmp_path), "--out", str(tmp_path)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = run_python("-m", "loadtests.run", "--state", str(tmp_path), "--out", str(tmp_path))
     assert (done.returncode, done.stderr.strip()) == (1, "No local cloud runs here: start it with `make run`.")
 
 

@@ -14,7 +14,7 @@ from local.environment import EXAMPLE
 from local.processes import PROJECT
 from local.services import free_ports, function_host
 from local.state import read_run_file
-from tests.local.running import running
+from tests.local.marked_process import MarkedProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,16 +43,16 @@ def test_what_ci_does_around_another_host_works(tmp_path: Path) -> None:
     settings, state = _settings(tmp_path), tmp_path / "state"
     port = int(settings.pop("APP_PORT"))
     command = ("-c", _SERVICES_ONLY, str(tmp_path / "local.settings.json"), "--services-only", "--state", str(state))
-    with running(tmp_path, *command) as services:
-        services.wait_until_said("func start")
+    with MarkedProcess(tmp_path, *command) as services:
+        services.wait_for_output("func start")
         run = read_run_file(state)
         assert run
         assert run.api == f"http://127.0.0.1:{port}/api"
-        assert not any("local.host" in command for command in services.processes().values())
+        assert not any("local.host" in command for command in services.descendants().values())
 
         host = function_host("host", port, state / "host", {})
         environment = settings | {"AZURE_FUNCTIONS_ENVIRONMENT": "Development"}
-        with running(tmp_path, *host.command[1:], **environment):
+        with MarkedProcess(tmp_path, *host.command[1:], **environment):
             subprocess.run(
                 [PROJECT / ".github" / "wait-for.sh", f"curl --fail --silent {run.api}/health/ready"], check=True
             )

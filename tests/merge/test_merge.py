@@ -19,7 +19,7 @@ from local.datafactory.stop import Stop
 from local.datafactory.stores.sqlite.process import merge_in_process
 from shared.cache.tables import cache_invalidations
 from shared.database.sqlite import files
-from tests import databases
+from testkit import databases
 from tests.merge.altered import as_many_rows, stopped_when_section_runs, when_section_runs
 from tests.merge.cases import (
     BAD_CATEGORY_ROWS,

@@ -1,44 +1,36 @@
-"""`make demo` and `make import`, run as a user runs them: what they show, and what their exit status says."""
+"""What `make demo` and `make import` print, and their exit status."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalog
-from local.processes import PROJECT
-from tests.whole.conftest import LocalCloud
+from testkit.local_cloud import LocalCloud
+from testkit.processes import run_python
 
 ROWS = 2_000
 
 
 @pytest.fixture(scope="module")
 def own_cloud(start_cloud: Callable[..., LocalCloud]) -> LocalCloud:
-    """A cloud without anybody else's products."""
+    """A local cloud that only this module uses."""
     return start_cloud()
 
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with both files."""
+    """A folder with the files of products and categories."""
     folder = tmp_path_factory.mktemp("catalog")
     write_catalog(folder, ROWS, seed=7)
     return folder
 
 
 def command(cloud: LocalCloud, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments, "--state", str(cloud.state)],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    return run_python("-m", module, *arguments, "--state", str(cloud.state))
 
 
 def test_demo_holds_on_a_first_and_a_second_run(own_cloud: LocalCloud, catalog: Path) -> None:
