@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 
 from local.errors import LocalCloudError
+from testkit.processes import listening_process
 
 _INTERVAL_SECONDS = 1.0
 _MIN_SAMPLES = 9
@@ -72,25 +73,22 @@ class Usage:
         )
 
 
-class Watch:
-    """Samples the processes that listen on these URLs' ports, as a context.
+class UsageSampler:
+    """Samples the processes that listen on the ports of these URLs, while its context lasts.
 
-    Raises LocalCloudError where nobody listens, and in the end where one of the processes has ended meanwhile.
+    Raises:
+        LocalCloudError: no process listens on a port, or one of the processes ended under the load.
     """
 
     def __init__(self, urls: Sequence[str], interval_seconds: float = _INTERVAL_SECONDS) -> None:
-        listening = {
-            connection.laddr.port: connection.pid
-            for connection in psutil.net_connections("tcp4")
-            if connection.status == psutil.CONN_LISTEN and connection.pid
-        }
-        ports = {urlsplit(url).port for url in urls}
-        if unheard := ports - listening.keys():
-            raise LocalCloudError(f"Nobody listens on {', '.join(map(str, unheard))}: there is nothing to watch.")
-        self._processes = [psutil.Process(pid) for pid in sorted({listening[port] for port in ports if port})]
+        found = {port: listening_process(port) for port in (urlsplit(url).port for url in urls) if port}
+        if unused := [str(port) for port, process in found.items() if process is None]:
+            raise LocalCloudError(f"Expected a process that listens on port {', '.join(unused)}, found none.")
+        by_pid = {process.pid: process for process in found.values() if process}
+        self._processes = [by_pid[pid] for pid in sorted(by_pid)]
         self.usages = [Usage(process.pid, interval_seconds) for process in self._processes]
         self._ended = threading.Event()
-        self._died: int | None = None
+        self._ended_pid: int | None = None
         self._thread = threading.Thread(target=self._sample, args=(interval_seconds,))
 
     def __enter__(self) -> Self:
@@ -102,8 +100,8 @@ class Watch:
     ) -> None:
         self._ended.set()
         self._thread.join()
-        if self._died is not None and error is None:
-            raise LocalCloudError(f"The app's process {self._died} ended under the load.")
+        if self._ended_pid is not None and error is None:
+            raise LocalCloudError(f"The app's process {self._ended_pid} ended under the load.")
 
     def _sample(self, interval_seconds: float) -> None:
         while not self._ended.wait(interval_seconds):
@@ -113,5 +111,5 @@ class Watch:
                     usage.mib.append((memory.rss - memory.shared) / 2**20)
                     usage.files.append(process.num_fds())
                 except psutil.NoSuchProcess:
-                    self._died = process.pid
+                    self._ended_pid = process.pid
                     return

@@ -18,7 +18,7 @@ from loadtests.contents import check_filled
 from loadtests.figures import Requests
 from loadtests.profiles import PROFILES
 from loadtests.recording import Recording
-from loadtests.servers import Usage, Watch
+from loadtests.servers import Usage, UsageSampler
 from loadtests.target import deployment
 from local.errors import LocalCloudError
 from shared.services import Services
@@ -42,9 +42,9 @@ def test_files_that_are_never_closed_are_growth() -> None:
     assert Usage(1, 1.0, [100.0] * 300, list(range(300))).growth() == ["Open files grew from 150 to 250."]
 
 
-def test_what_was_hardly_seen_is_not_called_settled() -> None:
-    assert Usage(1).growth() == ["0 s are too few to say whether memory and open files settle."]
-    assert "too short a time" in str(Usage(1))
+def test_too_few_samples_are_not_called_settled() -> None:
+    assert Usage(1).growth() == ["Expected at least 9 samples of memory and open files, got 0."]
+    assert "too few samples" in str(Usage(1))
 
 
 # A process that listens, and every 5 ms allocates something.
@@ -76,30 +76,30 @@ def keeping(folder: Path, keep: str) -> Iterator[tuple[Process, str]]:
 @pytest.mark.parametrize("leak", _LEAKS)
 def test_a_real_process_that_leaks_is_found_and_no_other(tmp_path: Path, leak: str) -> None:
     keep, sentence = _LEAKS[leak]
-    with keeping(tmp_path, keep) as (_, url), Watch([url], pause_seconds=0.02) as watch:
-        (usage,) = watch.usages
+    with keeping(tmp_path, keep) as (_, url), UsageSampler([url], interval_seconds=0.02) as sampler:
+        (usage,) = sampler.usages
         wait_until(lambda: len(usage.files) >= 150, "150 samples are taken")
     assert [found.partition(" from ")[0] for found in usage.growth()] == ([sentence] if sentence else [])
 
 
 def test_a_process_that_ends_under_the_load_fails_the_run(tmp_path: Path) -> None:
     with keeping(tmp_path, "pass") as (process, url):
-        watch = Watch([url], pause_seconds=0.02)
-        watch.__enter__()
+        sampler = UsageSampler([url], interval_seconds=0.02)
+        sampler.__enter__()
         process.end(signal.SIGKILL)
-        watch._thread.join(60)
+        sampler._thread.join(60)
         with pytest.raises(LocalCloudError, match=f"process {process.pid} ended under the load"):
-            watch.__exit__(None, None, None)
+            sampler.__exit__(None, None, None)
 
 
-def test_where_nobody_listens_there_is_nothing_to_watch() -> None:
-    with pytest.raises(LocalCloudError, match="Nobody listens on 1"):
-        Watch(["http://127.0.0.1:1/api"])
+def test_a_port_without_a_process_is_an_error() -> None:
+    with pytest.raises(LocalCloudError, match="listens on port 1, found none"):
+        UsageSampler(["http://127.0.0.1:1/api"])
 
 
-def test_the_process_that_listens_is_watched(auth_emulator: str) -> None:
-    with Watch([f"http://{auth_emulator}/"]) as watch:
-        (usage,) = watch.usages
+def test_the_process_that_listens_is_sampled(auth_emulator: str) -> None:
+    with UsageSampler([f"http://{auth_emulator}/"]) as sampler:
+        (usage,) = sampler.usages
     assert "auth-emulator" in Path(f"/proc/{usage.pid}/cmdline").read_text()
 
 
@@ -131,7 +131,7 @@ def test_an_empty_catalog_is_no_load_test(valkey: str, tmp_path: Path) -> None:
         check_filled(f"{str(api.base_url).rstrip('/')}/api")
 
 
-def test_a_user_who_stumbles_makes_the_run_fail(tmp_path: Path) -> None:
+def test_a_user_that_raises_an_error_makes_the_run_fail(tmp_path: Path) -> None:
     user = SimpleNamespace(environment=SimpleNamespace(process_exit_code=None))
     with (tmp_path / "requests.csv").open("w", newline="") as file:
         Recording(file).user_error(user_instance=user, exception=KeyError("items"), tb=None)
