@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -52,5 +52,4 @@ def render(runs: Mapping[str, Requests], circumstances: Circumstances) -> str:
         errors={name: requests.errors.most_common(5) for name, requests in runs.items()},
         charts=charts,
         colours=COLOURS,
-        figures={name: asdict(total) for name, total in totals.items()},
     )

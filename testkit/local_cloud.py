@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
-import psutil
 import sqlalchemy as sa
 from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
@@ -19,10 +15,8 @@ from local.api_client import ApiClient, Json
 from local.cloud import started_cloud
 from local.csv_upload import UNFINISHED
 from local.state import RunFile
-from shared.database.sqlite import files
 from shared.imports.intake import import_id_of
-from testkit.processes import listening_process
-from testkit.settings import PATIENT_CACHE
+from testkit.serving import PATIENT_CACHE
 from testkit.waiting import wait_until
 
 ADMINISTRATOR = {"email": "ada@example.org", "password": "correct horse"}
@@ -74,19 +68,12 @@ class LocalCloud:
 
     def wait_for_import(self, import_id: str | None, seconds: float = _IMPORT_SECONDS) -> Json:
         """The record of an import after the import has ended."""
-        return wait_until(
-            lambda: next(
-                (
-                    record
-                    for record in self.records()
-                    if record["import_id"] == import_id and record["status"] not in UNFINISHED
-                ),
-                None,
-            ),
-            f"the import {import_id} has ended",
-            seconds,
-            transient=RESTARTING,
-        )
+
+        def ended_record() -> Json | None:
+            ended = (record for record in self.records() if record["status"] not in UNFINISHED)
+            return next((record for record in ended if record["import_id"] == import_id), None)
+
+        return wait_until(ended_record, f"the import {import_id} has ended", seconds, transient=RESTARTING)
 
     def records(self) -> Iterator[Json]:
         """The records of all imports, newest first."""
@@ -95,26 +82,6 @@ class LocalCloud:
     def products(self, **query: str | int) -> Iterator[Json]:
         """All products of a list."""
         return self._items("/api/products", **query)
-
-    def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        """Rows of the catalog's file."""
-        file = files.catalog_file(self.database_url)
-        with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
-            return connection.execute(statement).fetchall()
-
-    def wait_until_nothing_is_left(self) -> None:
-        """Waits until the storage has no working copy, and there is no staging file."""
-        wait_until(lambda: not self._leftovers(), "no working copy and no staging file is left", transient=RESTARTING)
-
-    def process_of(self, url: str) -> psutil.Process:
-        """The process that listens on this URL's port. Waits until there is one."""
-        port = int(urlsplit(url).port or 0)
-        return wait_until(lambda: listening_process(port), f"a process listens on port {port}")
-
-    def _leftovers(self) -> list[str]:
-        copies = [blob.name for blob in self.storage.get_container_client("imports-work").list_blobs()]
-        staging = files.staging_folder(self.database_url)
-        return copies + ([file.name for file in staging.iterdir()] if staging.exists() else [])
 
     def _items(self, path: str, **query: str | int) -> Iterator[Json]:
         """All items of a list, page by page."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -132,20 +131,6 @@ class ServiceProcess(Process):
             self.end(signal.SIGKILL)
             raise
         return self
-
-
-@contextlib.contextmanager
-def running[P: ServiceProcess](processes: Sequence[P]) -> Iterator[Sequence[P]]:
-    """Starts services side by side, waits until all answer, and kills them at the end."""
-    try:
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.wait_until_ready()
-        yield processes
-    finally:
-        for process in processes:
-            process.end(signal.SIGKILL)
 
 
 def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

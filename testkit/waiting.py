@@ -17,14 +17,8 @@ def wait_until[T](
 ) -> T:
     """Evaluates a condition until its value is true, and returns that value.
 
-    Args:
-        condition: what is evaluated.
-        promise: a clause that says what becomes true, for the error.
-        seconds: the deadline.
-        transient: exceptions of the condition that mean "not yet".
-
-    Raises:
-        TimeoutError: the condition isn't true at the deadline.
+    After the deadline it raises TimeoutError with the promise, a clause that says what should become true.
+    A `transient` exception of the condition means "not yet".
     """
     deadline = time.monotonic() + seconds
     last_error: Exception | None = None

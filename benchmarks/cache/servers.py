@@ -15,7 +15,7 @@ from benchmarks.cache.catalog import KEPT
 from local import services
 from testkit import instance
 from testkit.processes import ServiceProcess
-from testkit.settings import instance_environment
+from testkit.serving import instance_environment
 
 PEERS_PYTHON = str(KEPT / "peers" / "bin" / "python")
 LOGS = KEPT / "logs"

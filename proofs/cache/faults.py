@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import override
 
 from local.services import HOST
-from proofs.cache.processes import Valkey
+from proofs.cache.processes import Valkey, running
 from proofs.cache.redis_proxy import RedisProxy
-from testkit.processes import running
 
 _REPEAT_SECONDS = 0.3  # interval of what a fault repeats
 _FULL_BYTES = 64 * 1024

@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from proofs.cache import processes
 from proofs.cache.load import Load
 from proofs.cache.outcome import Outcome
-from proofs.cache.processes import Valkey
+from proofs.cache.processes import Valkey, running
 from proofs.cache.write_history import History, Product, State
 from shared.database.sqlite import files
-from testkit.processes import ServiceProcess, running
-from testkit.settings import PATIENT_CACHE
+from testkit.processes import ServiceProcess
+from testkit.serving import PATIENT_CACHE
 
 _INSTANCES = 2
 _DRAIN_SECONDS = 1.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import redis
@@ -11,7 +13,7 @@ from local import services
 from testkit.databases import fresh_database
 from testkit.instance import uvicorn
 from testkit.processes import ServiceProcess
-from testkit.settings import instance_environment
+from testkit.serving import instance_environment
 
 DRAIN_SECONDS = 10.0  # the default of DRAIN_SCHEDULE
 # When the drain applies an invalidation again, its pages are misses. Scenarios that count hits or queries avoid that.
@@ -33,6 +35,20 @@ class Valkey(ServiceProcess):
     def url(self) -> str:
         """REDIS_URL."""
         return f"redis://{services.HOST}:{self.port}/0"
+
+
+@contextlib.contextmanager
+def running[P: ServiceProcess](processes: Sequence[P]) -> Iterator[Sequence[P]]:
+    """Starts services side by side, waits until all answer, and kills them at the end."""
+    try:
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.wait_until_ready()
+        yield processes
+    finally:
+        for process in processes:
+            process.end(signal.SIGKILL)
 
 
 def environment(folder: Path, redis_url: str, **changes: str) -> dict[str, str]:

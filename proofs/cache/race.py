@@ -8,9 +8,8 @@ from pathlib import Path
 from proofs.cache import imports, processes
 from proofs.cache.load import Load, countdown
 from proofs.cache.outcome import Outcome
-from proofs.cache.processes import Valkey
+from proofs.cache.processes import Valkey, running
 from proofs.cache.write_history import History
-from testkit.processes import running
 
 # The promise holds while Redis is reachable. On a busy machine Redis needs longer than the default limits to answer.
 _PATIENT = {"CACHE_TIMEOUT": "5", "CACHE_WRITE_TIMEOUT": "5", "DATABASE_STATEMENT_SECONDS": "30"}

@@ -11,9 +11,9 @@ from pathlib import Path
 from proofs.cache import faults, processes
 from proofs.cache.load import Load
 from proofs.cache.outcome import Outcome, p99
+from proofs.cache.processes import running
 from proofs.cache.write_history import History
 from testkit.http_client import HttpClient
-from testkit.processes import running
 
 _INSTANCES = 2
 _PAUSE_SECONDS = 0.02  # between requests of a writer or reader, so that the machine isn't saturated

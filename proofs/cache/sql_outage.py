@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from proofs.cache import processes
 from proofs.cache.outcome import Outcome, Read
-from proofs.cache.processes import Valkey
+from proofs.cache.processes import Valkey, running
 from shared.database.sqlite import files
 from testkit.http_client import HttpClient, Reply
-from testkit.processes import ServiceProcess, running
+from testkit.processes import ServiceProcess
 
 _PAGES = ("/api/products/CACHED0001", "/api/products?category_id=1", "/api/categories")
 _MISSES = ("/api/products/CACHED0002", "/api/products?category_id=1&limit=7", "/api/products?include_total=true")

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from proofs.cache import processes
 from proofs.cache.outcome import Outcome, Read
-from proofs.cache.processes import Valkey
+from proofs.cache.processes import Valkey, running
 from testkit.http_client import HttpClient, Reply, UnansweredError
-from testkit.processes import running
 
 _REQUESTS, _CANCELLED, _FAILING = 1_000, 100, 100
 _PATIENT = {"CACHE_TIMEOUT": "5", "CACHE_WRITE_TIMEOUT": "5", "DATABASE_STATEMENT_SECONDS": "60", **processes.NO_DRAIN}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local.csv_upload import UNFINISHED
-from proofs.imports.scenario import administered_cloud, check
+from proofs.imports.scenario import administered_cloud, check, wait_until_nothing_is_left
 from testkit.csv_corpus.cuts import WHOLE, cut, outcome_of_cut
 from testkit.csv_corpus.entry import counts_of
 from testkit.waiting import wait_until
@@ -33,6 +33,6 @@ def prove(folder: Path) -> Iterator[str]:
             has_message = record["message"] is not None
             check(has_message == (record["status"] != "succeeded"), f"Cut at byte {size}: {record['message']}")
             statuses[record["status"]] += 1
-        cloud.wait_until_nothing_is_left()
+        wait_until_nothing_is_left(cloud)
         counted = ", ".join(f"{count} {status}" for status, count in statuses.most_common())
         yield f"{len(sizes)} lengths of one file: {counted}"

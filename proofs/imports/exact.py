@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, Change, write_catalog
-from proofs.imports.scenario import administered_cloud, check, import_file
+from proofs.imports.scenario import administered_cloud, check, import_file, wait_until_nothing_is_left
 from shared.database.sqlite import files
 from testkit.local_cloud import LocalCloud
 
@@ -45,7 +45,7 @@ def prove(folder: Path) -> Iterator[str]:
         )
         compare(cloud, folder / PRODUCTS_FILE, folder / CATEGORIES_FILE)
         yield f"{written.rows_changed:,} of them changed: each field as the new file has it"
-        cloud.wait_until_nothing_is_left()
+        wait_until_nothing_is_left(cloud)
 
 
 def compare(cloud: LocalCloud, products: Path, categories: Path) -> None:

@@ -23,7 +23,13 @@ from typing import Literal, Self
 import httpx
 
 from local.csv_upload import UNFINISHED
-from proofs.imports.scenario import BrokenPromiseError, administered_cloud, check
+from proofs.imports.scenario import (
+    BrokenPromiseError,
+    administered_cloud,
+    check,
+    process_of,
+    wait_until_nothing_is_left,
+)
 from testkit.csv_files import products
 from testkit.local_cloud import RESTARTING, LocalCloud
 from testkit.waiting import wait_until
@@ -61,7 +67,7 @@ def kill(cloud: LocalCloud, rounds: int, rows: int, moments: random.Random) -> s
     for victim in itertools.islice(itertools.cycle(VICTIMS), rounds):
         catalog.import_next(victim, moments.uniform(0.0, _LATEST_KILL * usual))
         killed[victim] += 1
-    check(cloud.rows("PRAGMA integrity_check") == [("ok",)], "Expected a sound database file, got a damaged one.")
+    check(query(cloud, "PRAGMA integrity_check") == [("ok",)], "Expected a sound database file, got a damaged one.")
     kills = ", ".join(f"{victim} {count} times" for victim, count in killed.items())
     ends = ", ".join(f"{count} {end}" for end, count in catalog.ends.most_common())
     return (
@@ -91,7 +97,7 @@ class _Catalog:
             self.reads += readers.reads
         self.version += 1
         self._check_catalog(content)
-        self.cloud.wait_until_nothing_is_left()
+        wait_until_nothing_is_left(self.cloud)
 
     def _state(self, version: int) -> tuple[int, int, int]:
         """The number of products of a version, and their lowest and highest price in cents."""
@@ -106,7 +112,7 @@ class _Catalog:
     def _kill(self, victim: Victim) -> None:
         run = self.cloud.run
         url = {"host": run.api, "factory": run.datafactory, "storage": str(self.cloud.storage.url)}[victim]
-        self.cloud.process_of(url).kill()
+        process_of(url).kill()
 
     def _import_until_succeeded(self, import_id: str, content: bytes, old: tuple[int, int, int]) -> None:
         """Waits until this version is imported. An import that fails loads nothing, and its file is uploaded again."""
@@ -131,7 +137,7 @@ class _Catalog:
 
     def _check_catalog(self, content: bytes) -> None:
         """Checks that each record has its import's outcome, and that rows, counts and words are those of the file."""
-        outcomes = dict(self.cloud.rows("SELECT import_id, status FROM import_outcomes"))
+        outcomes = dict(query(self.cloud, "SELECT import_id, status FROM import_outcomes"))
         records = {record["import_id"]: record for record in self.cloud.records()}
         for import_id, status in outcomes.items():
             came = records[import_id]["status"]
@@ -144,16 +150,16 @@ class _Catalog:
             (fields[0], fields[1], self._state(self.version)[1])
             for fields in (line.split(",") for line in content.decode().splitlines()[1:])
         ]
-        kept = self.cloud.rows("SELECT asin, title, price FROM products ORDER BY asin")
+        kept = query(self.cloud, "SELECT asin, title, price FROM products ORDER BY asin")
         check(kept == expected, f"Expected {len(expected)} rows as in the file, got {len(kept)} others.")
-        listed = self.cloud.rows("SELECT product_count FROM categories")
+        listed = query(self.cloud, "SELECT product_count FROM categories")
         check(listed == [(total,)], f"Expected the category to count {total}, got {listed}.")
-        found = self.cloud.rows("SELECT count(*) FROM products_title_words WHERE products_title_words MATCH 'lamp'")
+        found = query(self.cloud, "SELECT count(*) FROM products_title_words WHERE products_title_words MATCH 'lamp'")
         check(found == [(total,)], f"Expected the word in {total} titles, got {found}.")
 
 
 def _state_of(cloud: LocalCloud) -> tuple[int, int, int]:
-    (state,) = cloud.rows("SELECT count(*), coalesce(min(price), 0), coalesce(max(price), 0) FROM products")
+    (state,) = query(cloud, "SELECT count(*), coalesce(min(price), 0), coalesce(max(price), 0) FROM products")
     return state[0], state[1], state[2]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.figure import Bound, Figure
 from benchmarks.imports.process_tree import PeakMemory
 from local.dataset.generate import PRODUCTS_FILE, write_catalog
-from proofs.imports.scenario import administered_cloud, check, import_file
+from proofs.imports.scenario import administered_cloud, check, import_file, process_of, wait_until_nothing_is_left
 
 _ROWS, _MORE_ROWS = 1_426_337, 5_000_000
 _SEED = 4
@@ -31,12 +31,12 @@ def prove(folder: Path) -> Iterator[str]:
 def _peak_mib(folder: Path, rows: int) -> tuple[float, str]:
     with administered_cloud(folder) as cloud:
         write_catalog(folder, rows, _SEED)
-        with PeakMemory(cloud.process_of(cloud.run.datafactory).pid, _SAMPLE_SECONDS) as peak:
+        with PeakMemory(process_of(cloud.run.datafactory).pid, _SAMPLE_SECONDS) as peak:
             record = import_file(cloud, "products.csv", folder / PRODUCTS_FILE, _SECONDS)
         (folder / PRODUCTS_FILE).unlink()
-        counts = (record["rows_read"], record["rows_inserted"], *cloud.rows("SELECT count(*) FROM products")[0])
+        counts = (record["rows_read"], record["rows_inserted"], *query(cloud, "SELECT count(*) FROM products")[0])
         check(counts == (rows, rows, rows), f"Expected {rows:,} rows, got {counts}.")
-        cloud.wait_until_nothing_is_left()
+        wait_until_nothing_is_left(cloud)
         seconds = sum(step["seconds"] for step in record["steps"])
         speed = f"{seconds:.0f} s, {record['rows_per_second']:,.0f} rows/s"
         return peak.mib, f"{rows:,} rows: {speed}, peak {peak.mib:.0f} MiB"

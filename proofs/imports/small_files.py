@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from proofs.imports.scenario import administered_cloud, check
+from proofs.imports.scenario import administered_cloud, check, query, wait_until_nothing_is_left
 from testkit.csv_files import products
 from testkit.waiting import wait_until
 
@@ -28,7 +28,7 @@ def prove(folder: Path) -> Iterator[str]:
             import_ids = set(threads.map(drop, range(_FILES)))
         dropped = time.monotonic() - began
         ended = "SELECT count(*) FROM import_outcomes WHERE status = 'succeeded'"
-        wait_until(lambda: cloud.rows(ended) == [(_FILES,)], f"{_FILES:,} imports are merged", _SECONDS)
+        wait_until(lambda: query(cloud, ended) == [(_FILES,)], f"{_FILES:,} imports are merged", _SECONDS)
         wait_until(
             lambda: all(record["status"] == "succeeded" for record in cloud.records()),
             "each record has succeeded",
@@ -41,8 +41,8 @@ def prove(folder: Path) -> Iterator[str]:
         )
         inserted = {record["rows_inserted"] for record in records}
         check(inserted == {2}, f"Expected 2 rows inserted by each, got {inserted}.")
-        rows = cloud.rows("SELECT count(*), count(DISTINCT asin) FROM products")
+        rows = query(cloud, "SELECT count(*), count(DISTINCT asin) FROM products")
         check(rows == [(2 * _FILES, 2 * _FILES)], f"Expected {2 * _FILES:,} products, got {rows}.")
-        cloud.wait_until_nothing_is_left()
+        wait_until_nothing_is_left(cloud)
         seconds = time.monotonic() - began
         yield f"{_FILES:,} files dropped in {dropped:.0f} s, all succeeded after {seconds:.0f} s"

@@ -17,8 +17,7 @@ from schemathesis.core.result import Ok
 from shared.api import operations
 from shared.services import Services
 from testkit import databases
-from testkit.serving import served_catalog
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served_catalog
 
 
 @pytest.fixture(scope="module")

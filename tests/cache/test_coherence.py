@@ -21,8 +21,7 @@ from shared.cache.page import Page
 from shared.cache.redis_client import CacheUnavailableError
 from shared.services import Services
 from testkit import databases
-from testkit.serving import served_catalog
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served_catalog
 
 PRODUCT = {"asin": "B000000001", "title": "Blue toy", "category_id": 1, "price": 10, "stars": 4.5}
 OTHER = {"asin": "B000000002", "title": "Red toy", "category_id": 2, "price": 20}

@@ -20,7 +20,7 @@ from shared.cache import redis_client
 from shared.cache.deadline import Deadline
 from shared.cache.redis_client import CacheRefusedError, CacheUnavailableError, RedisClient
 from shared.settings import Settings
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings
 from tests.identity.fake_key_vault import write_certificate
 
 _PATIENT = 10.0

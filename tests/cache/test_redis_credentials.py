@@ -20,7 +20,7 @@ from shared.azure.redis_credentials import EntraCredentials, RedisCredentials, r
 from shared.cache import redis_client as cache_client
 from shared.cache.redis_client import CacheUnavailableError, RedisClient
 from shared.identity.redis_client import redis_client
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings
 
 IDENTITY = "6f4c0000-identity"
 _SCOPE = "https://redis.azure.com/.default"

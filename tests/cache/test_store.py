@@ -16,7 +16,7 @@ from shared.cache.breaker import State
 from shared.cache.keys import generation_key
 from shared.cache.redis_client import CacheUnavailableError
 from shared.cache.store import CacheStore
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings
 
 _CHUNK = 65_536
 _TAG = "products"

@@ -10,8 +10,7 @@ import httpx
 import pytest
 
 from shared.services import Services
-from testkit.serving import served_catalog
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served_catalog
 
 
 @pytest.fixture

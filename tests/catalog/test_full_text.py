@@ -10,8 +10,7 @@ import pytest
 
 from shared.services import Services
 from testkit.databases import NEEDS_SQL_SERVER
-from testkit.serving import served_catalog
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served_catalog
 from tests.catalog.test_title_words import TITLES, found
 
 pytestmark = pytest.mark.sql_server

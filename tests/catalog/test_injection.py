@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from shared.services import Services
-from testkit.serving import served_catalog
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served_catalog
 
 HOSTILE = [
     "'; DROP TABLE products; --",

@@ -13,8 +13,7 @@ import sqlalchemy as sa
 
 from shared.catalog.schemas import ProductQuery
 from shared.services import Services
-from testkit.serving import served_catalog
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served_catalog
 
 SORTS = ["asin", "price", "stars", "reviews", "bought_in_last_month"]
 

@@ -17,7 +17,7 @@ from shared.catalog.schemas import ProductQuery
 from shared.catalog.tables import products
 from shared.database.engine import Database
 from testkit.databases import server_engine
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings
 from tests.catalog.showplan import Plan, read_plan
 
 pytestmark = [pytest.mark.sql_server, pytest.mark.timeout(600)]

@@ -8,8 +8,7 @@ import httpx
 import pytest
 
 from shared.services import Services
-from testkit.serving import served_catalog
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served_catalog
 
 # On a server the words are those of its full-text index: test_full_text.py.
 pytestmark = pytest.mark.sqlite_only

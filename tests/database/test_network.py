@@ -23,8 +23,7 @@ from shared.imports.tables import import_records
 from shared.services import Services
 from shared.settings import Settings
 from testkit.databases import is_sql_server, server_engine
-from testkit.serving import served_catalog
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served_catalog
 from tests.database.network import Network, Weather
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]

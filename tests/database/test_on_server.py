@@ -18,7 +18,7 @@ from shared.database.engine import Database
 from shared.http.problems import UnavailableError
 from shared.settings import Settings
 from testkit.databases import server_engine
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings
 
 pytestmark = pytest.mark.server
 

@@ -17,8 +17,7 @@ from shared.imports import repository
 from shared.services import Services
 from shared.settings import Settings
 from testkit.databases import autocommit_engine, server_engine
-from testkit.serving import served_catalog
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served_catalog
 
 pytestmark = pytest.mark.server
 

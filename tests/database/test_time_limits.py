@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from shared.database.engine import Database
 from shared.database.sqlite import files
 from shared.http.problems import UnavailableError
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings
 
 pytestmark = pytest.mark.sqlite_only
 

@@ -12,8 +12,7 @@ import pytest
 from shared.api import create_app
 from shared.services import Services
 from testkit.fake_google import PROJECT, FakeGoogle
-from testkit.serving import served
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served
 from tests.identity.people import People
 
 

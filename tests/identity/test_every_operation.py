@@ -17,8 +17,7 @@ from shared.api import create_framework, in_front_of
 from shared.services import Services
 from shared.settings import Settings
 from testkit.fake_google import PROJECT, FakeGoogle
-from testkit.serving import served
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served
 
 PRODUCT = {"asin": "B000000001", "title": "x", "category_id": 7}
 NO_IMPORT = "00000000-0000-0000-0000-000000000000"

@@ -14,8 +14,7 @@ from pydantic import SecretStr
 
 from shared.api import create_app
 from shared.services import Services
-from testkit.serving import served
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served
 from tests.identity.people import PASSWORD, People
 
 NOBODY = SecretStr("redis://127.0.0.1:9/0")

@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from shared.settings import Settings
-from testkit.serving import served_catalog
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served_catalog
 from tests.imports.cloud import App, Cloud, local_factory
 
 # Nobody listens there: a factory that is away.

@@ -19,7 +19,7 @@ from testkit.csv_corpus.cuts import WHOLE, cut, outcome_of_cut
 from testkit.csv_corpus.entry import PRODUCTS_HEADER, Counts, Entry, counts_of, line
 from testkit.csv_files import PRODUCTS
 from testkit.databases import NEEDS_SQL_SERVER
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings
 from tests.imports.cloud import App, Cloud, local_factory
 
 MESSY = Path(__file__).parents[3] / "shared" / "data" / "messy_amazon_tr_bestsellers_6960.csv"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 import shutil
 import statistics
 import subprocess
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -33,29 +31,6 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows_of(folder: Path, run: str) -> list[dict[str, str]]:
     with (folder / run / "requests.csv").open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-def figures_of(folder: Path) -> dict[str, dict[str, Any]]:
-    page = (folder / "index.html").read_text()
-    found = re.search(r'<script type="application/json" id="figures">(.*?)</script>', page)
-    assert found is not None
-    figures: dict[str, dict[str, Any]] = json.loads(found[1])
-    return figures
-
-
-@pytest.mark.parametrize("run", ["off", "on"])
-def test_the_pages_figures_are_those_of_the_raw_file(compared: Path, run: str) -> None:
-    rows, figures = rows_of(compared, run), figures_of(compared)[run]
-    times = sorted(float(row["milliseconds"]) for row in rows)
-    began = [float(row["began"]) for row in rows]
-    ended = max(float(row["began"]) + float(row["milliseconds"]) / 1000 for row in rows)
-    asked = [row["cache"] for row in rows if row["cache"]]
-    hundredths = statistics.quantiles(times, n=100, method="inclusive")
-    assert figures["requests"] == len(rows)
-    assert figures["errors"] == sum(row["error"] != "" for row in rows) == 0
-    assert figures["per_second"] == pytest.approx(len(rows) / (ended - min(began)))
-    assert [figures[name] for name in ("p50", "p95", "p99")] == pytest.approx([hundredths[p] for p in (49, 94, 98)])
-    assert figures["hit_share"] == pytest.approx(asked.count("HIT") / len(asked))
 
 
 def shown_rows(folder: Path) -> dict[tuple[str, str], list[str]]:

@@ -23,8 +23,7 @@ from loadtests.target import deployment
 from local.errors import LocalCloudError
 from shared.services import Services
 from testkit.processes import Process, run_python
-from testkit.serving import served_catalog
-from testkit.settings import catalog_settings
+from testkit.serving import catalog_settings, served_catalog
 from testkit.waiting import wait_until
 
 
@@ -95,12 +94,6 @@ def test_a_process_that_ends_under_the_load_fails_the_run(tmp_path: Path) -> Non
 def test_a_port_without_a_process_is_an_error() -> None:
     with pytest.raises(LocalCloudError, match="listens on port 1, found none"):
         UsageSampler(["http://127.0.0.1:1/api"])
-
-
-def test_the_process_that_listens_is_sampled(auth_emulator: str) -> None:
-    with UsageSampler([f"http://{auth_emulator}/"]) as sampler:
-        (usage,) = sampler.usages
-    assert "auth-emulator" in Path(f"/proc/{usage.pid}/cmdline").read_text()
 
 
 def test_the_largest_category_is_asked_for_most_and_an_empty_one_never() -> None:

@@ -11,7 +11,7 @@ import httpx
 from testkit.databases import fresh_database
 from testkit.instance import uvicorn
 from testkit.processes import ServiceProcess
-from testkit.settings import instance_environment
+from testkit.serving import instance_environment
 
 
 @contextlib.contextmanager

@@ -10,7 +10,8 @@ import pytest
 
 from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalog
 from testkit.local_cloud import LocalCloud
-from testkit.processes import run_python
+from testkit.processes import listening_process, run_python
+from testkit.waiting import wait_until
 
 ROWS = 2_000
 
@@ -79,3 +80,17 @@ def test_import_says_what_is_missing(own_cloud: LocalCloud, tmp_path: Path) -> N
     done = command(own_cloud, "local.import_file", str(tmp_path / "absent.csv"))
     assert done.returncode == 1
     assert done.stderr == f"There is no file {tmp_path / 'absent.csv'}: name one with FILE=…\n"
+
+
+def test_users_outlive_the_emulator(own_cloud: LocalCloud, catalog: Path) -> None:
+    """The operator of `make import` is created once, and found again after the emulator was killed."""
+    assert command(own_cloud, "local.import_file", str(catalog / CATEGORIES_FILE)).returncode == 0
+    operator = (own_cloud.state / "operator.json").read_text()
+    emulator = listening_process(int(own_cloud.run.auth.rpartition(":")[2]))
+    assert emulator
+    emulator.kill()
+    log = own_cloud.state / "run.log"
+    wait_until(lambda: log.read_text().count("listening on") == 2, "the emulator runs again")
+    done = command(own_cloud, "local.import_file", str(catalog / CATEGORIES_FILE))
+    assert done.returncode == 0, done.stderr
+    assert (own_cloud.state / "operator.json").read_text() == operator

