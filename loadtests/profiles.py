@@ -35,9 +35,7 @@ class Profile:
 PROFILES: dict[str, Profile] = {
     "browse": Profile("lists, page after page, and products", {"Browsing": 1}, users=16, seconds=60),
     "search": Profile("words of titles, with and without filters", {"Searching": 1}, users=8, seconds=60),
-    "write-mix": Profile(
-        "nine users who browse and one who writes", {"Browsing": 9, "Writing": 1}, users=20, seconds=60
-    ),
+    "write-mix": Profile("nine who browse to one who writes", {"Browsing": 9, "Writing": 1}, users=20, seconds=60),
     "spike": Profile("4 users who browse, then 64, then 4 again", {"Browsing": 1}, users=64, seconds=60, shaped=True),
     "soak": Profile(
         "all operations at a low rate for half an hour",

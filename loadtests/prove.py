@@ -24,9 +24,7 @@ _ROWS = 100_000  # products that are imported if there are none
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m loadtests.prove", description="Runs the soak, and checks its results."
-    )
+    parser = argparse.ArgumentParser(prog="python -m loadtests.prove", description="Runs and judges the soak.")
     parser.add_argument("--seconds", type=float, default=300.0, help="how long (default: 300)")
     parser.add_argument("--state", type=Path, default=STATE, help="of the local cloud (default: .local)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results (default: .local/load)")

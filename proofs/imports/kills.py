@@ -28,6 +28,7 @@ from proofs.imports.scenario import (
     administered_cloud,
     check,
     process_of,
+    query,
     wait_until_nothing_is_left,
 )
 from testkit.csv_files import products
