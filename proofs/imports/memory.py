@@ -8,7 +8,14 @@ from pathlib import Path
 from benchmarks.figure import Bound, Figure
 from benchmarks.imports.process_tree import PeakMemory
 from local.dataset.generate import PRODUCTS_FILE, write_catalog
-from proofs.imports.scenario import administered_cloud, check, import_file, process_of, wait_until_nothing_is_left
+from proofs.imports.scenario import (
+    administered_cloud,
+    check,
+    import_file,
+    process_of,
+    query,
+    wait_until_nothing_is_left,
+)
 
 _ROWS, _MORE_ROWS = 1_426_337, 5_000_000
 _SEED = 4
