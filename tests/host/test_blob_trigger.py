@@ -1,4 +1,4 @@
-"""Blob triggers on Azurite: each version of a blob once, five tries, and then the poison queue."""
+"""Blob triggers on Azurite: each version of a blob is delivered once; after five failures it is poison."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_the_hosts_own_calls_leave_no_trace_in_the_apps_telemetry(azurite: str, 
         for name in ("a", "b"):
             container.upload_blob(name, b"1")
             app.wait_for_events(done=name)
-    # What the function itself has asked of the SDK, twice, and no listing, receipt or message of the host.
+    # The function's own SDK calls, twice, and no listing, receipt or message of the host.
     spans = [event["span"] for event in app.events() if "span" in event]
     assert sorted(spans) == 2 * ["BlobClient.get_blob_properties"] + 2 * ["HEAD"]
 

@@ -1,4 +1,4 @@
-"""HTTP functions: what reaches them, and what comes back."""
+"""HTTP functions: the requests that they get, and their replies."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def ask(
     headers: list[tuple[str, str]] | None = None,
     body: Any = None,
 ) -> Reply:
-    """Sends exactly this: no client's own normalisation of the path or headers."""
+    """Sends exactly this request, without normalizing the path or headers."""
     connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=30)
     try:
         given = {name.lower() for name, _ in headers or []}

@@ -1,4 +1,4 @@
-"""The host's start, its refusals in one sentence, and its end."""
+"""The start and the end of the host, and the one sentence with which it refuses to start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make services`: all parts but the app, for another host. Here the local host is in the place of `func start`."""
+"""`make services` runs all services but the app, for another host. The local host stands in for `func start`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ run.main()
 
 
 def _settings(folder: Path) -> dict[str, str]:
-    """The example's settings with free ports in place of its own, written to a file; its `Values`."""
+    """Writes the example's settings with free ports to a file, and returns its `Values`."""
     text = EXAMPLE.read_text().replace(".local/database", f"{folder}/state/database")
     for taken, free in zip((10000, 10001, 6379, 7073, 9099, 7071), free_ports(6), strict=True):
         text = text.replace(str(taken), str(free))
@@ -59,7 +59,7 @@ def test_what_ci_does_around_another_host_works(tmp_path: Path) -> None:
             done = subprocess.run(
                 [PROJECT / ".github" / "smoke-local.sh", f"http://127.0.0.1:{port}"],
                 cwd=PROJECT,
-                # What make would install first is there.
+                # The packages that make would install first are installed.
                 env=os.environ
                 | {"SMOKE_EMAIL": "smoke@example.org", "SMOKE_PASSWORD": "a password of the emulator"}
                 | {"STATE": str(state), "MAKEFLAGS": "-o .venv/.installed -o .local/node/.installed"},

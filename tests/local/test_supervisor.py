@@ -1,4 +1,4 @@
-"""What `make run` promises of its processes: ready, kept running, ended whole, and a sentence where it can't start."""
+"""The processes of `make run`: they get ready, are restarted, and end together. An error to start is one sentence."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIELDS = {"api", "instances", "blob", "redis", "auth", "project_id", "datafactor
 
 
 def two_free_ports_in_a_row() -> int:
-    """The first of them."""
+    """The first of two free ports."""
     while True:
         first = free_ports(1)[0]
         try:
