@@ -101,7 +101,7 @@ class Process:
         self.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.end()
 
     def _before_program(self) -> Callable[[], None] | None:

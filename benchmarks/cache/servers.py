@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import override
 
 from benchmarks.cache.catalog import KEPT
 from local import services
@@ -29,6 +30,13 @@ class Server(ServiceProcess):
         LOGS.mkdir(parents=True, exist_ok=True)
         super().__init__(service, LOGS)
         self.name = service.name
+
+    @override
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Ends the server, and keeps its log only after an error."""
+        self.end()
+        if kind is None:
+            self.log.unlink()
 
     def cpu_seconds(self) -> float:
         """The CPU time, user and system, of all its threads so far (POSIX, clock_getcpuclockid)."""

@@ -43,6 +43,6 @@ class MarkedProcess(Process):
         wait_until(lambda: not self.descendants(), "no process is left")
 
     @override
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.end()
         self.wait_until_all_have_ended()
