@@ -101,5 +101,5 @@ class Requests:
 
     def _hit_share(self, chosen: npt.NDArray[np.bool_]) -> float | None:
         cache = self.cache[chosen]
-        asked = int(np.isin(cache, ("HIT", "MISS", "BYPASS")).sum())
-        return float((cache == "HIT").sum()) / asked if asked else None
+        uses_cache = int(np.isin(cache, ("HIT", "MISS", "BYPASS")).sum())
+        return float((cache == "HIT").sum()) / uses_cache if uses_cache else None

@@ -17,7 +17,7 @@ from shared.services import Services
 from shared.settings import load_settings
 from shared.telemetry.start import start_telemetry
 
-# A client leaves its connections idle while another server is asked, and a stampede connects all at once.
+# A client leaves its connections idle while another server is measured, and a stampede connects all at once.
 _OPTIONS = (
     *("--http", "httptools", "--loop", "asyncio", "--timeout-keep-alive", "600", "--backlog", "4096"),
     *("--no-access-log", "--log-level", "warning"),

@@ -65,9 +65,9 @@ class Outcome:
             **self.facts,
             "took": f"{self.seconds:.0f} s",
         }
-        told = "  ".join(f"{name} {figure}" for name, figure in figures.items())
+        line = "  ".join(f"{name} {figure}" for name, figure in figures.items())
         kinds = (("stale", self.stale), ("failed", self.failed), ("broken", self.broken))
-        lines = [f"PROVE {self.name}  {told}  {'kept' if self.is_kept else 'BROKEN'}"]
+        lines = [f"PROVE {self.name}  {line}  {'kept' if self.is_kept else 'BROKEN'}"]
         for kind, sentences in kinds:
             lines += [f"    {kind}: {sentence}" for sentence in sentences[:_MAX_SHOWN]]
             if len(sentences) > _MAX_SHOWN:

@@ -44,13 +44,13 @@ async def _cold_page(ports: Sequence[int], outcome: Outcome) -> None:
     page = "/api/products?category_id=1&min_price=2"
     before = [await _control(port, "hold") for port in ports]
     clients = [HttpClient(ports[number % 2]) for number in range(_REQUESTS)]
-    asked = [asyncio.create_task(_timed(client, page, outcome, n % 2)) for n, client in enumerate(clients)]
+    sent = [asyncio.create_task(_timed(client, page, outcome, n % 2)) for n, client in enumerate(clients)]
     await _wait_until_all_are_queued(ports, _REQUESTS // 2)
     for client in clients[:_CANCELLED]:
         client.close()
     for port in ports:
         await _control(port, "release")
-    replies = await asyncio.gather(*asked)
+    replies = await asyncio.gather(*sent)
     answered = Counter(reply.status for reply in replies[_CANCELLED:] if reply)
     outcome.operations += _REQUESTS
     queries = [await _control(port, "count") - count for port, count in zip(ports, before, strict=True)]
@@ -65,11 +65,11 @@ async def _failing_stampede(ports: Sequence[int], outcome: Outcome) -> None:
     page = "/api/products?category_id=1&min_price=3"
     before = [await _control(port, "hold") for port in ports]
     clients = [HttpClient(ports[number % 2]) for number in range(_FAILING)]
-    asked = [asyncio.create_task(client.send("GET", page)) for client in clients]
+    sent = [asyncio.create_task(client.send("GET", page)) for client in clients]
     await _wait_until_all_are_queued(ports, _FAILING // 2)
     for port in ports:
         await _control(port, "fail")
-    replies = await asyncio.gather(*asked)
+    replies = await asyncio.gather(*sent)
     outcome.operations += _FAILING
     queries = [await _control(port, "count") - count for port, count in zip(ports, before, strict=True)]
     statuses = Counter(reply.status for reply in replies)

@@ -35,10 +35,10 @@ def test_a_figure_that_misses_its_bound_is_reported_and_the_run_exits_with_1(
 ) -> None:
     within = Figure("within", 1, "x", Bound("<=", 1))
     assert run([benchmark(Figure("beyond", value, "x", bound)), benchmark(within)]) == 1
-    told = capsys.readouterr()
-    assert f"BENCH beyond {value:.4g} x bound {bound.op} {bound.number:g} short" in told.out
-    assert "BENCH within 1 x bound <= 1 ok" in told.out  # the other benchmarks run
-    assert told.err == "# short of their bound: beyond\n"
+    output = capsys.readouterr()
+    assert f"BENCH beyond {value:.4g} x bound {bound.op} {bound.number:g} short" in output.out
+    assert "BENCH within 1 x bound <= 1 ok" in output.out  # the other benchmarks run
+    assert output.err == "# short of their bound: beyond\n"
 
 
 def bounded_figures() -> Iterator[tuple[str, str, float]]:

@@ -49,8 +49,8 @@ def test_the_pages_table_is_what_the_raw_file_says(compared: Path, run: str) -> 
     for name in {row["operation"] for row in rows} | {"all"}:
         of_name = [row for row in rows if name in {row["operation"], "all"}]
         hundredths = statistics.quantiles((float(row["milliseconds"]) for row in of_name), n=100, method="inclusive")
-        asked = [row["cache"] for row in of_name if row["cache"]]
-        hits = f"{asked.count('HIT') / len(asked) * 100:.1f} %" if asked else "\u2013"
+        cached = [row["cache"] for row in of_name if row["cache"]]
+        hits = f"{cached.count('HIT') / len(cached) * 100:.1f} %" if cached else "\u2013"
         assert shown[name, run] == [
             f"{len(of_name):,}",
             f"{len(of_name) / seconds:,.1f}",
