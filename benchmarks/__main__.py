@@ -1,8 +1,8 @@
-"""`make bench`: a line per figure, each measured against something known in the same run; exits 1 when one is short.
+"""`make bench`: prints a line for each figure. Exits with 1 if a figure misses its bound.
 
-Each module of `BENCHMARKS` has `figures()`, an iterator of `Figure`s, and says in its docstring what it compares; a
-folder's name stands for all in it. CPU time of the measured process is what is compared (wall time is noise on a
-shared machine); the first lines say what the machine was doing besides.
+Each figure is relative to something that is measured in the same run. Each module of `BENCHMARKS` describes what it
+compares, and its `figures()` yields `Figure`s. The name of a folder selects all its benchmarks. Most figures compare
+CPU time, since wall time is noise on a shared machine. The first lines tell what else the machine was doing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FOLDERS = frozenset(name.partition(".")[0] for name in BENCHMARKS if "." in nam
 
 
 def run(modules: Iterable[ModuleType]) -> int:
-    """Runs the benchmarks one after the other; 1 where a figure is short of its bound."""
+    """Runs the benchmarks one after the other; returns 1 if a figure misses its bound."""
     print(f"# {_machine()}", flush=True)
     short = []
     for module in modules:
@@ -76,12 +76,12 @@ def _load() -> str:
 
 
 def _busy_cores() -> float:
-    """How many cores are busy in a second in which this process waits."""
+    """The number of cores that other processes use, measured for a second."""
     return float(psutil.cpu_percent(interval=1.0)) / 100 * (os.cpu_count() or 1)
 
 
 def main() -> int:
-    """Runs the benchmarks that were asked for."""
+    """Runs the benchmarks that the command names."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     choices = [*BENCHMARKS, *sorted(_FOLDERS)]
     parser.add_argument("only", nargs="*", help=f"benchmarks to run (default: all): {', '.join(choices)}")

@@ -1,4 +1,4 @@
-"""One measured figure, the bound it is held to, and the line that tells both."""
+"""A measured figure, its bound, and the line that `make bench` prints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HOLDS = {"<=": operator.le, ">=": operator.ge, "=": operator.eq}
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a figure is held to: `Bound("<=", 1.5)`."""
+    """A limit of a figure: `Bound("<=", 1.5)`."""
 
     op: Literal["<=", ">=", "="]
     number: float
@@ -19,7 +19,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A measured value; without a bound it is stated only."""
+    """A measured value. A figure without a bound is only stated."""
 
     name: str
     value: float

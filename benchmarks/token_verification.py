@@ -1,7 +1,7 @@
-"""CPU of verifying an ID token, over that of one PyJWT RS256 decode (public key ready, audience and issuer checked).
+"""CPU of verifying an ID token, relative to one PyJWT RS256 decode (public key loaded, audience and issuer checked).
 
-`seen`: a token that was verified within its 60 s. `unseen`: another token of a user whom Firebase was asked about
-within his 60 s; the thread that verifies it counts too.
+`seen` is a token that was verified less than 60 s ago. `unseen` is another token of a user whose account was requested
+from Firebase less than 60 s ago. The CPU of the thread that verifies it is included.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.figure import Bound, Figure
 from shared.identity.directory import UserDirectory
 from shared.identity.token_verifier import TokenVerifier
 from shared.settings import Settings
-from tests.identity.fake_google import PROJECT, FakeGoogle
+from testkit.fake_google import PROJECT, FakeGoogle
 
 _ROUNDS = 7
 _PER_ROUND = 200
@@ -33,7 +33,7 @@ async def _cpu_seconds(work: Callable[[int], Awaitable[object]], times: int) -> 
 
 
 async def measure(google: FakeGoogle) -> dict[str, float]:
-    """The two ratios, each the median of some rounds."""
+    """Both ratios, each the median of the rounds."""
     settings = Settings.model_validate(
         {
             "azure_functions_environment": "Development",
@@ -68,7 +68,7 @@ async def measure(google: FakeGoogle) -> dict[str, float]:
 
 
 def figures() -> Iterator[Figure]:
-    """What verifying a token costs, seen within its 60 s and not."""
+    """The cost of verifying a token that was seen, and of one that wasn't."""
     with FakeGoogle().serving() as google, pytest.MonkeyPatch.context() as patch:
         google.stand_in(patch)
         ratios = asyncio.run(measure(google))

@@ -1,4 +1,4 @@
-"""What there is to ask for, learnt from the API itself, and how it is drawn: a few categories often, most seldom."""
+"""The categories, sorts and words that the load requests: a few categories often, most seldom."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WORD = re.compile(r"[^\W_]{3,}")
 
 
 class Catalog:
-    """The categories that have products, the largest first, drawn Zipf-like: the k-th with a chance like 1/k."""
+    """The categories that have products, largest first. The k-th is drawn in proportion to 1/k (Zipf)."""
 
     def __init__(self, categories: Sequence[Mapping[str, Any]], draw: random.Random) -> None:
         """`categories` are list_categories' items."""
@@ -24,19 +24,19 @@ class Catalog:
         self._draw = draw
 
     def category_id(self) -> int:
-        """A category's id."""
+        """Draws a category's id."""
         return self.one_of(self._ids)
 
     def one_of[T](self, ranked: Sequence[T]) -> T:
-        """One of them, the first most often."""
+        """Draws one of the items, the first most often."""
         return self._draw.choices(ranked, cum_weights=_zipf_weights(len(ranked)))[0]
 
     def sort(self) -> str:
-        """An order: most people take the default."""
+        """Draws a sort. The default is the most frequent."""
         return self._draw.choices(SORTS, weights=(10, 3, 3, 2, 2, 2))[0]
 
     def words(self, title: str) -> str | None:
-        """One or two words of a title, as somebody types them who looks for such a thing; None where it has none."""
+        """Draws one or two words of a title, as a user types them; None if the title has no words."""
         words = _WORD.findall(title)
         return " ".join(self._draw.sample(words, min(len(words), self._draw.choice((1, 2, 2))))) if words else None
 

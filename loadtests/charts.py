@@ -1,4 +1,4 @@
-"""Charts of two runs, one without and one with the cache, as SVG that stands in a page."""
+"""Charts of two runs, without and with the cache, as SVG for an HTML page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from loadtests.figures import Second
 
-# Told apart by people who see no red or green, and in grey.
+# These differ for colour-blind people too, and in greyscale.
 COLOURS = {"off": "#c2571a", "on": "#1f5f8b"}
 _INK, _GRID = "#444", "#ddd"
 
@@ -18,13 +18,13 @@ type Value = Callable[[Second], float | None]
 
 
 def over_time(runs: Mapping[str, Sequence[Second]], value: Value, unit: str) -> str:
-    """An SVG of a value second by second, a line a run."""
-    # One set of ids in a page for all charts would let one take another's shapes.
+    """An SVG of a value over time, with a line for each run."""
+    # Each chart has ids of its own; else one would use another's shapes.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": unit, "font.family": "sans-serif", "font.size": 9}):
         figure = Figure(figsize=(5.2, 2.3), layout="constrained")
         axes = figure.subplots()
         for name, seconds in runs.items():
-            points = [(second.at, value(second)) for second in seconds[:-1] or seconds]  # the last one isn't whole
+            points = [(second.at, value(second)) for second in seconds[:-1] or seconds]  # the last second is incomplete
             at, values = zip(*((at, number) for at, number in points if number is not None), strict=True)
             axes.plot(at, values, color=COLOURS[name], linewidth=1.6, label=f"cache {name}")
         axes.set_ylim(bottom=0)

@@ -1,7 +1,7 @@
-"""`make load-compare`: the same load with the cache off and on, side by side on one page.
+"""`make load-compare`: runs the same load with the cache off and on, and compares both runs on one page.
 
-Each run has a local cloud of its own, on one catalog that is made and imported at the first use. Under
-`.local/load/compare` stand then `index.html`, and in `off/` and `on/` each run's requests and Locust's report.
+Each run has a local cloud of its own, over one catalog, which is generated and imported at the first use. The results
+are in `.local/load/compare`: `index.html`, and in `off/` and `on/` the requests and Locust's report of each run.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     profile = PROFILES[options.profile].adapted(options.seconds, options.users)
     folder: Path = options.out.resolve()
     if "REDIS_URL" in os.environ:
-        sys.exit("REDIS_URL is set: both runs begin with an empty Redis of their own. Unset it.")
+        sys.exit("Expected REDIS_URL to be unset, since each run starts an empty Redis. Unset it.")
     try:
         state = folder / "state"
         with started_cloud(state, folder / "import.log", {}) as cloud, ApiClient(cloud, state) as api:
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def _run(folder: Path, name: str, profile: Profile) -> Requests:
-    """One run on a cloud that was just started: nothing is in its cache."""
+    """Runs the load on a cloud that was just started, so its cache is empty."""
     state, results = folder / "state", folder / name
     print(f"Cache {name}: {profile.users} users, {profile.seconds:g} s …", flush=True)
     with started_cloud(state, results / "run.log", _CACHE[name]) as cloud:

@@ -1,4 +1,4 @@
-"""What a catalog has to hold before a load on it says anything."""
+"""The products that a catalog needs before a load test."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _SECONDS = 30.0
 
 
 def check_filled(url: str) -> None:
-    """LocalCloudError where the API at this URL (ending in /api) doesn't answer, or has no product to ask for."""
+    """Raises LocalCloudError if the API at this URL (ending in /api) doesn't answer, or has no products."""
     try:
         categories = httpx.get(f"{url}/categories", timeout=_SECONDS).raise_for_status().json()["items"]
     except httpx.HTTPError as error:
-        raise LocalCloudError(f"{url} didn't give its categories: {error}.") from error
+        raise LocalCloudError(f"Expected the categories of {url}, got: {error}.") from error
     if not any(category["product_count"] for category in categories):
         raise LocalCloudError(f"{url} has no products: import some first (make demo, make import FILE=…).")
 
 
 def filled(api: ApiClient, data: Path, rows: int) -> int:
-    """Makes and imports so many products where there are none; gives how many there are. The files stand in `data`."""
+    """Imports that many generated products if there are none; returns the number of products. `data` gets the files."""
     if _count(api) == 0:
-        print(f"Making and importing {rows:,} products, for this and later runs …", flush=True)
+        print(f"Generating and importing {rows:,} products for this and later runs …", flush=True)
         write_catalog(data, rows, seed=1)
         api.log_in_as_operator()
         for name in (CATEGORIES_FILE, PRODUCTS_FILE):

@@ -1,4 +1,4 @@
-"""What a run's raw file says: throughput, response times, hit rate, errors; over all of it and second by second."""
+"""Figures of a run's raw file: throughput, response times, hit rate and errors, in total and for each second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PERCENTILES = (50, 95, 99)
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Of some requests; times in milliseconds, `hit_share` of those that the cache was asked for (None: of none)."""
+    """Figures of some requests: times in milliseconds; `hit_share` of the requests that use the cache, or None."""
 
     requests: int
     errors: int
@@ -41,10 +41,10 @@ class Second:
 
 
 class Requests:
-    """The requests of a run, column by column."""
+    """The requests of a run, as columns."""
 
     def __init__(self, rows: list[dict[str, str]]) -> None:
-        """`rows` are those of recording.FIELDS."""
+        """The columns of `rows` are recording.FIELDS."""
         self.began = np.array([float(row["began"]) for row in rows])
         self.operation = np.array([row["operation"] for row in rows])
         self.milliseconds = np.array([float(row["milliseconds"]) for row in rows])
@@ -54,32 +54,32 @@ class Requests:
 
     @classmethod
     def read(cls, raw: Path) -> Self:
-        """Those of a raw file; ValueError where it has none."""
+        """Reads a raw file. Raises ValueError if it has no requests."""
         with raw.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         if not rows:
-            raise ValueError(f"{raw}: no request stands in it")
+            raise ValueError(f"Expected requests in {raw}, found none")
         return cls(rows)
 
     @property
     def seconds(self) -> float:
-        """From the first request's beginning to the last one's end; a millisecond at least."""
+        """From the start of the first request to the end of the last; at least a millisecond."""
         return max(0.001, float((self.began + self.milliseconds / 1000).max() - self.began.min()))
 
     def total(self) -> Summary:
-        """Of all requests."""
+        """Figures of all requests."""
         return self._summary(np.ones(len(self.began), dtype=bool))
 
     def operations(self) -> dict[str, Summary]:
-        """By operation, in the order of their names."""
+        """Figures of each operation, by name."""
         return {str(name): self._summary(self.operation == name) for name in np.unique(self.operation)}
 
     def by_cache(self) -> dict[str, Summary]:
-        """Hits and misses apart, those that there were."""
+        """Figures of each value of X-Cache that occurred."""
         return {name: self._summary(self.cache == name) for name in ("HIT", "MISS", "BYPASS") if name in self.cache}
 
     def over_time(self) -> Iterator[Second]:
-        """Second by second, without those in which nothing began."""
+        """Figures of each second in which a request began."""
         at = (self.began - self.began.min()).astype(int)
         for second in np.unique(at):
             chosen = at == second
@@ -101,5 +101,5 @@ class Requests:
 
     def _hit_share(self, chosen: npt.NDArray[np.bool_]) -> float | None:
         cache = self.cache[chosen]
-        asked = int(np.isin(cache, ("HIT", "MISS", "BYPASS")).sum())
-        return float((cache == "HIT").sum()) / asked if asked else None
+        uses_cache = int(np.isin(cache, ("HIT", "MISS", "BYPASS")).sum())
+        return float((cache == "HIT").sum()) / uses_cache if uses_cache else None

@@ -1,4 +1,4 @@
-"""One run of Locust, in a process of its own (it changes the standard library's sockets)."""
+"""One run of Locust, in a process of its own, since it patches the standard library's sockets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RAW_FILE, REPORT_FILE, LOG_FILE = "requests.csv", "report.html", "locust.log"
 
 
 def run(profile: Profile, target: Target, folder: Path) -> int:
-    """Puts the profile's load on an API; its files stand in `folder` then. Gives 1 where a request failed."""
+    """Runs the profile against an API, and writes its files to `folder`. Returns 1 if a request failed."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = [json.dumps({"user_class_name": name, "weight": weight}) for name, weight in profile.weights.items()]
     length = [] if profile.shaped else ["--users", str(profile.users), "--spawn-rate", str(profile.users)]

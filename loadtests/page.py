@@ -1,9 +1,9 @@
-"""The page that sets two runs of one load side by side: works offline, with nothing beside it."""
+"""The page that compares two runs of one load. It is one file, and works offline."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -17,7 +17,7 @@ TEMPLATE = "page.html.j2"
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What was asked of what: stands at the head of the page."""
+    """What was measured, and where. The head of the page shows it."""
 
     name: str
     profile: Profile
@@ -27,15 +27,15 @@ class Circumstances:
 
 
 def render(runs: Mapping[str, Requests], circumstances: Circumstances) -> str:
-    """The page of two runs, `off` and `on`."""
+    """Renders the page of the runs `off` and `on`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
     seconds = {name: list(requests.over_time()) for name, requests in runs.items()}
     charts = {
-        "Requests answered in a second": over_time(seconds, lambda second: second.requests, "requests"),
-        "Half of them were faster than": over_time(seconds, lambda second: second.p50, "p50, ms"),
-        "95 % of them were faster than": over_time(seconds, lambda second: second.p95, "p95, ms"),
+        "Requests answered per second": over_time(seconds, lambda second: second.requests, "requests"),
+        "Median response time": over_time(seconds, lambda second: second.p50, "p50, ms"),
+        "95th percentile of response times": over_time(seconds, lambda second: second.p95, "p95, ms"),
         "Answered from the cache": over_time(
             seconds,
             lambda second: None if second.hit_share is None else second.hit_share * 100,
@@ -52,5 +52,4 @@ def render(runs: Mapping[str, Requests], circumstances: Circumstances) -> str:
         errors={name: requests.errors.most_common(5) for name, requests in runs.items()},
         charts=charts,
         colours=COLOURS,
-        figures={name: asdict(total) for name, total in totals.items()},
     )

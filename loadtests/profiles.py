@@ -1,4 +1,4 @@
-"""The load profiles: who asks, how many of them, for how long."""
+"""The load profiles: which users, how many, and for how long."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ type UserClass = Literal["Browsing", "Searching", "Writing"]
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`users` at once, each of a class drawn by its weight, each thinking so many seconds between two requests."""
+    """`users` at once, each of a class drawn by weight, who wait `think_seconds` between requests."""
 
     summary: str
     weights: dict[UserClass, int]
     users: int
     seconds: float
     think_seconds: float = 0.0
-    # The spike's shape says by itself how many users there are when.
+    # A Locust shape sets the number of users over time.
     shaped: bool = False
-    # It goes on for so long that memory and open files have to settle.
+    # The run is long enough for memory and open files to settle.
     settles: bool = False
 
     @property
     def writes(self) -> bool:
-        """Whether its users need an editor's token."""
+        """Whether the profile needs an editor's token."""
         return "Writing" in self.weights
 
     def adapted(self, seconds: float | None, users: int | None) -> Profile:
@@ -35,10 +35,10 @@ class Profile:
 PROFILES: dict[str, Profile] = {
     "browse": Profile("lists, page after page, and products", {"Browsing": 1}, users=16, seconds=60),
     "search": Profile("words of titles, with and without filters", {"Searching": 1}, users=8, seconds=60),
-    "write-mix": Profile("a writer among nine who browse", {"Browsing": 9, "Writing": 1}, users=20, seconds=60),
-    "spike": Profile("4 who browse, then 64, then 4 again", {"Browsing": 1}, users=64, seconds=60, shaped=True),
+    "write-mix": Profile("nine who browse to one who writes", {"Browsing": 9, "Writing": 1}, users=20, seconds=60),
+    "spike": Profile("4 users who browse, then 64, then 4 again", {"Browsing": 1}, users=64, seconds=60, shaped=True),
     "soak": Profile(
-        "everything, gently, for long",
+        "all operations at a low rate for half an hour",
         {"Browsing": 8, "Searching": 1, "Writing": 1},
         users=10,
         seconds=1800,

@@ -1,6 +1,6 @@
-"""`make prove-load`: the soak's load, for five minutes; fails on any error, and where memory or open files still grow.
+"""`make prove-load`: runs the soak for five minutes. Fails if a request fails, or if memory or open files still grow.
 
-The whole soak, half an hour, is `make load PROFILE=soak`.
+`make load PROFILE=soak` runs the whole soak, which takes half an hour.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from pathlib import Path
 
 from loadtests.contents import filled
 from loadtests.profiles import PROFILES
-from loadtests.run import RESULTS, new_folder, put_load
-from loadtests.servers import Watch
+from loadtests.run import RESULTS, new_folder, run_load
+from loadtests.servers import UsageSampler
 from loadtests.target import running_here
 from local.api_client import ApiClient
 from local.cloud import local_cloud
 from local.errors import LocalCloudError
 from local.state import STATE
 
-_ROWS = 100_000  # products, where there are none
+_ROWS = 100_000  # products that are imported if there are none
 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m loadtests.prove", description="The soak's load, and its proof.")
+    parser = argparse.ArgumentParser(prog="python -m loadtests.prove", description="Runs and judges the soak.")
     parser.add_argument("--seconds", type=float, default=300.0, help="how long (default: 300)")
     parser.add_argument("--state", type=Path, default=STATE, help="of the local cloud (default: .local)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results (default: .local/load)")
@@ -36,12 +36,12 @@ def main() -> None:
             with ApiClient(running, state) as api:
                 filled(api, state / "load" / "data", _ROWS)
             cloud, target = running_here(state, profile)
-            with Watch(cloud.instances) as watch:
-                code = put_load(profile, target, folder)
+            with UsageSampler(cloud.instances) as sampler:
+                code = run_load(profile, target, folder)
     except LocalCloudError as error:
         sys.exit(f"{error}")
-    grown = [sentence for usage in watch.usages for sentence in usage.growth()]
-    print(*watch.usages, *grown, sep="\n")
+    grown = [sentence for usage in sampler.usages for sentence in usage.growth()]
+    print(*sampler.usages, *grown, sep="\n")
     sys.exit(1 if code or grown else 0)
 
 

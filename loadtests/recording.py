@@ -1,4 +1,4 @@
-"""Every request of a run on a line: what the figures of the page are made of."""
+"""Records every request of a run. The figures of the page come from this file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FIELDS = ("began", "operation", "milliseconds", "status", "cache", "error")
 
 
 class Recording:
-    """A CSV of FIELDS: `began` in Unix seconds, `cache` the reply's X-Cache, `error` empty where it succeeded."""
+    """A CSV of FIELDS: `began` in Unix seconds, `cache` the reply's X-Cache, `error` empty for a success."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -21,7 +21,7 @@ class Recording:
 
     @classmethod
     def at_environment(cls, events: Any) -> Recording | None:  # noqa: ANN401 - Locust's, untyped
-        """Records the run into the file that LOAD_RAW names; None where it names none."""
+        """Records the run into the file that LOAD_RAW names; None if it isn't set."""
         path = os.environ.get("LOAD_RAW")
         if path is None:
             return None
@@ -41,7 +41,7 @@ class Recording:
         exception: BaseException | None,
         **_: object,
     ) -> None:
-        """One request, as Locust reports it; milliseconds, and Unix seconds."""
+        """Records a request that Locust reports, in milliseconds and Unix seconds."""
         status = response.status_code if response is not None else 0
         headers = getattr(response, "headers", None) or {}
         cache = headers.get("x-cache") or ""
@@ -50,11 +50,11 @@ class Recording:
         )
 
     def user_error(self, *, user_instance: Any, exception: BaseException, **_: object) -> None:  # noqa: ANN401 - Locust's
-        """A user who stumbled over what he got: Locust itself would count that nowhere."""
+        """Records an error of a user class, which Locust itself doesn't count."""
         user_instance.environment.process_exit_code = 1
         name = type(user_instance).__name__
         self._rows.writerow((f"{time.time():.3f}", name, "0", 0, "", f"{type(exception).__name__}: {exception}"))
 
     def close(self, **_: object) -> None:
-        """Nothing more will come."""
+        """Closes the file at the end of the run."""
         self._file.close()

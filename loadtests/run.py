@@ -1,7 +1,7 @@
-"""`make load PROFILE=…`: a load profile on any deployment, by default on what `make run` runs here.
+"""`make load PROFILE=…`: runs a load profile against a deployment, by default against the local cloud of `make run`.
 
-Locust's report, and every request on a line, stand in a folder of their own under `.local/load`. Status 1 where a
-request failed, or where memory or open files still grow in the end of a load that is to settle (the soak).
+A folder under `.local/load` gets Locust's report and a file of all requests. The exit status is 1 if a request failed,
+or if memory or open files still grow at the end of the soak.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from loadtests.contents import check_filled
 from loadtests.figures import Requests, Summary
 from loadtests.locust_run import LOG_FILE, RAW_FILE, REPORT_FILE, run
 from loadtests.profiles import PROFILES, Profile
-from loadtests.servers import Watch
+from loadtests.servers import UsageSampler
 from loadtests.target import Target, deployment, running_here
 from local.errors import LocalCloudError
 from local.state import STATE
@@ -26,7 +26,7 @@ RESULTS = STATE / "load"
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m loadtests.run", description="Puts a load on the API.")
+    parser = argparse.ArgumentParser(prog="python -m loadtests.run", description="Runs a load profile against the API.")
     parser.add_argument("--profile", choices=PROFILES, default="browse")
     parser.add_argument("--url", default=os.environ.get("LOAD_URL") or None, help="of an API, ending in /api")
     parser.add_argument("--seconds", type=float, help="how long (default: the profile's)")
@@ -38,12 +38,12 @@ def main() -> None:
     folder = new_folder(options.out, options.profile)
     try:
         if options.url:
-            sys.exit(put_load(profile, deployment(options.url, profile), folder))
+            sys.exit(run_load(profile, deployment(options.url, profile), folder))
         cloud, target = running_here(options.state.resolve(), profile)
-        with Watch(cloud.instances) as watch:
-            code = put_load(profile, target, folder)
-        grown = [sentence for usage in watch.usages for sentence in usage.growth()] if profile.settles else []
-        print(*watch.usages, *grown, sep="\n")
+        with UsageSampler(cloud.instances) as sampler:
+            code = run_load(profile, target, folder)
+        grown = [sentence for usage in sampler.usages for sentence in usage.growth()] if profile.settles else []
+        print(*sampler.usages, *grown, sep="\n")
         sys.exit(1 if code or grown else 0)
     except LocalCloudError as error:
         sys.exit(f"{error}")
@@ -54,11 +54,11 @@ def new_folder(results: Path, name: str) -> Path:
     return results / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
-def put_load(profile: Profile, target: Target, folder: Path) -> int:
-    """Puts the load, and prints what came of it; 1 where a request failed.
+def run_load(profile: Profile, target: Target, folder: Path) -> int:
+    """Runs the load, and prints its figures. Returns 1 if a request failed.
 
     Raises:
-        LocalCloudError: there was no request at all.
+        LocalCloudError: no request was sent.
     """
     print(f"{profile.summary}: {profile.users} users, {profile.seconds:g} s, on {target.url}", flush=True)
     check_filled(target.url)

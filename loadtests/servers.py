@@ -1,4 +1,4 @@
-"""What the app's processes use while they are under load: memory and open files, second by second."""
+"""Memory and open files of the app's processes under load, sampled every second."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ import numpy as np
 import psutil
 
 from local.errors import LocalCloudError
+from testkit.processes import listening_process
 
-_PAUSE_SECONDS = 1.0
-_FEWEST_SAMPLES = 9
-_GROWTH = 1.05  # of memory, from the second to the last third of the time
-_MORE_FILES = 8  # connections that clients opened just then
+_INTERVAL_SECONDS = 1.0
+_MIN_SAMPLES = 9
+_MAX_GROWTH = 1.05  # of memory, from the second to the last third of the time
+_MAX_MORE_FILES = 8  # a client may have opened connections at that moment
 
 
 @dataclass(slots=True)
 class Usage:
-    """One process: samples so many seconds apart, `files` its open descriptors, `mib` its resident memory.
+    """Samples of one process: `files` are its open descriptors, `mib` its resident memory without shared pages.
 
-    Without what it shares: pages of a mapped database file come and go as the machine has room.
+    The shared pages of a mapped database file depend on the free memory of the machine.
     """
 
     pid: int
-    pause_seconds: float = _PAUSE_SECONDS
+    interval_seconds: float = _INTERVAL_SECONDS
     mib: list[float] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
 
     @property
     def settled_mib(self) -> tuple[float, float]:
-        """Medians of the second and of the last third: what is filled once (caches, pools) is full by then."""
+        """Medians of the second and of the last third. Caches and pools have been filled before."""
         _, middle, last = np.array_split(np.array(self.mib), 3)
         return float(np.median(middle)), float(np.median(last))
 
@@ -42,7 +43,7 @@ class Usage:
     def mib_per_hour(self) -> float:
         """Slope of the memory over the last two thirds, by least squares."""
         settled = np.array(self.mib[len(self.mib) // 3 :])
-        return float(np.polyfit(np.arange(len(settled)) * self.pause_seconds / 3600, settled, 1)[0])
+        return float(np.polyfit(np.arange(len(settled)) * self.interval_seconds / 3600, settled, 1)[0])
 
     @property
     def settled_files(self) -> tuple[float, float]:
@@ -51,20 +52,20 @@ class Usage:
         return float(np.median(middle)), float(np.median(last))
 
     def growth(self) -> list[str]:
-        """A sentence for each thing that still grew when it should have settled; one where that can't be said."""
-        if len(self.mib) < _FEWEST_SAMPLES:
-            return [f"{len(self.mib)} s are too few to say whether memory and open files settle."]
+        """A sentence for each figure that grew when it should have settled, or if there are too few samples."""
+        if len(self.mib) < _MIN_SAMPLES:
+            return [f"Expected at least {_MIN_SAMPLES} samples of memory and open files, got {len(self.mib)}."]
         (middle, last), (middle_files, last_files) = self.settled_mib, self.settled_files
         grown = []
-        if last > middle * _GROWTH:
+        if last > middle * _MAX_GROWTH:
             grown.append(f"Memory grew from {middle:.0f} to {last:.0f} MiB.")
-        if last_files > middle_files + _MORE_FILES:
+        if last_files > middle_files + _MAX_MORE_FILES:
             grown.append(f"Open files grew from {middle_files:.0f} to {last_files:.0f}.")
         return grown
 
     def __str__(self) -> str:
-        if len(self.mib) < _FEWEST_SAMPLES:
-            return f"app (process {self.pid}): seen for too short a time to say what it uses"
+        if len(self.mib) < _MIN_SAMPLES:
+            return f"app (process {self.pid}): too few samples to state its memory"
         (middle, last), (middle_files, last_files) = self.settled_mib, self.settled_files
         return (
             f"app (process {self.pid}): {middle:.0f} MiB in the second third, {last:.0f} in the last "
@@ -72,26 +73,23 @@ class Usage:
         )
 
 
-class Watch:
-    """Samples the processes that listen on these URLs' ports, as a context.
+class UsageSampler:
+    """Samples the processes that listen on the ports of these URLs, while its context lasts.
 
-    Raises LocalCloudError where nobody listens, and in the end where one of the processes has ended meanwhile.
+    Raises:
+        LocalCloudError: no process listens on a port, or one of the processes ended under the load.
     """
 
-    def __init__(self, urls: Sequence[str], pause_seconds: float = _PAUSE_SECONDS) -> None:
-        listening = {
-            connection.laddr.port: connection.pid
-            for connection in psutil.net_connections("tcp4")
-            if connection.status == psutil.CONN_LISTEN and connection.pid
-        }
-        ports = {urlsplit(url).port for url in urls}
-        if unheard := ports - listening.keys():
-            raise LocalCloudError(f"Nobody listens on {', '.join(map(str, unheard))}: there is nothing to watch.")
-        self._processes = [psutil.Process(pid) for pid in sorted({listening[port] for port in ports if port})]
-        self.usages = [Usage(process.pid, pause_seconds) for process in self._processes]
+    def __init__(self, urls: Sequence[str], interval_seconds: float = _INTERVAL_SECONDS) -> None:
+        found = {port: listening_process(port) for port in (urlsplit(url).port for url in urls) if port}
+        if unused := [str(port) for port, process in found.items() if process is None]:
+            raise LocalCloudError(f"Expected a process that listens on port {', '.join(unused)}, found none.")
+        by_pid = {process.pid: process for process in found.values() if process}
+        self._processes = [by_pid[pid] for pid in sorted(by_pid)]
+        self.usages = [Usage(process.pid, interval_seconds) for process in self._processes]
         self._ended = threading.Event()
-        self._died: int | None = None
-        self._thread = threading.Thread(target=self._sample, args=(pause_seconds,))
+        self._ended_pid: int | None = None
+        self._thread = threading.Thread(target=self._sample, args=(interval_seconds,))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -102,16 +100,16 @@ class Watch:
     ) -> None:
         self._ended.set()
         self._thread.join()
-        if self._died is not None and error is None:
-            raise LocalCloudError(f"The app's process {self._died} ended under the load.")
+        if self._ended_pid is not None and error is None:
+            raise LocalCloudError(f"The app's process {self._ended_pid} ended under the load.")
 
-    def _sample(self, pause_seconds: float) -> None:
-        while not self._ended.wait(pause_seconds):
+    def _sample(self, interval_seconds: float) -> None:
+        while not self._ended.wait(interval_seconds):
             for process, usage in zip(self._processes, self.usages, strict=True):
                 try:
                     memory = process.memory_info()
                     usage.mib.append((memory.rss - memory.shared) / 2**20)
                     usage.files.append(process.num_fds())
                 except psutil.NoSuchProcess:
-                    self._died = process.pid
+                    self._ended_pid = process.pid
                     return

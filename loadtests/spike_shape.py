@@ -1,4 +1,4 @@
-"""The profile `spike`: few users, then many at once, then few. A third of the time each."""
+"""The shape of the profile `spike`: few users, many, and few again, each for a third of the time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _FEW, _MANY = 4, 64
 
 
 class Spike(LoadTestShape):
-    """Asked every second by Locust."""
+    """Locust calls `tick` every second."""
 
     def tick(self) -> tuple[int, float] | None:
-        """Users, and how many of them may start in a second; None ends the run."""
+        """The number of users, and how many start per second; None ends the run."""
         passed = self.get_run_time() / _SECONDS  # type: ignore[no-untyped-call]  # untyped in Locust
         if passed >= 1:
             return None

@@ -1,4 +1,4 @@
-"""The API that a load is put on, and the token of whoever writes there."""
+"""The API that gets the load, and the token of its writers."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class Target:
 
 
 def deployment(url: str, profile: Profile) -> Target:
-    """A deployment anywhere; LocalCloudError where the profile writes and the environment has no token."""
+    """Any deployment. Raises LocalCloudError if the profile writes and the environment has no token."""
     token = os.environ.get(TOKEN) or None
     if profile.writes and token is None:
-        raise LocalCloudError(f"This profile writes: give an editor's ID token in {TOKEN}.")
+        raise LocalCloudError(f"Expected an editor's ID token in {TOKEN}, since this profile writes.")
     return Target(url, token)
 
 
 def running_here(state: Path, profile: Profile) -> tuple[RunFile, Target]:
-    """The local cloud of that folder, used by an operator of its own; LocalCloudError where none runs."""
+    """The local cloud of that folder, used by its operator. Raises LocalCloudError if none runs."""
     cloud = running_cloud(state)
     return cloud, used_by_operator(cloud, state, profile)
 
 
 def used_by_operator(cloud: RunFile, state: Path, profile: Profile) -> Target:
-    """A local cloud, with its operator's token where the profile writes."""
+    """A local cloud, with its operator's token if the profile writes."""
     if not profile.writes:
         return Target(cloud.api, None)
     with ApiClient(cloud, state) as api:

@@ -1,9 +1,9 @@
-"""Locust's users. `python -m loadtests.run` starts them; settings come by environment.
+"""Locust's users. `python -m loadtests.run` starts them. Their settings are environment variables.
 
 LOAD_TOKEN            an editor's ID token, for profiles that write
-LOAD_THINK_SECONDS    between two requests of a user, on average (default 0)
-LOAD_SEED             of what is drawn (default 1)
-LOAD_RAW              the file that each request is written to (loadtests/recording.py)
+LOAD_THINK_SECONDS    average time between two requests of a user (default 0)
+LOAD_SEED             seed of all random choices (default 1)
+LOAD_RAW              the file that records each request (loadtests/recording.py)
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from loadtests.recording import Recording
 
 _THINK = float(os.environ.get("LOAD_THINK_SECONDS", "0"))
 _SEED = int(os.environ.get("LOAD_SEED", "1"))
-_GO_ON_CHANCE = 0.6
-_LOOK_CHANCE = 0.3
+_NEXT_PAGE_CHANCE = 0.6
+_PRODUCT_CHANCE = 0.3
 _ASIN_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 _numbers = itertools.count()
@@ -29,18 +29,18 @@ _recording = Recording.at_environment(events)
 
 
 class _Visitor(FastHttpUser):
-    """Somebody who reads; a reply that isn't 200 is a failure."""
+    """A user who reads. A status other than 200 is a failure."""
 
     abstract = True
     wait_time = between(_THINK / 2, _THINK * 3 / 2)
 
     def on_start(self) -> None:
-        """Learns which categories there are."""
+        """Reads the categories."""
         self.draw = random.Random(f"{_SEED} {next(_numbers)}")  # noqa: S311 - the same load each time, no secret
         self.catalog = Catalog(self.read("list_categories", "/categories", {})["items"], self.draw)
 
     def read(self, name: str, path: str, query: dict[str, object]) -> dict[str, Any]:
-        """A GET; its JSON, or an empty page where it failed."""
+        """Sends a GET request, and returns its JSON; an empty page if it failed."""
         with self.client.get(f"/api{path}", params=query, name=name, catch_response=True) as reply:
             if reply.status_code != 200:  # noqa: PLR2004
                 reply.failure(f"{reply.status_code}")
@@ -50,7 +50,7 @@ class _Visitor(FastHttpUser):
 
 
 class Browsing(_Visitor):
-    """Opens a category in some order, goes on page by page, looks at products."""
+    """Opens a category with some sort, reads page after page, and opens products."""
 
     @task
     def browse(self) -> None:
@@ -58,14 +58,14 @@ class Browsing(_Visitor):
         query: dict[str, object] = {"category_id": self.catalog.category_id(), "sort": self.catalog.sort()}
         while True:
             page = self.read("list_products", "/products", query)
-            if page["items"] and self.draw.random() < _LOOK_CHANCE:
+            if page["items"] and self.draw.random() < _PRODUCT_CHANCE:
                 product = self.catalog.one_of(page["items"])
-                self._look_at(product["asin"])
-            if page["next_cursor"] is None or self.draw.random() > _GO_ON_CHANCE:
+                self._open(product["asin"])
+            if page["next_cursor"] is None or self.draw.random() > _NEXT_PAGE_CHANCE:
                 return
             query["cursor"] = page["next_cursor"]
 
-    def _look_at(self, asin: str) -> None:
+    def _open(self, asin: str) -> None:
         with self.client.get(f"/api/products/{asin}", name="get_product", catch_response=True) as reply:
             # A writer of this load may have deleted it since it was listed.
             if reply.status_code in {200, 404}:
@@ -75,10 +75,10 @@ class Browsing(_Visitor):
 
 
 class Searching(_Visitor):
-    """Looks for words of titles that he has seen, at times within a category or a price."""
+    """Searches for words of titles from earlier pages, sometimes with a category or a price."""
 
     def on_start(self) -> None:
-        """Sees some titles."""
+        """Reads some titles."""
         super().on_start()
         pages = [self.read("list_products", "/products", {"category_id": self.catalog.category_id()}) for _ in "123"]
         self.titles = [item["title"] for page in pages for item in page["items"]]
@@ -99,16 +99,16 @@ class Searching(_Visitor):
 
 
 class Writing(_Visitor):
-    """Inserts, changes and deletes products of his own, and reads each back: a state from before is a failure."""
+    """Inserts, updates and deletes products, and reads each one after each write. An older state is a failure."""
 
     def on_start(self) -> None:
-        """Has the token ready."""
+        """Reads the token."""
         super().on_start()
         self.bearer = {"Authorization": f"Bearer {os.environ['LOAD_TOKEN']}"}
 
     @task
     def write(self) -> None:
-        """One product's life."""
+        """Inserts, updates and deletes one product."""
         asin = "L" + "".join(self.draw.choices(_ASIN_LETTERS, k=9))
         body = {"asin": asin, "title": "Load test", "category_id": self.catalog.category_id(), "price": 1.0}
         self._send("insert_product", "POST", "/products", 201, body)

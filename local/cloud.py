@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.errors import LocalCloudError
-from local.processes import PROJECT
+from local.processes import PROJECT, end_with_parent
 from local.services import free_ports
 from local.state import RunFile, read_run_file
 
@@ -51,7 +51,14 @@ def started_cloud(state: Path, log: Path, settings: Mapping[str, str]) -> Iterat
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "local.run", "--port", str(free_ports(1)[0]), "--state", str(state)]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, **settings}, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env={**os.environ, **settings},
+            stdout=output,
+            stderr=output,
+            preexec_fn=end_with_parent(),  # noqa: PLW1509 - it calls nothing that another thread could have locked
+        )
     try:
         yield _wait_until_ready(process, state, log)
     finally:

@@ -1,24 +1,22 @@
-"""What every room's tests may use: the real parts, started when a test first asks for them."""
+"""Fixtures for every test: the real services, each started when a test first needs it."""
 
 from __future__ import annotations
 
-import subprocess
-from typing import TYPE_CHECKING
+import contextlib
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
 import pytest
 
 from local import services
-from local.processes import end_with_parent
-from tests import databases
-from tests.databases import NEEDS_SQL_SERVER
-from tests.secrecy import secret_in
-from tests.shared_services import TestRun, number, shared, wait_until_it_answers
+from testkit import databases
+from testkit.databases import NEEDS_SQL_SERVER
+from testkit.local_cloud import LocalCloud, local_cloud
+from testkit.processes import ServiceProcess
+from testkit.secrecy import secret_in
+from testkit.shared_services import TestRun, next_number, shared
 
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-    from pathlib import Path
-
-# Azurite takes its accounts at the start, as one environment variable, which Linux limits to 128 KiB.
+# Azurite gets its accounts at the start in one environment variable, which Linux limits to 128 KiB.
 _ACCOUNTS = 2_000
 _ACCOUNT_KEY = "a2V5"
 
@@ -26,7 +24,7 @@ _RUN = pytest.StashKey[TestRun]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The run's first process holds what the shared services live by."""
+    """The run's first process keeps the shared services alive."""
     if not hasattr(config, "workerinput"):
         config.stash[_RUN] = TestRun()
 
@@ -39,7 +37,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leaves out what the database that the tests are given hasn't got."""
+    """Skips the tests that this run's database can't run."""
     reasons = {
         "sqlite_only": "what SQLite has of its own" if databases.SERVER else None,
         "server": None if databases.SERVER else "needs a server: make test-sqlserver",
@@ -53,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Names the tests of `make test-sqlserver` that only SQL Server itself could have run."""
+    """Lists the tests of `make test-sqlserver` that need SQL Server itself."""
     if not databases.SERVER:
         return
     skipped = terminalreporter.getreports("skipped")
@@ -69,7 +67,7 @@ def pytest_runtest_makereport(
     item: pytest.Item,  # noqa: ARG001 - pytest passes by name
     call: pytest.CallInfo[None],
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test fails that has left a secret in a log or on its output."""
+    """Fails a test that leaves a secret in a log or on its output."""
     report = yield
     if call.when == "teardown":
         for title, text in report.sections:
@@ -81,30 +79,24 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a Valkey of this worker's own: tests may flush it."""
-    folder = tmp_path_factory.mktemp("valkey")
+    """URL of a Valkey that only this worker uses. A test may flush it."""
     service = services.valkey(services.free_ports(1)[0])
-    with (folder / f"{service.name}.log").open("wb") as log:
-        process = subprocess.Popen(
-            service.command,
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            preexec_fn=end_with_parent(),  # noqa: PLW1509 - it calls nothing that another thread could have locked
-        )
-    try:
-        wait_until_it_answers(service, process, folder)
-        yield f"redis://127.0.0.1:{service.port}/0"
-    finally:
-        process.terminate()
-        process.wait()
+    with ServiceProcess(service, tmp_path_factory.mktemp("valkey")):
+        yield f"redis://{services.HOST}:{service.port}/0"
 
 
 @pytest.fixture(scope="session")
 def auth_emulator() -> str:
-    """host:port of the Firebase Auth emulator; all workers share it, so a test takes e-mails of its own."""
+    """host:port of the Firebase Auth emulator. All workers share it, so each test uses its own e-mail addresses."""
     (port,) = shared("auth", 1, lambda ports, folder: [services.auth_emulator(ports[0], folder / "users.json")])
-    return f"127.0.0.1:{port}"
+    return f"{services.HOST}:{port}"
+
+
+@pytest.fixture(scope="session")
+def start_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., LocalCloud]]:
+    """Starts a local cloud with the given settings. It ends with the session."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(local_cloud(tmp_path_factory.mktemp("cloud"), **settings))
 
 
 @pytest.fixture(scope="session")
@@ -124,24 +116,24 @@ def _azurite_ports() -> tuple[int, int]:
 
 @pytest.fixture
 def azurite(_azurite_ports: tuple[int, int]) -> str:
-    """Connection string of an empty storage account (blobs and queues) of this test's own."""
-    return _fresh_account(_azurite_ports)
+    """Connection string of an empty storage account (blobs and queues) for one test."""
+    return _empty_account(_azurite_ports)
 
 
 @pytest.fixture(scope="module")
 def module_azurite(_azurite_ports: tuple[int, int]) -> str:
-    """Connection string of a storage account that one module's tests share."""
-    return _fresh_account(_azurite_ports)
+    """Connection string of a storage account for the tests of one module."""
+    return _empty_account(_azurite_ports)
 
 
 @pytest.fixture(scope="session")
 def session_azurite(_azurite_ports: tuple[int, int]) -> str:
-    """Connection string of a storage account that one worker's tests share."""
-    return _fresh_account(_azurite_ports)
+    """Connection string of a storage account for the tests of one worker."""
+    return _empty_account(_azurite_ports)
 
 
-def _fresh_account(ports: tuple[int, int]) -> str:
-    return services.storage_connection_string(*ports, account=_account(number("accounts")), key=_ACCOUNT_KEY)
+def _empty_account(ports: tuple[int, int]) -> str:
+    return services.storage_connection_string(*ports, account=_account(next_number("accounts")), key=_ACCOUNT_KEY)
 
 
 def _account(number: int) -> str:

@@ -1,7 +1,7 @@
-"""`make test-sqlserver DATABASE_URL=…`: the tests that touch SQL, on a server that speaks T-SQL.
+"""`make test-sqlserver DATABASE_URL=…`: runs the tests that use SQL on a server that speaks T-SQL.
 
-Exits with 2, and says what is missing, where there is no such server. The databases that it makes there are called
-test_catalog_…; nothing else is touched.
+Without such a server it exits with 2, and says what is missing. It creates databases named test_catalog_… there, and
+changes no others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ It needs a server that speaks T-SQL, through ODBC Driver 18: a login that may cr
 
 
 def main() -> int:
-    """The exit status: pytest's, or 2 where the tests can't be run."""
+    """Returns the exit status of pytest, or 2 if the tests can't run."""
     url = os.environ.get("DATABASE_URL", "")
     missing = _missing(url)
     if missing:
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def _missing(url: str) -> str:
-    """A sentence; empty where nothing is missing."""
+    """A clause that says what is missing; empty if nothing is."""
     if not url.startswith("mssql+pyodbc://"):
         return "expected DATABASE_URL=mssql+pyodbc://…"
     try:
@@ -57,7 +57,7 @@ def _missing(url: str) -> str:
     except ValueError as error:
         return str(error)
     except sa.exc.DBAPIError as error:
-        return f"the server doesn't let us in ({error.orig})"
+        return f"the server refuses the connection ({error.orig})"
     return ""
 
 

@@ -1,1 +1,1 @@
-"""What the cache's promises cost, beside what others cost: `make bench ONLY=cache` (docs/benchmarks.md)."""
+"""The cost of the cache relative to other caches: `make bench ONLY=cache` (docs/benchmarks.md)."""

@@ -1,4 +1,4 @@
-"""What one would write by hand to serve ready bytes from Redis, and nothing else: no framework, one GET."""
+"""A server without a framework: it sends the bytes that Redis has, with one GET."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 def create() -> ASGIApp:
-    """The application; a page stands under its URL."""
+    """The application. The Redis key of a page is its URL."""
     client = Redis.from_url(os.environ["REDIS_URL"])
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001  # ASGI's

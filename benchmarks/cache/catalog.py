@@ -1,6 +1,6 @@
-"""The catalog that is read and written: local/dataset's, loaded by the local Data Factory's own stores.
+"""The catalog of the benchmarks: local.dataset generates it, and the stores of the local Data Factory load it.
 
-Each size is made once and kept under .local/bench; whoever writes takes a copy.
+A catalog of each size is created once, under .local/bench. A benchmark that writes uses a copy.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LOAD_SECONDS = 600.0
 
 
 def kept(rows: int) -> Path:
-    """The file of a catalog of so many products, to be read only; made where it isn't there yet."""
+    """The file of a catalog of that many products, for reading only. It is created if it doesn't exist."""
     file = KEPT / f"catalog-{rows}" / "catalog.db"
     url = sa.make_url(f"sqlite:///{file}")
     complete = file.with_name("complete")
@@ -50,12 +50,12 @@ def kept(rows: int) -> Path:
             connection.commit()
         shutil.rmtree(csv_folder)
         complete.touch()
-    migrate.upgrade(url)  # one that was made before a migration
+    migrate.upgrade(url)  # it may be older than a migration
     return file
 
 
 def copied(rows: int, folder: Path) -> Path:
-    """A copy of that catalog in the folder, to be written to."""
+    """A copy of that catalog in the folder, for writing."""
     file = kept(rows)
     for source in (file, files.imports_file(sa.make_url(f"sqlite:///{file}"))):
         shutil.copy(source, folder)
@@ -72,7 +72,7 @@ def largest_categories(catalog: Path, count: int) -> list[int]:
 
 
 def add_record(url: sa.URL, import_id: str, csv_file: Path) -> None:
-    """Writes an import's record as it is when its run starts; no row of it may be rejected."""
+    """Inserts the record of an import whose run starts. The import fails if a row is rejected."""
     imports = sa.create_engine(files.imports_url(url)).execution_options(schema_translate_map={"import": None})
     with imports.begin() as connection:
         connection.execute(
@@ -105,7 +105,7 @@ def _load(url: sa.URL, kind: str, csv_file: Path) -> None:
     )
     store.end_run(run_id)
     if outcome["status"] != "succeeded":
-        raise RuntimeError(f"The benchmark's catalog could not be loaded: {outcome['message']}")
+        raise RuntimeError(f"Expected the benchmark's catalog to load, got {outcome['status']}: {outcome['message']}")
 
 
 def _staging_rows(csv_file: Path, kind: str, run_id: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -1,19 +1,16 @@
-"""CPU of `import function_app` over that of `import azure.functions`, in processes that alternate.
+"""CPU of `import function_app` relative to `import azure.functions`, in processes that alternate.
 
-The interpreter's own start isn't counted, and each process finds the modules' bytecode compiled, as an image has it.
-`import_until_first_reply` is what the first HTTP request waits for: the framework and the endpoints are loaded by it.
+The interpreter's own start isn't counted. The bytecode of all modules is compiled before, as in an image.
+`import_until_first_reply` is what the first HTTP request waits for: it loads the framework and the endpoints.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterator
 
 from benchmarks.figure import Bound, Figure
-from local.processes import PROJECT
+from testkit.processes import run_python
 
 _ROUNDS = 15
 _TIMED = "import time; began = time.process_time(); {statement}; print(time.process_time() - began)"
@@ -22,7 +19,7 @@ _FIRST_REPLY = "import function_app; from shared.api import create_app; create_a
 
 
 def figures() -> Iterator[Figure]:
-    """The ratio, and both times."""
+    """The ratio, and the times."""
     seconds: dict[str, list[float]] = {_APP: [], _LIBRARY: [], _FIRST_REPLY: []}
     for statement in seconds:
         _seconds(statement)  # compiles the bytecode
@@ -37,11 +34,6 @@ def figures() -> Iterator[Figure]:
 
 
 def _seconds(statement: str) -> float:
-    process = subprocess.run(
-        [sys.executable, "-c", _TIMED.format(statement=statement)],
-        cwd=PROJECT,
-        env={**os.environ, "AZURE_FUNCTIONS_ENVIRONMENT": "Development"},
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return float(process.stdout)
+    done = run_python("-c", _TIMED.format(statement=statement), AZURE_FUNCTIONS_ENVIRONMENT="Development")
+    done.check_returncode()
+    return float(done.stdout)

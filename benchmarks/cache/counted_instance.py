@@ -1,4 +1,4 @@
-"""An instance of the application that tells how often it asked SQL for products: `GET /queries`."""
+"""An instance of the application that counts its SQL queries of products: `GET /queries`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.cache.instance import create as create_instance
+from testkit.instance import create_open
 
 
 def create() -> ASGIApp:
-    """The API, in which everybody may write, and the count beside it."""
-    app = create_instance()
+    """The API, which treats every request as an administrator's, and the count."""
+    app = create_open()
     queries = 0
 
     @event.listens_for(sa.Engine, "before_cursor_execute")

@@ -1,9 +1,10 @@
-"""CPU of a hit: beside ready bytes from the same Redis without a framework, through the worker, and of two peers.
+"""CPU of a cache hit, relative to a server without a framework that sends bytes from Redis, and to two other caches.
 
-Each server is one uvicorn process (httptools, asyncio's loop) over the same Valkey and catalog; only one is asked at
-a time. Load: this process, over 8 keep-alive connections with one request under way on each; 2,000 pages of some
-10 KB, all warm, the n-th most popular drawn in proportion to 1/n; rounds interleaved, median. The function's figure
-is what the hit costs more in function_app.py under the worker runtime and the local host than under uvicorn.
+Each server is one uvicorn process (httptools, asyncio's loop) over the same Valkey and catalog. Only one server gets
+requests at a time. This process is the load: 8 keep-alive connections with one request at a time on each, and 2,000
+cached pages of some 10 KB. The n-th most popular page is drawn in proportion to 1/n. Rounds are interleaved, and the
+figure is the median. The function's figure is the extra cost of function_app.py under the worker runtime and the
+local host.
 """
 
 from __future__ import annotations
@@ -32,18 +33,18 @@ from local.services import HOST
 
 CONNECTIONS = 8
 _REQUESTS, _ROUNDS = 2_000, 9
-_WARMED_BY = 2  # the second time each page is a hit, and its URL is known
+_WARM_ROUNDS = 2  # in the second round each page is a hit, and its URL is known
 
 
 def figures() -> Iterator[Figure]:
-    """The ratios, and the CPU of one hit of each server for the reader."""
+    """The ratios, and the CPU of a hit of each server."""
     file = catalog.kept(catalog.SMALL)
     wanted = pages.paths(file)
     requests = pages.requests_for(wanted)
     with ExitStack() as stack:
         redis_port = stack.enter_context(valkey())
         environment = settings_of_instance(file, redis_port)
-        hit = stack.enter_context(uvicorn("hit", "benchmarks.cache.instance:create", environment))
+        hit = stack.enter_context(uvicorn("hit", "testkit.instance:create", environment))
         bare = stack.enter_context(uvicorn("bare_asgi", "benchmarks.cache.bare_asgi:create", environment))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         function = stack.enter_context(function_host("function", environment, folder))
@@ -54,7 +55,7 @@ def figures() -> Iterator[Figure]:
         with redis.Redis(HOST, redis_port) as client:
             client.mset({path: get(hit, path) for path in wanted})
         for server in (function, hit, *peers):
-            for _ in range(_WARMED_BY):
+            for _ in range(_WARM_ROUNDS):
                 send([server.port], requests, CONNECTIONS)
         queries = {peer.name: get(peer, "/queries") for peer in peers}
 
@@ -68,7 +69,7 @@ def figures() -> Iterator[Figure]:
 
         cpu = measure([bare, hit, function, *peers], drawn, CONNECTIONS, _ROUNDS, check)
         alone = measure([bare, hit], drawn, 1, _ROUNDS, check)
-        assert queries == {peer.name: get(peer, "/queries") for peer in peers}, "not every reply of a peer was a hit"
+        assert queries == {peer.name: get(peer, "/queries") for peer in peers}, "a peer's reply was no hit"
 
     yield Figure("hit_cpu_vs_bare_asgi", cpu.ratio("hit", "bare_asgi"), "x", Bound("<=", 1.5))
     yield Figure("hit_cpu_vs_bare_asgi_one_connection", alone.ratio("hit", "bare_asgi"), "x", Bound("<=", 1.5))

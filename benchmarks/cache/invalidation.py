@@ -1,4 +1,4 @@
-"""The time from a write until its first fresh read, with 10 and with a million pages of the changed tag in Redis."""
+"""The time from a write to the first fresh read, with 10 and with a million cached pages of the changed tag."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 
 import redis
 
 from benchmarks.cache import catalog
-from benchmarks.cache.client import Client
 from benchmarks.cache.servers import Server, settings_of_instance, uvicorn, valkey
 from benchmarks.figure import Bound, Figure
 from local.services import HOST
 from shared.cache.keys import Keys
 from shared.cache.page import Page, encode
 from shared.catalog import tags
+from testkit.http_client import HttpClient
 
 _FEW, _MANY = 10, 1_000_000
 _PAGE_BYTES = 100
@@ -38,7 +38,7 @@ def figures() -> Iterator[Figure]:
             file = catalog.copied(catalog.SMALL, folder)
             (category_id,) = catalog.largest_categories(file, 1)
             environment = settings_of_instance(file, redis_port)
-            server = stack.enter_context(uvicorn(f"invalidation_{count}", "tests.cache.instance:create", environment))
+            server = stack.enter_context(uvicorn(f"invalidation_{count}", "testkit.instance:create_open", environment))
             filled[count] = (server, category_id)
             _fill(redis_port, category_id, count)
         seconds = asyncio.run(_measure(filled))
@@ -48,7 +48,7 @@ def figures() -> Iterator[Figure]:
 
 
 def _fill(redis_port: int, category_id: int, count: int) -> None:
-    """Pages of the category, as they are stored, under the generation that it has."""
+    """Stores pages of the category's current generation."""
     tag = tags.category(category_id)
     generation = b"0123456789abcdef"
     page = encode(Page.of(b"x" * _PAGE_BYTES), generation)
@@ -63,22 +63,22 @@ def _fill(redis_port: int, category_id: int, count: int) -> None:
 
 async def _measure(filled: dict[int, tuple[Server, int]]) -> dict[int, float]:
     seconds: dict[int, list[float]] = {count: [] for count in filled}
-    async with AsyncExitStack() as stack:
-        clients = {count: await stack.enter_async_context(Client(server.port)) for count, (server, _) in filled.items()}
+    with ExitStack() as stack:
+        clients = {count: stack.enter_context(HttpClient(server.port)) for count, (server, _) in filled.items()}
         for number in range(_ROUNDS):
-            # Who comes first in a round changes.
+            # The order alternates.
             for count in sorted(filled, reverse=bool(number % 2)):
                 _, category_id = filled[count]
                 seconds[count].append(await _until_fresh(clients[count], category_id, number))
     return {count: statistics.median(values) for count, values in seconds.items()}
 
 
-async def _until_fresh(client: Client, category_id: int, reviews: int) -> float:
+async def _until_fresh(client: HttpClient, category_id: int, reviews: int) -> float:
     path = f"/api/products?category_id={category_id}&limit=1"
     for _ in range(2):  # the second is a hit
-        (shown,) = (await client.get(path))["items"]
+        (shown,) = (await client.expect(200, "GET", path))["items"]
     began = time.perf_counter()
-    await client.patch(f"/api/products/{shown['asin']}", {"reviews": reviews})
-    while (await client.get(path))["items"][0]["reviews"] != reviews:
+    await client.expect(200, "PATCH", f"/api/products/{shown['asin']}", {"reviews": reviews})
+    while (await client.expect(200, "GET", path))["items"][0]["reviews"] != reviews:
         pass
     return time.perf_counter() - began

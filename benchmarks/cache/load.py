@@ -1,6 +1,6 @@
-"""The load generator: keep-alive connections over asyncio, each with one request under way.
+"""The load generator: keep-alive connections over asyncio, each with one request at a time.
 
-It runs in the benchmark's own process, so none of its CPU is counted as a server's.
+It runs in the benchmark's own process, so its CPU isn't counted as a server's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LENGTH = b"content-length: "
 
 
 class Replies:
-    """What came back: statuses, the values of X-Cache, and bytes of bodies."""
+    """Counts of the replies' statuses, of their X-Cache values, and of the bytes of their bodies."""
 
     def __init__(self) -> None:
         self.statuses: Counter[bytes] = Counter()
@@ -50,7 +50,7 @@ class _Connection(asyncio.Protocol):
         length = int(_value(head, _LENGTH) or 0) if status != b"304" else 0
         if len(self._buffer) < end + len(_END_OF_HEAD) + length:
             return
-        self._buffer.clear()  # nothing is sent before the reply to the last request is complete
+        self._buffer.clear()  # the next request is sent after the complete reply
         self._replies.statuses[status] += 1
         self._replies.outcomes[_value(head, b"x-cache: ") or b""] += 1
         self._replies.body_bytes += length
@@ -62,7 +62,7 @@ class _Connection(asyncio.Protocol):
             self._done.set_exception(exc or ConnectionError("the server closed a connection"))
 
     def send_next(self) -> None:
-        """Sends the next request, or closes the connection where there is none left."""
+        """Sends the next request, or closes the connection if there is none."""
         assert self._transport
         request = next(self._requests, None)
         if request is None:
@@ -98,7 +98,7 @@ async def _send(ports: Sequence[int], requests: Iterator[bytes], connections: in
 
 
 def send(ports: Sequence[int], requests: Iterable[bytes], connections: int) -> Replies:
-    """Sends the requests in this order, over so many connections to each port; raises where one breaks.
+    """Sends the requests in this order, over that many connections to each port. Raises an error if one breaks.
 
     All connections are open before the first request is sent.
     """

@@ -1,6 +1,7 @@
-"""CPU of a miss (look up, ask SQL, store), beside the same query in plain FastAPI without a cache.
+"""CPU of a miss (lookup, SQL query, store), relative to the same query in plain FastAPI without a cache.
 
-Load: this process, over 8 keep-alive connections; each page once a round, its generation known; rounds interleaved.
+This process is the load, over 8 keep-alive connections. Each round reads each page once, with a known generation.
+Rounds are interleaved.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ _ROUNDS, _PAGES_PER_ROUND = 9, 300
 
 
 def figures() -> Iterator[Figure]:
-    """The ratio, and the CPU of each."""
+    """The ratio, and the CPU of each server."""
     file = catalog.kept(catalog.SMALL)
     requests = pages.requests_for(pages.paths(file))
     with ExitStack() as stack:
         redis_port = stack.enter_context(valkey())
         environment = settings_of_instance(file, redis_port)
-        miss = stack.enter_context(uvicorn("miss", "benchmarks.cache.instance:create", environment))
+        miss = stack.enter_context(uvicorn("miss", "testkit.instance:create", environment))
         plain = stack.enter_context(uvicorn("plain_fastapi", "benchmarks.cache.plain_fastapi:create", environment))
         client = stack.enter_context(redis.Redis(HOST, redis_port))
 
         def without_pages(number: int) -> list[bytes]:
-            # The generations stay, as they do where a page has expired.
+            # The generations stay, as when a page has expired.
             client.unlink("nothing", *client.scan_iter("catalog:p:*", count=1_000))
             return [requests[(number * _PAGES_PER_ROUND + page) % pages.COUNT] for page in range(_PAGES_PER_ROUND)]
 

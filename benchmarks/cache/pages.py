@@ -1,4 +1,4 @@
-"""The 2,000 pages that are asked for, and how often each."""
+"""The 2,000 pages that the load reads, and their popularity."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def paths(catalog: Path) -> list[str]:
 
 
 def requests_for(wanted: Sequence[str], headers: str = "") -> list[bytes]:
-    """The GET requests, ready to be sent; each of the further headers ends with CRLF."""
+    """The GET requests as bytes; each of the further headers ends with CRLF."""
     return [f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{headers}\r\n".encode() for path in wanted]
 
 
@@ -32,6 +32,6 @@ def zipf_like(count: int, seed: int) -> list[int]:
     """`count` draws of page numbers: the n-th most popular page is drawn in proportion to 1/n."""
     weights = 1 / np.arange(1, COUNT + 1)
     draw = np.random.default_rng(seed)
-    # Which pages are popular has nothing to do with their order.
+    # The popularity of a page doesn't depend on its place in the list.
     popularity = draw.permutation(COUNT)
     return [int(page) for page in popularity[draw.choice(COUNT, size=count, p=weights / weights.sum())]]

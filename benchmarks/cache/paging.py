@@ -1,4 +1,4 @@
-"""CPU of page 1,000 over that of page 1, in a catalog as large as the real one, for every sort; neither is cached."""
+"""CPU of page 1,000 relative to page 1, for every sort, in a catalog of full size and without the cache."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from benchmarks.cache import catalog, pages
-from benchmarks.cache.client import Client
 from benchmarks.cache.load import send
 from benchmarks.cache.servers import Server, settings_of_instance, uvicorn, valkey
 from benchmarks.figure import Bound, Figure
+from testkit.http_client import HttpClient
 
 _SORTS = ("asin", "-asin", "price", "-price", "stars", "-stars", "reviews", "-reviews", "-bought_in_last_month")
 _PAGE = 1_000
@@ -19,13 +19,13 @@ _ROUNDS, _TIMES = 9, 20
 
 
 def figures() -> Iterator[Figure]:
-    """The median over the sorts, and each sort's."""
+    """The median over the sorts, and the ratio of each sort."""
     file = catalog.kept(catalog.WHOLE)
     with ExitStack() as stack:
         redis_port = stack.enter_context(valkey())
-        # Without the cache each request asks SQL, as a miss does.
+        # Without the cache each request queries SQL, as a miss does.
         environment = settings_of_instance(file, redis_port) | {"CACHE_ENABLED": "false"}
-        server = stack.enter_context(uvicorn("paging", "benchmarks.cache.instance:create", environment))
+        server = stack.enter_context(uvicorn("paging", "testkit.instance:create", environment))
         ratios = {sort: _ratio(server, sort) for sort in _SORTS}
     yield Figure("page_1000_vs_page_1", statistics.median(ratios.values()), "x", Bound("<=", 1.2))
     for sort, ratio in ratios.items():
@@ -49,8 +49,8 @@ def _ratio(server: Server, sort: str) -> float:
 
 async def _cursor_of_last(server: Server, first: str) -> str:
     """The cursor that leads to page 1,000."""
-    async with Client(server.port) as client:
-        page = await client.get(first)
+    with HttpClient(server.port) as client:
+        page = await client.expect(200, "GET", first)
         for _ in range(_PAGE - 2):
-            page = await client.get(f"{first}&cursor={page['next_cursor']}")
+            page = await client.expect(200, "GET", f"{first}&cursor={page['next_cursor']}")
     return str(page["next_cursor"])

@@ -1,4 +1,4 @@
-"""The same query and the same JSON in plain FastAPI, without a cache and without any layer of the application's."""
+"""The same query and the same JSON in plain FastAPI, without a cache and without the application's middleware."""
 
 from __future__ import annotations
 

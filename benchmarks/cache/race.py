@@ -1,8 +1,8 @@
-"""Stale reads under concurrent inserts and reads, over two processes: of the application, and of two peers.
+"""Stale reads of the application and of two other caches, under concurrent inserts and reads over two processes.
 
-Each writer has a list of its own, inserts product after product into it through one process, and reads the list
-through the other at once, while readers keep all lists warm in both. A read is stale where it began after a write's
-reply and shows the list from before.
+Each writer inserts products into a list that only it changes, through one process, and reads the list through the
+other process at once. Readers keep all lists warm in both processes. A read is stale if it begins after a write's
+reply and shows the list from before that write.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from benchmarks.cache.client import Client
+from benchmarks.cache.contenders import NAMES, OURS, two_processes
 from benchmarks.cache.servers import Server
-from benchmarks.cache.trio import NAMES, OURS, two_processes
 from benchmarks.figure import Bound, Figure
+from testkit.http_client import HttpClient
 
 _WRITERS, _READERS = 4, 8
 _INSERTS = 150  # of each writer
@@ -25,19 +25,21 @@ _CATEGORIES = range(91_001, 91_001 + _WRITERS)
 
 @dataclass(slots=True)
 class _Race:
-    """`replied` is, of each list, the asin of the newest product whose insert was replied to."""
+    """`acknowledged` has the newest asin of each list whose insert was acknowledged."""
 
     servers: list[Server]
-    replied: dict[int, str] = field(default_factory=dict)
-    writing: int = _WRITERS
+    acknowledged: dict[int, str] = field(default_factory=dict)
+    active_writers: int = _WRITERS
     reads: int = 0
     stale: int = 0
     stale_after_insert: int = 0
 
-    async def read(self, client: Client, category_id: int) -> bool:
-        """Reads a list; gives whether that was stale."""
-        known = self.replied.get(category_id, "")
-        items = (await client.get(f"/api/products?category_id={category_id}&sort=-asin&limit=20"))["items"]
+    async def read(self, client: HttpClient, category_id: int) -> bool:
+        """Reads a list, and returns whether it was stale."""
+        known = self.acknowledged.get(category_id, "")
+        items = (await client.expect(200, "GET", f"/api/products?category_id={category_id}&sort=-asin&limit=20"))[
+            "items"
+        ]
         self.reads += 1
         is_stale = (str(items[0]["asin"]) if items else "") < known
         self.stale += is_stale
@@ -45,18 +47,18 @@ class _Race:
 
     async def write(self, category_id: int) -> None:
         here, there = self.servers if category_id % 2 else reversed(self.servers)
-        async with Client(here.port) as writer, Client(there.port) as reader:
+        with HttpClient(here.port) as writer, HttpClient(there.port) as reader:
             for number in range(_INSERTS):
                 product = {"asin": f"R{category_id}{number:04}", "title": "Racer", "category_id": category_id}
-                await writer.post("/api/products", product)
-                self.replied[category_id] = str(product["asin"])
+                await writer.expect(201, "POST", "/api/products", product)
+                self.acknowledged[category_id] = str(product["asin"])
                 self.stale_after_insert += await self.read(reader, category_id)
-        self.writing -= 1
+        self.active_writers -= 1
 
     async def keep_reading(self, server: Server, seed: int) -> None:
         draw = random.Random(seed)
-        async with Client(server.port) as client:
-            while self.writing:
+        with HttpClient(server.port) as client:
+            while self.active_writers:
                 await self.read(client, draw.choice(_CATEGORIES))
 
     async def run(self) -> None:
@@ -68,7 +70,7 @@ class _Race:
 
 
 def figures() -> Iterator[Figure]:
-    """The application's stale reads, and the share of each peer's."""
+    """The stale reads of each contender."""
     for name in NAMES:
         with two_processes(name) as (servers, _):
             if name == OURS:
@@ -85,6 +87,6 @@ def figures() -> Iterator[Figure]:
 
 
 async def _insert_categories(server: Server) -> None:
-    async with Client(server.port) as client:
+    with HttpClient(server.port) as client:
         for category_id in _CATEGORIES:
-            await client.post("/api/categories", {"id": category_id, "name": f"Race {category_id}"})
+            await client.expect(201, "POST", "/api/categories", {"id": category_id, "name": f"Race {category_id}"})

@@ -1,4 +1,4 @@
-"""Round trips to Redis per hit, counted by a proxy in front of it: one is whatever is sent before the next reply."""
+"""Round trips to Redis per hit. A proxy counts them: all commands before the next reply are one round trip."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HITS = 2_000
 
 
 class CountingProxy:
-    """Forwards connections to a port, and counts the turns from replies back to commands."""
+    """Forwards connections to a port, and counts how often a command follows a reply."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -28,7 +28,7 @@ class CountingProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Takes no more connections; those there are end with their peers."""
+        """Accepts no more connections. Open connections end with their peers."""
         self._listener.close()
 
     def _accept(self) -> None:
@@ -41,24 +41,24 @@ class CountingProxy:
                 _Pair(self, client, server)
 
     def count(self) -> None:
-        """One more."""
+        """Counts one round trip."""
         self.round_trips += 1
 
 
 class _Pair:
     def __init__(self, proxy: CountingProxy, client: socket.socket, server: socket.socket) -> None:
         self._proxy = proxy
-        self._asking = False
-        threading.Thread(target=self._forward, args=(client, server, self._asked), daemon=True).start()
-        threading.Thread(target=self._forward, args=(server, client, self._replied), daemon=True).start()
+        self._is_waiting = False
+        threading.Thread(target=self._forward, args=(client, server, self._note_command), daemon=True).start()
+        threading.Thread(target=self._forward, args=(server, client, self._note_reply), daemon=True).start()
 
-    def _asked(self) -> None:
-        if not self._asking:
-            self._asking = True
+    def _note_command(self) -> None:
+        if not self._is_waiting:
+            self._is_waiting = True
             self._proxy.count()
 
-    def _replied(self) -> None:
-        self._asking = False
+    def _note_reply(self) -> None:
+        self._is_waiting = False
 
     @staticmethod
     def _forward(source: socket.socket, target: socket.socket, note: object) -> None:
@@ -72,13 +72,13 @@ class _Pair:
 
 
 def figures() -> Iterator[Figure]:
-    """Of hits that are asked for one after the other."""
+    """Round trips of hits, with one request at a time."""
     file = catalog.kept(catalog.SMALL)
     requests = pages.requests_for(pages.paths(file))
     with ExitStack() as stack:
         proxy = stack.enter_context(contextlib.closing(CountingProxy(stack.enter_context(valkey()))))
         environment = settings_of_instance(file, proxy.port)
-        server = stack.enter_context(uvicorn("round_trips", "benchmarks.cache.instance:create", environment))
+        server = stack.enter_context(uvicorn("round_trips", "testkit.instance:create", environment))
         for _ in range(2):
             send([server.port], requests, 1)
         before = proxy.round_trips

@@ -12,7 +12,7 @@ from benchmarks.cache.servers import Server
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """Seconds of CPU per request: of each server, one figure per round."""
+    """Seconds of CPU per request, for each server and round."""
 
     rounds: Mapping[str, Sequence[float]]
 
@@ -25,7 +25,7 @@ class Cpu:
         return statistics.median(a / b for a, b in zip(self.rounds[over], self.rounds[under], strict=True))
 
     def difference(self, over: str, under: str, unit: str) -> float:
-        """As `ratio`, of the difference to a third."""
+        """The median of the rounds' differences, in units of a third server's CPU."""
         rounds = zip(self.rounds[over], self.rounds[under], self.rounds[unit], strict=True)
         return statistics.median((a - b) / c for a, b, c in rounds)
 
@@ -37,7 +37,7 @@ def measure(
     rounds: int,
     check: Callable[[Server, Replies], None],
 ) -> Cpu:
-    """Sends each round's requests to each server in turn; the order turns too. `check` raises for unfit replies."""
+    """Sends each round's requests to each server in turn, in rotating order. `check` raises for unexpected replies."""
     found: dict[str, list[float]] = {server.name: [] for server in servers}
     for number in range(rounds):
         requests = requests_of_round(number)

@@ -1,1 +1,1 @@
-"""What an import costs beside SQLite's own: `make bench ONLY=imports` (docs/benchmarks.md)."""
+"""The cost of an import relative to SQLite's own: `make bench ONLY=imports` (docs/benchmarks.md)."""

@@ -1,4 +1,4 @@
-"""The files that are imported: local/dataset's, made once and kept under .local/bench/imports."""
+"""The files that are imported. local.dataset generates them once, under .local/bench/imports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHANGED_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A catalog's two files, and the products again with one row of a hundred changed."""
+    """A catalog's two files, and the products with 1 % of the rows changed."""
 
     products: Path
     changed: Path
@@ -23,7 +23,7 @@ class Files:
 
 
 def kept(rows: int) -> Files:
-    """The files of so many products."""
+    """The files of that many products."""
     first, changed = PLACE / f"csv-{rows}", PLACE / f"csv-{rows}-changed"
     for folder, change in ((first, None), (changed, Change(_CHANGED_SHARE, _SEED))):
         complete = folder / "complete"

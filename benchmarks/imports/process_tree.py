@@ -1,4 +1,4 @@
-"""What a process and those below it use: the factory has one more for each merge."""
+"""CPU and memory of a process and its descendants: the factory starts a process for each merge."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Self
 
 import psutil
 
-# Seldom, where it is done beside a benchmark of speed: a look takes some 4 ms.
-_LOOK_SECONDS = 0.2
+# A sample takes some 4 ms, so during a benchmark of speed it is taken seldom.
+_SAMPLE_SECONDS = 0.2
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time, user and system, of the process, those below it, and those that they have waited for."""
+    """CPU time, user and system, of the process, its descendants, and those of them that have ended."""
     total = 0.0
     for process in _tree(pid):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -24,14 +24,14 @@ def cpu_seconds(pid: int) -> float:
 
 
 class PeakMemory:
-    """The most memory that a process and those below it held together, looked at every so many seconds.
+    """The peak of the memory of a process and its descendants, sampled at intervals.
 
-    A page that several of them have counts once (proc(5): Pss).
+    A page that several processes share counts once (proc(5): Pss).
     """
 
-    def __init__(self, pid: int, look_seconds: float = _LOOK_SECONDS) -> None:
+    def __init__(self, pid: int, sample_seconds: float = _SAMPLE_SECONDS) -> None:
         self._pid = pid
-        self._look_seconds = look_seconds
+        self._sample_seconds = sample_seconds
         self._bytes = 0
         self._failure: Exception | None = None
         self._ended = threading.Event()
@@ -51,14 +51,14 @@ class PeakMemory:
 
     @property
     def mib(self) -> float:
-        """The most so far."""
+        """The peak so far, in MiB."""
         return self._bytes / 1024 / 1024
 
     def _watch(self) -> None:
         try:
             while True:
                 self._bytes = max(self._bytes, sum(_proportional_bytes(process) for process in _tree(self._pid)))
-                if self._ended.wait(self._look_seconds):
+                if self._ended.wait(self._sample_seconds):
                     return
         except Exception as error:  # noqa: BLE001  # raised in the thread that waits for the figure
             self._failure = error

@@ -1,9 +1,9 @@
 """Whole imports of 1,426,337 rows by the local Data Factory, in three cases, beside SQLite's own `.import`.
 
-The first load of an empty catalog, the same file again, and one with 1 % of the rows changed, against the sqlite3
-shell's `.import` + the same indexes + the same text index, without any check. An import is Copy and Merge as the
-factory runs them, from the blob in Azurite to `Succeeded`. Rounds are interleaved, each with a catalog and a factory
-process of its own; the ratios are of wall time, since both cores are used; CPU is stated beside them.
+The cases are the first load of an empty catalog, the same file again, and a file with 1 % of the rows changed. The
+baseline is the sqlite3 shell's `.import`, the same indexes and the same text index, without any check. An import is
+Copy and Merge as the factory runs them, from the blob in Azurite to `Succeeded`. Rounds are interleaved, and each has
+a new catalog and a new factory process. The ratios are of wall time, since an import uses both cores.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from pathlib import Path
 from benchmarks.cache.catalog import WHOLE
 from benchmarks.figure import Bound, Figure
 from benchmarks.imports import files, sqlite_import
+from benchmarks.imports.cost import Cost
 from benchmarks.imports.factory import Storage, azurite, factory, folder
-from benchmarks.imports.spent import Spent
 
 _ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round took."""
+    """The costs of one round."""
 
-    baseline: Spent
-    first: Spent
-    unchanged: Spent
-    changed: Spent
+    baseline: Cost
+    first: Cost
+    unchanged: Cost
+    changed: Cost
     peak_mib: float
 
 
 def measured(rows: int, rounds: int) -> list[Round]:
-    """So many rounds; the baseline goes first in every other one."""
+    """Measures that many rounds. The baseline runs first in every other round."""
     sources = files.kept(rows)
     with azurite() as storage:
         return [_round(sources, storage, number) for number in range(rounds)]
@@ -52,14 +52,14 @@ def _round(sources: files.Files, storage: Storage, number: int) -> Round:
         return Round(baseline or _baseline(sources, catalog, place), first, unchanged, changed, peak.mib)
 
 
-def _baseline(sources: files.Files, catalog: Path, place: Path) -> Spent:
+def _baseline(sources: files.Files, catalog: Path, place: Path) -> Cost:
     return sqlite_import.run(sources.products, catalog, place)
 
 
 def figures() -> Iterator[Figure]:
-    """The ratios, the peak, and the seconds that they come from."""
+    """The ratios, the peak of the memory, and the seconds."""
     if sqlite_import.shell() is None:
-        print("# The sqlite3 shell is missing: Python's csv and executemany take its place.", flush=True)
+        print("# The sqlite3 shell is missing; Python's csv and executemany are used instead.", flush=True)
     rounds = measured(WHOLE, _ROUNDS)
 
     baselines, firsts = [one.baseline for one in rounds], [one.first for one in rounds]
@@ -78,6 +78,6 @@ def figures() -> Iterator[Figure]:
         yield Figure(f"{name}_cpu", statistics.median(one.cpu for one in times), "s")
 
 
-def _wall_ratio(over: Sequence[Spent], under: Sequence[Spent]) -> float:
+def _wall_ratio(over: Sequence[Cost], under: Sequence[Cost]) -> float:
     """The median of the rounds' ratios."""
     return statistics.median(a.wall / b.wall for a, b in zip(over, under, strict=True))

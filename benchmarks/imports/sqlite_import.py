@@ -1,6 +1,6 @@
 """The baseline: the sqlite3 shell's `.import`, the catalog's indexes and its text index, without any check.
 
-The table has the file's columns with numbers as numbers; the file is read from the disk, not from a blob store.
+The table has the file's columns, with numeric types. The file is read from the disk, not from a blob store.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.imports.spent import Spent
+from benchmarks.imports.cost import Cost
 from local.processes import PROJECT, end_with_parent
 
 _TABLE = """
@@ -25,21 +25,21 @@ CREATE TABLE products (
 )
 """
 _COLUMNS = 11
-# As the catalog is kept.
+# As in the catalog.
 _PRAGMAS = ("page_size = 8192", "journal_mode = WAL", "synchronous = NORMAL")
 _WORDS = "INSERT INTO products_title_words (rowid, title) SELECT rowid, title FROM products"
 _END = "PRAGMA wal_checkpoint(TRUNCATE)"
 
 
 def shell() -> str | None:
-    """The sqlite3 shell, where there is one."""
+    """The path of the sqlite3 shell; None if it isn't installed."""
     return shutil.which("sqlite3")
 
 
-def run(products: Path, catalog: Path, folder: Path) -> Spent:
-    """Loads the file into a new database in the folder; the indexes are those of the catalog.
+def run(products: Path, catalog: Path, folder: Path) -> Cost:
+    """Loads the file into a new database in the folder, with the indexes of the catalog.
 
-    Without the shell Python's csv and executemany take its place.
+    Without the sqlite3 shell it uses Python's csv and executemany.
     """
     file = folder / "baseline.db"
     for left in folder.glob(f"{file.name}*"):
@@ -63,7 +63,7 @@ def run(products: Path, catalog: Path, folder: Path) -> Spent:
         cwd=PROJECT,
         preexec_fn=end_with_parent(),  # it calls nothing that another thread could have locked
     )
-    return Spent(time.monotonic() - began, _children_cpu() - before)
+    return Cost(time.monotonic() - began, _children_cpu() - before)
 
 
 def _before() -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""The cache under races, kills and a Redis in trouble (`make prove-cache`); tests/cache runs short forms of it."""
+"""The cache under races, kills and faults of Redis (`make prove-cache`). tests/cache runs short forms of it."""

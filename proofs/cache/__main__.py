@@ -1,7 +1,7 @@
-"""`make prove-cache`: what docs/architecture.md promises of the cache, tried on real processes for as long as it takes.
+"""`make prove-cache`: checks the promises of the cache in docs/architecture.md on real processes.
 
-One line per scenario: operations, stale reads, failed requests, p99 of reads, seconds to the first hit after a trouble,
-and what else it counts. Exits with 1 where a promise is broken, and keeps the logs of that scenario's processes.
+Prints a line for each scenario: operations, stale reads, failed requests, p99 of reads, seconds from a fault's end to
+the first hit, and the scenario's own figures. Exits with 1 if a promise is broken, and then keeps the scenario's logs.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def _run(name: str) -> Outcome:
     began = time.monotonic()
     try:
         outcome = SCENARIOS[name](folder)
-    except Exception:  # noqa: BLE001  # it is told, and the others are proved all the same
+    except Exception:  # noqa: BLE001  # it is reported, and the other scenarios run
         traceback.print_exc()
-        outcome = Outcome(name, broken=["the scenario didn't come to its end; see above"])
+        outcome = Outcome(name, broken=["the scenario failed; see its traceback above"])
     outcome.seconds = time.monotonic() - began
     _say(outcome.line())
     if outcome.is_kept:

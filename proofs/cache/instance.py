@@ -1,12 +1,12 @@
-"""An instance for proofs: the API, its drain on a schedule, and a hand on its SQL.
+"""An instance for proofs: the API, its drain on a schedule, and control over its SQL.
 
 `uvicorn --factory proofs.cache.instance:create`, with PROOF_DRAIN_SECONDS in the environment.
 
-    /proof/sql/count      how many queries of products there were
-    /proof/sql/requests   how many requests are under way
-    /proof/sql/hold       from now on queries of products wait
-    /proof/sql/release    until now: they go on
-    /proof/sql/fail       until now: they fail as a disk would
+    /proof/sql/count      the number of product queries
+    /proof/sql/requests   the number of requests in progress
+    /proof/sql/hold       product queries wait
+    /proof/sql/release    product queries continue
+    /proof/sql/fail       product queries that wait fail with a disk error
 """
 
 from __future__ import annotations
@@ -22,56 +22,54 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.api import create_framework, in_front_of
 from shared.http.problems import UnavailableError
 from shared.services import Services
-from shared.settings import load_settings
-from tests.guarding import let_everybody_in
+from testkit.instance import open_api, services_of_environment
 
 log = logging.getLogger(__name__)
 
 _PREFIX = "/proof/sql/"
-_HELD_SECONDS = 60.0
+_HOLD_SECONDS = 60.0
 
 
-class _Sql:
+class _ProductQueries:
     """Counts and holds the queries of products."""
 
     def __init__(self) -> None:
-        self.queries = 0
-        self._may_go_on = threading.Event()
-        self._may_go_on.set()
+        self.count = 0
+        self._released = threading.Event()
+        self._released.set()
         self._fails = False
-        event.listen(sa.Engine, "before_cursor_execute", self._before)
+        event.listen(sa.Engine, "before_cursor_execute", self._before_execute)
 
-    def order(self, name: str) -> int:
-        """Does what was ordered; gives the count."""
-        match name:
+    def control(self, command: str) -> int:
+        """Executes a command, and returns the count."""
+        match command:
             case "hold":
                 self._fails = False
-                self._may_go_on.clear()
+                self._released.clear()
             case "release" | "fail":
-                self._fails = name == "fail"
-                self._may_go_on.set()
-        return self.queries
+                self._fails = command == "fail"
+                self._released.set()
+        return self.count
 
-    def _before(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
+    def _before_execute(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
         if not (statement.startswith("SELECT") and "FROM products" in statement):
             return
-        self.queries += 1
-        held = not self._may_go_on.is_set()
-        self._may_go_on.wait(_HELD_SECONDS)
-        if held and self._fails:
+        self.count += 1
+        was_held = not self._released.is_set()
+        self._released.wait(_HOLD_SECONDS)
+        if was_held and self._fails:
             raise sa.exc.OperationalError(statement, {}, sqlite3.OperationalError("disk I/O error"))
 
 
-class _Proof:
-    """The API with its drain and the hand on its SQL."""
+class _ProofMiddleware:
+    """Adds the drain and the control over SQL to the API."""
 
     def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
         self._services = services
-        self._sql = _Sql()
+        self._queries = _ProductQueries()
         self._requests = 0
         self._drain_seconds = float(os.environ["PROOF_DRAIN_SECONDS"])
 
@@ -81,8 +79,8 @@ class _Proof:
             await self._app(scope, receive, send)
             draining.cancel()
         elif scope["type"] == "http" and scope["path"].startswith(_PREFIX):
-            order = scope["path"].removeprefix(_PREFIX)
-            body = str(self._requests if order == "requests" else self._sql.order(order)).encode()
+            command = scope["path"].removeprefix(_PREFIX)
+            body = str(self._requests if command == "requests" else self._queries.control(command)).encode()
             headers = [(b"content-length", b"%d" % len(body))]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body})
@@ -94,18 +92,16 @@ class _Proof:
                 self._requests -= 1
 
     async def _drain(self) -> None:
-        """As the timer does: at fixed times, whatever the last run met."""
+        """Drains at fixed times, as the timer does, even if the last run failed."""
         while True:
             await asyncio.sleep(self._drain_seconds - time.time() % self._drain_seconds)
             try:
                 await self._services.outbox.drain()
             except UnavailableError as error:
-                log.warning("The drain goes on at its next time: %s", error)
+                log.warning("The drain is tried again at its next time: %s", error)
 
 
 def create() -> ASGIApp:
-    """An instance with the settings of the environment; everybody may write."""
-    services = Services(load_settings())
-    framework = create_framework(services)
-    let_everybody_in(framework)
-    return _Proof(in_front_of(framework, services), services)
+    """An instance with the settings of the environment, which treats every request as an administrator's."""
+    services = services_of_environment()
+    return _ProofMiddleware(open_api(services), services)

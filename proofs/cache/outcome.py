@@ -1,4 +1,4 @@
-"""What a scenario saw, and whether that keeps the cache's promises."""
+"""The result of a scenario: its figures, and the promises of the cache that were broken."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import statistics
 import time
 from dataclasses import dataclass, field
 
-_SHOWN = 5  # broken promises of one kind that are told; the rest are counted
+_MAX_SHOWN = 5  # broken promises of one kind that are printed; the rest are counted
 
 
 @dataclass(slots=True)
 class Read:
-    """A read that was replied to: when it began (`time.monotonic`), its seconds, X-Cache, and by which instance."""
+    """An answered read: its start (`time.monotonic`), response time, X-Cache, and the instance that answered."""
 
     began: float
     seconds: float
@@ -21,14 +21,14 @@ class Read:
 
 @dataclass(slots=True)
 class Outcome:
-    """The record of one scenario; a sentence in `stale`, `failed` or `broken` is a broken promise."""
+    """The result of one scenario. Each sentence in `stale`, `failed` or `broken` is a broken promise."""
 
     name: str
     operations: int = 0
     stale: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
-    # Figures of the scenario's own, told beside the others.
+    # Figures that only this scenario has.
     facts: dict[str, str] = field(default_factory=dict)
     reads: list[Read] = field(default_factory=list)
     first_hit_seconds: float | None = None
@@ -45,17 +45,17 @@ class Outcome:
         """How many reads came from the cache."""
         return sum(read.outcome == "HIT" for read in self.reads)
 
-    def promise(self, *, kept: bool, sentence: str) -> None:
-        """Notes a promise that isn't kept."""
-        if not kept:
-            self.broken.append(sentence)
+    def check(self, condition: object, message: str) -> None:
+        """Adds the message to the broken promises if the condition is false."""
+        if not condition:
+            self.broken.append(message)
 
     def p99(self, since: float = 0.0) -> float:
-        """Seconds within which 99 % of the reads that began since then were replied to; 0 where there were too few."""
+        """The 99th percentile of response times, in seconds, of reads that began since then."""
         return p99([read.seconds for read in self.reads if read.began >= since])
 
     def line(self) -> str:
-        """All of it on one line, and the broken promises on lines of their own."""
+        """All figures on one line, and each broken promise on a line below."""
         figures = {
             "operations": str(self.operations),
             "stale": str(len(self.stale)),
@@ -65,16 +65,16 @@ class Outcome:
             **self.facts,
             "took": f"{self.seconds:.0f} s",
         }
-        told = "  ".join(f"{name} {figure}" for name, figure in figures.items())
+        line = "  ".join(f"{name} {figure}" for name, figure in figures.items())
         kinds = (("stale", self.stale), ("failed", self.failed), ("broken", self.broken))
-        lines = [f"PROVE {self.name}  {told}  {'kept' if self.is_kept else 'BROKEN'}"]
+        lines = [f"PROVE {self.name}  {line}  {'kept' if self.is_kept else 'BROKEN'}"]
         for kind, sentences in kinds:
-            lines += [f"    {kind}: {sentence}" for sentence in sentences[:_SHOWN]]
-            if len(sentences) > _SHOWN:
-                lines.append(f"    {kind}: {len(sentences) - _SHOWN} more")
+            lines += [f"    {kind}: {sentence}" for sentence in sentences[:_MAX_SHOWN]]
+            if len(sentences) > _MAX_SHOWN:
+                lines.append(f"    {kind}: {len(sentences) - _MAX_SHOWN} more")
         return "\n".join(lines)
 
 
 def p99(seconds: list[float]) -> float:
-    """The 99th percentile; 0 of fewer than two."""
+    """The 99th percentile; 0 for fewer than two values."""
     return statistics.quantiles(seconds, n=100)[98] if len(seconds) > 1 else 0.0

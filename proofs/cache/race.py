@@ -1,35 +1,36 @@
-"""The race: a read that began after a write's reply never shows the state before it, whichever instance it asks."""
+"""The race: a read that begins after a write's reply never shows an older state, whichever instance answers it."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 
-from proofs.cache import imports, parts
-from proofs.cache.ledger import Ledger
+from proofs.cache import imports, processes
 from proofs.cache.load import Load, countdown
 from proofs.cache.outcome import Outcome
+from proofs.cache.processes import Valkey, running
+from proofs.cache.write_history import History
 
-# The promise holds while Redis is reachable: on a machine busy with more than it can do, that takes patience.
+# The promise holds while Redis is reachable. On a busy machine Redis needs longer than the default limits to answer.
 _PATIENT = {"CACHE_TIMEOUT": "5", "CACHE_WRITE_TIMEOUT": "5", "DATABASE_STATEMENT_SECONDS": "30"}
 
 
 def race(folder: Path, instances: int, operations: int) -> Outcome:
-    """So many operations over so many instances, imports in between."""
+    """Runs that many operations over that many instances, with imports at the same time."""
     outcome = Outcome(f"race_of_{instances}")
-    valkey = parts.Valkey(folder)
-    environment = parts.settings(folder, valkey.url, **_PATIENT)
+    valkey = Valkey(folder)
+    environment = processes.environment(folder, valkey.url, **_PATIENT)
     with (
         imports.storage(folder) as storage,
         imports.factory(folder, environment, storage) as factory,
-        parts.started([valkey]),
-        parts.started(parts.instances(instances, folder, environment)) as running,
+        running([valkey]),
+        running(processes.instances(instances, folder, environment)) as started,
     ):
-        load = Load([part.port for part in running], Ledger(), outcome, countdown(operations, outcome))
+        load = Load([instance.port for instance in started], History(), outcome, countdown(operations, outcome))
         asyncio.run(_race(load, {**environment, **factory}))
     outcome.facts["hits"] = f"{outcome.hits / max(1, len(outcome.reads)):.0%}"
-    outcome.promise(kept=outcome.hits > operations / 20, sentence=f"only {outcome.hits} hits")
-    outcome.promise(kept=outcome.facts["imports"] != "0", sentence="no import in between")
+    outcome.check(outcome.hits > operations / 20, f"only {outcome.hits} hits")
+    outcome.check(outcome.facts["imports"] != "0", "no import succeeded")
     return outcome
 
 

@@ -1,1 +1,1 @@
-"""Imports: killed, at full size, cut, by the thousand (`make prove-imports`)."""
+"""Imports that are killed, cut off, of full size, and many at once (`make prove-imports`)."""

@@ -1,7 +1,7 @@
-"""`make prove-imports`: promises about imports that take minutes to prove, a line per finding; exits 1 on a broken one.
+"""`make prove-imports`: checks promises about imports that take minutes. Exits with 1 if a promise is broken.
 
-Each module of `SCENARIOS` has `prove(folder)`, which yields sentences with figures and raises BrokenPromiseError; its
-docstring says what is promised. Each runs on a local cloud of its own, in a folder that goes where all holds.
+Each module of `SCENARIOS` promises what its docstring says. Its `prove(folder)` yields findings with figures, and
+raises BrokenPromiseError. Each scenario has a local cloud in a folder, which is kept if a promise is broken.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.errors import LocalCloudError
-from proofs.imports.promise import BrokenPromiseError
+from proofs.imports.scenario import BrokenPromiseError
 
 SCENARIOS = ("cuts", "small_files", "kills", "exact", "memory")
 
 
 def run(names: Sequence[str]) -> int:
-    """Runs the scenarios one after the other; 1 where a promise is broken."""
+    """Runs the scenarios one after the other; returns 1 if a promise is broken."""
     broken = []
     for name in names:
         module = importlib.import_module(f"proofs.imports.{name}")
@@ -32,9 +32,9 @@ def run(names: Sequence[str]) -> int:
         try:
             for finding in module.prove(folder):
                 print(f"{name}: {finding}", flush=True)
-        except (BrokenPromiseError, LocalCloudError) as error:
+        except (BrokenPromiseError, LocalCloudError, TimeoutError) as error:
             broken.append(name)
-            print(f"{name}: BROKEN: {error} (what is left of it: {folder})", flush=True)
+            print(f"{name}: BROKEN: {error} (its folder: {folder})", flush=True)
         else:
             shutil.rmtree(folder)
         print(f"# {name}: {time.monotonic() - began:.0f} s", flush=True)
@@ -44,7 +44,7 @@ def run(names: Sequence[str]) -> int:
 
 
 def main() -> int:
-    """Runs the scenarios that were asked for."""
+    """Runs the scenarios that the command names."""
     parser = argparse.ArgumentParser(prog="make prove-imports", description=__doc__)
     parser.add_argument("only", nargs="*", help=f"scenarios to run (default: all): {', '.join(SCENARIOS)}")
     only = parser.parse_args().only

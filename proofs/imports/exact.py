@@ -1,6 +1,6 @@
-"""1.4 million rows, each field of each row compared with an independent reading of the file; then 1 % of them changed.
+"""Imports 1.4 million rows, changes 1 % of them, and compares each field with an independent reading of the files.
 
-Python's csv module and Decimal read the file into a table of its own; SQL says what stands in one table alone.
+Python's csv module and Decimal read each file into a table. SQL then finds the rows that only one of the tables has.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, Change, write_catalog
-from proofs.imports.promise import hold
-from proofs.imports.site import Site, site
+from proofs.imports.scenario import administered_cloud, check, import_file, wait_until_nothing_is_left
 from shared.database.sqlite import files
+from testkit.local_cloud import LocalCloud
 
 ROWS = 1_426_337
 _SEED = 3
@@ -27,30 +27,29 @@ _COLUMNS = (
 
 def prove(folder: Path) -> Iterator[str]:
     """Imports a catalog, then its next version."""
-    with site(folder) as cloud:
+    with administered_cloud(folder) as cloud:
         written = write_catalog(folder, ROWS, _SEED)
-        cloud.import_file("categories.csv", folder / CATEGORIES_FILE)
-        record = cloud.import_file("products.csv", folder / PRODUCTS_FILE)
-        hold(
-            true=record["rows_inserted"] == record["rows_read"] == ROWS,
-            otherwise=f"Expected {ROWS:,} rows inserted, got {record}.",
+        import_file(cloud, "categories.csv", folder / CATEGORIES_FILE)
+        record = import_file(cloud, "products.csv", folder / PRODUCTS_FILE)
+        check(
+            record["rows_inserted"] == record["rows_read"] == ROWS,
+            f"Expected {ROWS:,} rows inserted, got {record}.",
         )
         compare(cloud, folder / PRODUCTS_FILE, folder / CATEGORIES_FILE)
         yield f"{written.rows:,} rows: each field as the file has it; {record['rows_per_second']:,.0f} rows/s"
         written = write_catalog(folder, ROWS, _SEED, Change(0.01, 1))
-        record = cloud.import_file("products.csv", folder / PRODUCTS_FILE)
-        hold(
-            true=(record["rows_updated"], record["rows_unchanged"])
-            == (written.rows_changed, ROWS - written.rows_changed),
-            otherwise=f"Expected {written.rows_changed:,} rows updated, got {record}.",
+        record = import_file(cloud, "products.csv", folder / PRODUCTS_FILE)
+        check(
+            (record["rows_updated"], record["rows_unchanged"]) == (written.rows_changed, ROWS - written.rows_changed),
+            f"Expected {written.rows_changed:,} rows updated, got {record}.",
         )
         compare(cloud, folder / PRODUCTS_FILE, folder / CATEGORIES_FILE)
         yield f"{written.rows_changed:,} of them changed: each field as the new file has it"
-        cloud.nothing_is_left()
+        wait_until_nothing_is_left(cloud)
 
 
-def compare(cloud: Site, products: Path, categories: Path) -> None:
-    """Raises BrokenPromiseError where the catalog isn't what these files say."""
+def compare(cloud: LocalCloud, products: Path, categories: Path) -> None:
+    """Raises BrokenPromiseError if the catalog differs from these files."""
     with contextlib.closing(sqlite3.connect(products.with_suffix(".db"), isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
@@ -68,13 +67,13 @@ def compare(cloud: Site, products: Path, categories: Path) -> None:
         with categories.open(newline="", encoding="utf-8") as text:
             names = {(int(row["id"]), row["category_name"]) for row in csv.DictReader(text)}
         kept = set(connection.execute("SELECT category_id, name FROM catalog.categories"))
-        hold(true=kept == names, otherwise=f"Expected the categories of the file, got also or not {kept ^ names}.")
+        check(kept == names, f"Expected the categories of the file, got these differences: {kept ^ names}.")
 
 
 def _same(connection: sqlite3.Connection, expected: str, came: str) -> None:
     missing = connection.execute(f"{expected} EXCEPT {came} LIMIT 3").fetchall()
     surplus = connection.execute(f"{came} EXCEPT {expected} LIMIT 3").fetchall()
-    hold(true=not missing and not surplus, otherwise=f"Of the file alone: {missing}; of the catalog alone: {surplus}")
+    check(not missing and not surplus, f"Only in the file: {missing}; only in the catalog: {surplus}")
 
 
 def _products_of(file: Path) -> Iterable[tuple[object, ...]]:
@@ -96,7 +95,7 @@ def _products_of(file: Path) -> Iterable[tuple[object, ...]]:
 
 
 def _hundredths(text: str) -> int | None:
-    """Exact, or an error; none for what is missing."""
+    """The exact value times 100; None for a missing value."""
     value = Decimal(text or "0").scaleb(2)
     if value != value.to_integral_value():
         raise ValueError(f"{text} has more than two decimals")

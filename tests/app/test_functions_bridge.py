@@ -13,7 +13,7 @@ import pytest
 from shared.api import create_app
 from shared.azure.functions_bridge import FunctionsBridge
 from shared.services import Services
-from tests.serving import catalog_settings
+from testkit.serving import catalog_settings
 
 # The bridge doesn't use the context.
 _CONTEXT = cast("func.Context", None)

@@ -16,8 +16,8 @@ from schemathesis.core.result import Ok
 
 from shared.api import operations
 from shared.services import Services
-from tests import databases
-from tests.serving import catalog_settings, served_catalog
+from testkit import databases
+from testkit.serving import catalog_settings, served_catalog
 
 
 @pytest.fixture(scope="module")

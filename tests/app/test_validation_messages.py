@@ -11,7 +11,7 @@ import pytest
 
 from shared.api import operations
 from shared.services import Services
-from tests.serving import catalog_settings, served_catalog
+from testkit.serving import catalog_settings, served_catalog
 
 PRODUCT = {"asin": "B000000001", "title": "A toy", "category_id": 1}
 SIGN_UP = {"email": "ada@example.com", "password": "S3CRET horse"}

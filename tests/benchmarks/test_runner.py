@@ -1,4 +1,4 @@
-"""`make bench` tells each figure in one line, and its exit status whether all bounds hold; the docs name each."""
+"""`make bench` prints each figure on a line, and exits with 1 if one misses its bound. The docs list each bound."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SIGNS = {"<=": "≤", ">=": "≥", "=": "="}
 
 def benchmark(*figures: Figure) -> ModuleType:
     module = ModuleType("benchmarks.made_up", "Compares nothing.")
-    module.figures = lambda: iter(figures)  # type: ignore[attr-defined]  # what a benchmark has
+    module.figures = lambda: iter(figures)  # type: ignore[attr-defined]  # every benchmark has it
     return module
 
 
@@ -30,19 +30,19 @@ def test_a_figure_is_a_line_with_its_bound(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("value", "bound"), [(1.51, Bound("<=", 1.5)), (3.9, Bound(">=", 4)), (1, Bound("=", 0))], ids=str
 )
-def test_a_figure_short_of_its_bound_is_said_and_ends_the_run_with_1(
+def test_a_figure_that_misses_its_bound_is_reported_and_the_run_exits_with_1(
     capsys: pytest.CaptureFixture[str], value: float, bound: Bound
 ) -> None:
     within = Figure("within", 1, "x", Bound("<=", 1))
     assert run([benchmark(Figure("beyond", value, "x", bound)), benchmark(within)]) == 1
-    told = capsys.readouterr()
-    assert f"BENCH beyond {value:.4g} x bound {bound.op} {bound.number:g} short" in told.out
-    assert "BENCH within 1 x bound <= 1 ok" in told.out  # the others are measured all the same
-    assert told.err == "# short of their bound: beyond\n"
+    output = capsys.readouterr()
+    assert f"BENCH beyond {value:.4g} x bound {bound.op} {bound.number:g} short" in output.out
+    assert "BENCH within 1 x bound <= 1 ok" in output.out  # the other benchmarks run
+    assert output.err == "# short of their bound: beyond\n"
 
 
 def bounded_figures() -> Iterator[tuple[str, str, float]]:
-    """Name, operator and number of each figure with a bound, as the benchmarks' code has them."""
+    """Name, operator and number of each figure with a bound, from the source of the benchmarks."""
     for name in BENCHMARKS:
         source = (PROJECT / "benchmarks" / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(source)):

@@ -18,8 +18,8 @@ from shared.cache.breaker import State
 from shared.cache.errors import CacheUnavailableError
 from shared.cache.keys import Keys
 from shared.services import Services
-from tests import databases
-from tests.serving import catalog_settings, served_catalog
+from testkit import databases
+from testkit.serving import catalog_settings, served_catalog
 
 PRODUCT = {"asin": "B000000001", "title": "Blue toy", "category_id": 1, "price": 10, "stars": 4.5}
 OTHER = {"asin": "B000000002", "title": "Red toy", "category_id": 2, "price": 20}

@@ -18,7 +18,7 @@ import redis
 
 from local.processes import PROJECT, end_with_parent
 from local.services import HOST, free_ports
-from tests.shared_services import wait_until
+from testkit.waiting import wait_until
 
 _WRITES = 150
 _LARGEST_EXAMPLE = 80

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from shared.cache.page import MAX_PAGE_BYTES
 from shared.catalog.tables import categories
 from shared.services import Services
-from tests.serving import catalog_settings, served_catalog
+from testkit.serving import catalog_settings, served_catalog
 
 _NAME = "\N{PILE OF POO}" * 200  # 4 bytes each
 

@@ -9,8 +9,8 @@ import pytest
 from proofs.cache.kills import kills
 from proofs.cache.outcome import Outcome
 from proofs.cache.race import race
-from proofs.cache.redis_trouble import SHORT, redis_trouble
-from proofs.cache.sql_away import sql_disk_full, sql_locked
+from proofs.cache.redis_fault import SHORT, redis_fault
+from proofs.cache.sql_outage import sql_disk_full, sql_locked
 from proofs.cache.stampede import stampede
 
 pytestmark = [pytest.mark.sqlite_only, pytest.mark.timeout(600)]
@@ -33,7 +33,7 @@ def test_killed_amid_its_writes_an_instance_leaves_nothing_lost_half_done_or_sta
 
 @pytest.mark.parametrize("trouble", ["frozen", "full", "garbage", "older_snapshot"])
 def test_redis_in_trouble_costs_no_request_and_leaves_nothing_stale(tmp_path: Path, trouble: str) -> None:
-    expect_kept(redis_trouble(tmp_path, trouble, SHORT))
+    expect_kept(redis_fault(tmp_path, trouble, SHORT))
 
 
 def test_a_thousand_requests_for_one_cold_page_make_one_query_in_each_process(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from shared.cache.errors import CacheUnavailableError
 from shared.cache.redis_client import RedisClient
 from shared.cache.settings import CacheSettings
 from shared.identity.redis_client import redis_client
-from tests.serving import catalog_settings
+from testkit.serving import catalog_settings
 
 IDENTITY = "6f4c0000-identity"
 _SCOPE = "https://redis.azure.com/.default"

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from shared.services import Services
-from tests.serving import catalog_settings, served_catalog
+from testkit.serving import catalog_settings, served_catalog
 
 
 @pytest.fixture

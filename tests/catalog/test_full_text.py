@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from shared.services import Services
+from testkit.databases import NEEDS_SQL_SERVER
+from testkit.serving import catalog_settings, served_catalog
 from tests.catalog.test_title_words import TITLES, found
-from tests.databases import NEEDS_SQL_SERVER
-from tests.serving import catalog_settings, served_catalog
 
 pytestmark = pytest.mark.sql_server
 

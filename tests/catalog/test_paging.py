@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from shared.catalog.schemas import SORTS, ProductQuery
 from shared.services import Services
-from tests.serving import catalog_settings, served_catalog
+from testkit.serving import catalog_settings, served_catalog
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from shared.catalog.schemas import SORTS, ProductQuery
 from shared.catalog.tables import products
 from shared.database.database import Database
 from shared.database.keyset import Position
+from testkit.databases import server_engine
+from testkit.serving import catalog_settings
 from tests.catalog.showplan import Plan, read_plan
-from tests.databases import server_engine
-from tests.serving import catalog_settings
 
 pytestmark = [pytest.mark.sql_server, pytest.mark.timeout(600)]
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from shared.services import Services
-from tests.serving import catalog_settings, served_catalog
+from testkit.serving import catalog_settings, served_catalog
 
 # test_full_text.py has the tests for servers, whose index has other words.
 pytestmark = pytest.mark.sqlite_only

@@ -14,9 +14,9 @@ import pytest
 
 from shared.services import Services
 from shared.settings import Settings
+from testkit.serving import served_catalog
 from tests.database.recording_driver import RecordingDriver
 from tests.database.scripted_driver import ScriptedDriver, waking_up
-from tests.serving import served_catalog
 
 type Start = Callable[..., httpx.Client]
 

@@ -22,9 +22,9 @@ from shared.imports.records import NewRecord
 from shared.imports.tables import import_records
 from shared.services import Services
 from shared.settings import Settings
+from testkit.databases import is_sql_server, server_engine
+from testkit.serving import catalog_settings, served_catalog
 from tests.database.network import Network, Weather
-from tests.databases import is_sql_server, server_engine
-from tests.serving import catalog_settings, served_catalog
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 

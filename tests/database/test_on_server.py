@@ -17,8 +17,8 @@ from shared.catalog.tables import categories
 from shared.database.database import Database
 from shared.http.problems import UnavailableError
 from shared.settings import Settings
-from tests.databases import server_engine
-from tests.serving import catalog_settings
+from testkit.databases import server_engine
+from testkit.serving import catalog_settings
 
 pytestmark = pytest.mark.server
 

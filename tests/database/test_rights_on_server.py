@@ -15,8 +15,8 @@ from shared.identity.repository import lock_admin_roles
 from shared.imports import repository
 from shared.services import Services
 from shared.settings import Settings
-from tests.databases import autocommit_engine, server_engine
-from tests.serving import catalog_settings, served_catalog
+from testkit.databases import autocommit_engine, server_engine
+from testkit.serving import catalog_settings, served_catalog
 
 pytestmark = pytest.mark.server
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from shared.database.database import Database
 from shared.database.sqlite import files
 from shared.http.problems import UnavailableError
-from tests.serving import catalog_settings
+from testkit.serving import catalog_settings
 
 pytestmark = pytest.mark.sqlite_only
 

@@ -18,7 +18,7 @@ from local.datafactory.stores import Stores
 from local.datafactory.stores.blobs import BlobStore
 from shared.database.metadata import IMPORT_SCHEMA
 from shared.database.sqlite import files
-from tests import databases
+from testkit import databases
 
 REPOSITORY_FOLDER = Path(__file__).parents[2] / "datafactory"
 # Babelfish merges some hundred rows a second.

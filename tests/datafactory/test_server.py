@@ -25,8 +25,8 @@ from local.datafactory.stores.blobs import BlobStore
 from shared.catalog.schemas import CSV_COLUMNS
 from shared.database.sqlite import files
 from shared.imports.tables import import_records, import_rejects, products_staging
+from testkit.serving import served
 from tests.datafactory.conftest import Workshop, activity, mapping_of, wait_until
-from tests.serving import served
 
 HEADER = "asin,title,imgUrl,productURL,stars,reviews,price,listPrice,category_id,isBestSeller,boughtInLastMonth"
 GOOD = "B000000001,A suitcase,https://e.org/1,https://e.org/2,4.5,12,139.99,0.0,104,False,2000"

@@ -1,4 +1,4 @@
-"""Starts the local host as people do, over a fixture app in a folder of the test's own."""
+"""Starts the local host as a user does, over a test's own function app."""
 
 from __future__ import annotations
 
@@ -6,35 +6,39 @@ import contextlib
 import json
 import os
 import shutil
-import subprocess
+import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.processes import PROJECT, end_with_parent
+from local.processes import PROJECT
+from local.services import HOST
+from testkit.processes import Process
+from testkit.waiting import wait_until
 
 APPS = Path(__file__).parent / "apps"
-DEADLINE_SECONDS = 40.0
 
 
-def eventually[T](look: Callable[[], T]) -> T:
-    """What `look` gives once it gives something; fails at the deadline."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        found = look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"Not within {DEADLINE_SECONDS:.0f} s: {found!r}")
-        time.sleep(0.02)
+class HostProcess(Process):
+    """A local host that has been started."""
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.output.split(f"\nReady: http://{HOST}:")[1].split("\n")[0])
+
+    @property
+    def url(self) -> str:
+        """The base URL of its functions."""
+        return f"http://{HOST}:{self.port}"
 
 
 @dataclass(frozen=True)
 class FunctionApp:
-    """A function app's folder, and the settings that its hosts get."""
+    """A function app's folder, and the settings of its hosts."""
 
     folder: Path
     settings: Mapping[str, str]
@@ -43,7 +47,7 @@ class FunctionApp:
     def make(
         cls, folder: Path, app: str, settings: Mapping[str, str] | None = None, host: Mapping[str, Any] | None = None
     ) -> FunctionApp:
-        """An app of tests/host/apps, or one whose source is given, in a new folder; `host` goes to its host.json."""
+        """Creates the folder; `app` names an app of tests/host/apps or is its source, `host` goes into host.json."""
         folder.mkdir(exist_ok=True)
         source = APPS / f"{app}.py"
         if source.is_file():
@@ -54,11 +58,16 @@ class FunctionApp:
         return cls(folder, {"EVENTS": str(folder / "events"), "RELEASE": str(folder / "release"), **(settings or {})})
 
     def events(self, **having: object) -> list[dict[str, Any]]:
-        """What its functions have recorded, of which this holds."""
+        """The events with these values that the functions have recorded."""
         file = self.folder / "events"
         lines = file.read_text().splitlines() if file.is_file() else []
         events: list[dict[str, Any]] = [json.loads(line) for line in lines]
         return [event for event in events if having.items() <= event.items()]
+
+    def wait_for_events(self, count: int = 1, /, **having: object) -> list[dict[str, Any]]:
+        """Waits until the functions have recorded that many events with these values, and returns them."""
+        wait_until(lambda: len(self.events(**having)) >= count, f"{count} events with {having} are recorded")
+        return self.events(**having)
 
     def release(self) -> None:
         """Lets the held requests end."""
@@ -66,76 +75,31 @@ class FunctionApp:
 
     def start(self, *options: str) -> HostProcess:
         """Starts a host over the app."""
-        log = self.folder / f"host-{time.monotonic_ns()}.log"
         command = [sys.executable, "-m", "local.host", "--app", str(self.folder), "--port", "0", *options]
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*command, "--poll-seconds", "0.1"],
-                cwd=PROJECT,
-                env={**environment, "PYTHONPATH": str(PROJECT), **self.settings},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                preexec_fn=end_with_parent(),  # noqa: PLW1509 - it calls nothing that another thread could have locked
-            )
-        return HostProcess(process, log)
+        host = HostProcess(
+            [*command, "--poll-seconds", "0.1"],
+            self.folder / f"host-{time.monotonic_ns()}.log",
+            {**environment, "PYTHONPATH": str(PROJECT), **self.settings},
+        )
+        host.start()
+        return host
 
     @contextlib.contextmanager
     def running(self, *options: str) -> Iterator[HostProcess]:
-        """A host over the app that is ready, and ends with the block."""
+        """A host over the app that is ready. It ends with the block."""
         host = self.start(*options)
         try:
-            host.wait_until_ready()
+            host.wait_for_output("\nReady: ")
             yield host
         finally:
-            host.kill()
+            host.end(signal.SIGKILL)
 
     def refusal(self, *options: str) -> str:
-        """What a host says that can't start with the app."""
+        """The output of a host that can't start with the app."""
         host = self.start(*options)
         try:
-            assert host.wait() == 1
+            assert host.wait_for_exit() == 1
         finally:
-            host.kill()
-        return host.said
-
-
-@dataclass(frozen=True)
-class HostProcess:
-    """A host that has been started."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-
-    @property
-    def said(self) -> str:
-        """All that it has written."""
-        return self.log.read_text()
-
-    @property
-    def port(self) -> int:
-        """The port that it serves on."""
-        return int(self.said.split("\nReady: http://127.0.0.1:")[1].split("\n")[0])
-
-    @property
-    def url(self) -> str:
-        """Where it serves."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def wait_until_ready(self) -> None:
-        """Waits for its sign."""
-
-        def is_ready() -> bool:
-            assert self.process.poll() is None, self.said
-            return "\nReady: " in self.said
-
-        eventually(is_ready)
-
-    def wait(self) -> int:
-        """Its exit status, once it has ended."""
-        return self.process.wait(DEADLINE_SECONDS)
-
-    def kill(self) -> None:
-        """Ends it at once, if it still runs."""
-        self.process.kill()
-        self.process.wait()
+            host.end(signal.SIGKILL)
+        return host.output

@@ -1,15 +1,12 @@
-"""Blob triggers on Azurite: each version of a blob once, five tries, and then the poison queue."""
+"""Blob triggers on Azurite: each version of a blob is delivered once; after five failures it is poison."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import json
 import re
-import subprocess
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,8 +18,9 @@ from local.host import storage
 from local.host.blob_receipts import BlobVersion
 from local.host.blob_scan import BlobScan
 from local.host.storage import Storage
-from local.processes import end_with_parent
-from tests.host.hosting import DEADLINE_SECONDS, FunctionApp, eventually
+from testkit.processes import ServiceProcess
+from testkit.waiting import wait_until
+from tests.host.hosting import FunctionApp
 
 
 @pytest.fixture
@@ -44,17 +42,16 @@ def app(azurite: str, tmp_path: Path) -> FunctionApp:
 def test_a_blob_is_delivered_once_also_after_a_restart(app: FunctionApp, drop: ContainerClient) -> None:
     drop.upload_blob("before.csv", b"1")
     with app.running() as host:
-        eventually(lambda: app.events(name="before.csv"))
+        app.wait_for_events(name="before.csv")
         drop.upload_blob("folder/with spaces & %41 é.csv", b"2")
         drop.upload_blob("another.txt", b"not the trigger's")
-        eventually(lambda: app.events(name="folder/with spaces & %41 é.csv", text="2"))
-        host.process.terminate()
-        assert host.wait() == 0
+        app.wait_for_events(name="folder/with spaces & %41 é.csv", text="2")
+        assert host.end() == 0
     drop.upload_blob("meanwhile.csv", b"3")
     with app.running():
-        eventually(lambda: app.events(name="meanwhile.csv"))
+        app.wait_for_events(name="meanwhile.csv")
         drop.upload_blob("after.csv", b"4")
-        eventually(lambda: app.events(name="after.csv"))
+        app.wait_for_events(name="after.csv")
     assert sorted(event["name"] for event in app.events()) == [
         "after.csv",
         "before.csv",
@@ -67,24 +64,24 @@ def test_an_overwritten_blob_is_delivered_again(app: FunctionApp, drop: Containe
     with app.running():
         for text in ("first", "second"):
             drop.upload_blob("a.csv", text.encode(), overwrite=True)
-            eventually(partial(app.events, name="a.csv", text=text))
+            app.wait_for_events(name="a.csv", text=text)
     assert [event["text"] for event in app.events()] == ["first", "second"]
 
 
 def test_a_container_may_be_made_after_the_start(app: FunctionApp, azurite: str) -> None:
     with app.running(), BlobServiceClient.from_connection_string(azurite) as account:
         account.create_container("drop").upload_blob("a.csv", b"1")
-        eventually(lambda: app.events(name="a.csv"))
+        app.wait_for_events(name="a.csv")
 
 
 def test_a_failing_blob_is_tried_five_times_and_then_poison(app: FunctionApp, drop: ContainerClient) -> None:
     etag = drop.upload_blob("bad.csv", b"x").get_blob_properties().etag
     with app.running() as host:
-        (event,) = eventually(lambda: [event for event in app.events() if "poison" in event])
-        assert "a blob that can't be taken" in host.said
-        assert "to webjobs-blobtrigger-poison" in host.said
+        (event,) = wait_until(lambda: [event for event in app.events() if "poison" in event], "the blob is poison")
+        assert "a blob that can't be taken" in host.output
+        assert "to webjobs-blobtrigger-poison" in host.output
         drop.upload_blob("good.csv", b"")
-        eventually(lambda: app.events(name="good.csv"))
+        app.wait_for_events(name="good.csv")
     assert len(app.events(name="bad.csv")) == 5
     assert json.loads(event["poison"]) == {
         "Type": "BlobTrigger",
@@ -112,8 +109,8 @@ def test_an_announcement_of_an_older_version_is_dropped(app: FunctionApp, drop: 
         for announcement in (older, {**older, "BlobName": "gone.csv"}):
             announcements.send_message(base64.b64encode(json.dumps(announcement).encode()).decode())
         with app.running():
-            eventually(lambda: app.events(name="a.csv"))
-            eventually(lambda: not announcements.get_queue_properties().approximate_message_count)
+            app.wait_for_events(name="a.csv")
+            wait_until(lambda: not announcements.get_queue_properties().approximate_message_count, "the queue is empty")
     assert [event["name"] for event in app.events()] == ["a.csv"]
 
 
@@ -123,7 +120,7 @@ def test_no_more_blobs_than_allowed_are_delivered_at_once(app: FunctionApp, drop
         drop.upload_blob(name, b"")
     app = FunctionApp(app.folder, {**app.settings, "WORK_SECONDS": "0.2"})
     with app.running():
-        eventually(lambda: len(app.events()) == len(names))
+        app.wait_for_events(len(names))
     assert sorted(event["name"] for event in app.events()) == names
     assert max(event["at_work"] for event in app.events()) == 2
 
@@ -132,9 +129,8 @@ def test_a_delivery_under_way_ends_before_the_host_does(app: FunctionApp, drop: 
     drop.upload_blob("a.csv", b"")
     app = FunctionApp(app.folder, {**app.settings, "WORK_SECONDS": "1"})
     with app.running() as host:
-        eventually(lambda: app.events(name="a.csv"))
-        host.process.terminate()
-        assert host.wait() == 0
+        app.wait_for_events(name="a.csv")
+        assert host.end() == 0
     with QueueClient.from_connection_string(azurite, "azure-webjobs-blobtrigger-tested") as announcements:
         assert announcements.get_queue_properties().approximate_message_count == 0
 
@@ -144,15 +140,15 @@ def test_a_storage_that_is_away_is_waited_for(tmp_path: Path) -> None:
     storage = services.storage_connection_string(blob_port, queue_port)
     app = FunctionApp.make(tmp_path / "app", "blobs", {"DATA": storage, "AzureWebJobsStorage": storage})
     with app.running() as host:
-        eventually(lambda: "The container drop can't be reached; retrying" in host.said)
-        assert host.said.count("can't be reached") <= 3
-        with serving(services.azurite_blob(blob_port, tmp_path)), serving(services.azurite_queue(queue_port, tmp_path)):
+        host.wait_for_output("The container drop can't be reached; retrying")
+        assert host.output.count("can't be reached") <= 3
+        azurite = (services.azurite_blob(blob_port, tmp_path), services.azurite_queue(queue_port, tmp_path))
+        with ServiceProcess(azurite[0], tmp_path), ServiceProcess(azurite[1], tmp_path):
             with BlobServiceClient.from_connection_string(storage) as account:
                 account.create_container("drop").upload_blob("a.csv", b"1")
-            eventually(lambda: app.events(name="a.csv"))
-            assert "The container drop can be reached again" in host.said
-            host.process.terminate()
-            assert host.wait() == 0
+            app.wait_for_events(name="a.csv")
+            assert "The container drop can be reached again" in host.output
+            assert host.end() == 0
 
 
 def test_the_hosts_own_calls_leave_no_trace_in_the_apps_telemetry(azurite: str, tmp_path: Path) -> None:
@@ -161,8 +157,8 @@ def test_the_hosts_own_calls_leave_no_trace_in_the_apps_telemetry(azurite: str, 
         container = account.create_container("drop")
         for name in ("a", "b"):
             container.upload_blob(name, b"1")
-            eventually(partial(app.events, done=name))
-    # What the function itself has asked of the SDK, twice, and no listing, receipt or message of the host.
+            app.wait_for_events(done=name)
+    # The function's own SDK calls, twice, and no listing, receipt or message of the host.
     spans = [event["span"] for event in app.events() if "span" in event]
     assert sorted(spans) == 2 * ["BlobClient.get_blob_properties"] + 2 * ["HEAD"]
 
@@ -184,16 +180,5 @@ def test_a_container_is_listed_page_by_page(drop: ContainerClient, monkeypatch: 
 
         await BlobScan(drop, re.compile(".+"), announce, Storage(), 0.01).run(stop)
 
-    asyncio.run(asyncio.wait_for(scan(), DEADLINE_SECONDS))
+    asyncio.run(asyncio.wait_for(scan(), 60))
     assert sorted(found) == names
-
-
-@contextlib.contextmanager
-def serving(service: services.Service) -> Iterator[None]:
-    process = subprocess.Popen(service.command, env=service.full_environment, preexec_fn=end_with_parent())  # noqa: PLW1509
-    try:
-        eventually(service.answers)
-        yield
-    finally:
-        process.terminate()
-        process.wait()

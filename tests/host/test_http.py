@@ -1,4 +1,4 @@
-"""HTTP functions: what reaches them, and what comes back."""
+"""HTTP functions: the requests that they get, and their replies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.host.hosting import FunctionApp, HostProcess, eventually
+from tests.host.hosting import FunctionApp, HostProcess
 
 MAX_BODY = 3_000_000
 
@@ -43,7 +43,7 @@ def ask(
     headers: list[tuple[str, str]] | None = None,
     body: Any = None,
 ) -> Reply:
-    """Sends exactly this: no client's own normalisation of the path or headers."""
+    """Sends exactly this request, without normalizing the path or headers."""
     connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=30)
     try:
         given = {name.lower() for name, _ in headers or []}
@@ -212,7 +212,8 @@ def test_the_trace_is_passed_on(echo: HostProcess) -> None:
 def test_a_function_that_fails_is_an_empty_500_and_its_traceback_is_logged(echo: HostProcess) -> None:
     reply = ask(echo, "/api/fails")
     assert (reply.status, reply.body) == (500, b"")
-    said = eventually(lambda: echo.said if "a failure of the function's own" in echo.said else "")
+    echo.wait_for_output("a failure of the function's own")
+    said = echo.output
     assert " ERROR   fails: " in said
     assert 'function_app.py", line' in said
 
@@ -220,4 +221,4 @@ def test_a_function_that_fails_is_an_empty_500_and_its_traceback_is_logged(echo:
 @pytest.mark.parametrize("kind", ["async", "sync"])
 def test_a_log_line_begins_with_the_functions_name(echo: HostProcess, kind: str) -> None:
     assert ask(echo, f"/api/logs/{kind}").status == 200
-    eventually(lambda: f" WARNING in_{kind}: said in a" in echo.said)
+    echo.wait_for_output(f" WARNING in_{kind}: said in a")

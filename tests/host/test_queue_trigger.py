@@ -13,7 +13,8 @@ from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
 from local.host import queue_reader
 from local.host.queue_reader import QueueReader, ReaderOptions
 from local.host.storage import Storage
-from tests.host.hosting import DEADLINE_SECONDS, FunctionApp, eventually
+from testkit.waiting import wait_until
+from tests.host.hosting import FunctionApp
 
 
 @pytest.fixture
@@ -39,8 +40,8 @@ def test_a_message_reaches_the_function_and_is_deleted(
     with app.running():
         queue = queues.create_queue("jobs")
         message = send(queue, "héllo")
-        (event,) = eventually(app.events)
-        eventually(lambda: not queue.get_queue_properties().approximate_message_count)
+        (event,) = app.wait_for_events()
+        wait_until(lambda: not queue.get_queue_properties().approximate_message_count, "the queue is empty")
     assert (event["body"], event["id"], event["dequeue_count"]) == ("héllo", message, 1)
     assert event["inserted"]
 
@@ -54,10 +55,10 @@ def test_a_failing_message_goes_to_the_poison_queue_after_its_tries(
     with app.running():
         poison = queues.get_queue_client("jobs-poison")
         queues.create_queue("jobs-poison")
-        message = eventually(poison.receive_message)
+        message = wait_until(poison.receive_message, "a message is poison")
         assert message is not None
         assert base64.b64decode(message.content) == b"bad"
-        eventually(lambda: not queue.get_queue_properties().approximate_message_count)
+        wait_until(lambda: not queue.get_queue_properties().approximate_message_count, "the queue is empty")
     assert [event["dequeue_count"] for event in app.events()] == [1, 2, 3]
 
 
@@ -68,7 +69,7 @@ def test_a_message_that_is_not_base64_goes_to_the_poison_queue_untried(
     queues.create_queue("jobs").send_message("<plain>")
     poison = queues.create_queue("jobs-poison")
     with app.running():
-        message = eventually(poison.receive_message)
+        message = wait_until(poison.receive_message, "a message is poison")
     assert message is not None
     assert message.content == "<plain>"
     assert app.events() == []
@@ -81,10 +82,10 @@ def test_a_failing_message_of_a_poison_queue_stays_there(
     queue = queues.create_queue("other-poison")
     send(queue, "bad")
     with app.running():
-        eventually(app.events)
+        app.wait_for_events()
         send(queue, "good")
-        eventually(lambda: app.events(body="good"))
-        eventually(lambda: queue.get_queue_properties().approximate_message_count == 1)
+        app.wait_for_events(body="good")
+        wait_until(lambda: queue.get_queue_properties().approximate_message_count == 1, "one message is left")
     assert len(app.events(body="bad")) == 1
 
 
@@ -139,5 +140,5 @@ def test_what_a_host_was_at_when_it_died_is_tried_again_once_its_lock_ends(
         await asyncio.wait([dying])
         await QueueReader(queue, lambda _: None, end, reading, Storage()).run(stop)
 
-    asyncio.run(asyncio.wait_for(run(), DEADLINE_SECONDS))
+    asyncio.run(asyncio.wait_for(run(), 60))
     assert tries == [2]

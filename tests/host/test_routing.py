@@ -1,4 +1,4 @@
-"""Route templates, as ASP.NET reads them."""
+"""Route templates, with the rules of ASP.NET."""
 
 from __future__ import annotations
 

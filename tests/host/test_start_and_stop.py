@@ -1,4 +1,4 @@
-"""The host's start, its refusals in one sentence, and its end."""
+"""The start and the end of the host, and the one sentence with which it refuses to start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.host.hosting import FunctionApp, eventually
+from testkit.waiting import wait_until
+from tests.host.hosting import FunctionApp
 
 BLOB_APP = """
 import azure.functions as func
@@ -54,7 +55,7 @@ def last_line(said: str) -> str:
 def test_it_lists_the_functions_and_says_when_it_is_ready(tmp_path: Path) -> None:
     app = FunctionApp.make(tmp_path / "app", "echo", host={"extensions": {"http": {"routePrefix": "v1"}}})
     with app.running() as host:
-        said = host.said
+        said = host.output
         assert f"  a_parameter: [GET] {host.url}/v1/order/{{id}}\n" in said
         assert f"  echo: [all methods] {host.url}/v1/echo/{{*rest}}\n" in said
         assert httpx.get(f"{host.url}/v1/echo/x").json()["path"] == "/v1/echo/x"
@@ -150,32 +151,30 @@ def test_a_request_under_way_ends_before_the_host_does(tmp_path: Path, number: s
     app = FunctionApp.make(tmp_path / "app", "echo")
     with app.running() as host, ThreadPoolExecutor() as threads:
         reply = threads.submit(httpx.get, f"{host.url}/api/held", timeout=30)
-        eventually(lambda: app.events(held=True))
-        host.process.send_signal(number)
-        eventually(lambda: not accepts(host.port))
-        assert host.process.poll() is None
+        app.wait_for_events(held=True)
+        host.send(number)
+        wait_until(lambda: not accepts(host.port), "the host refuses connections")
+        assert not host.has_ended
         app.release()
         assert reply.result().text == "released"
-        assert host.wait() == 0
+        assert host.wait_for_exit() == 0
 
 
 def test_a_request_that_does_not_end_is_cut_off(tmp_path: Path) -> None:
     app = FunctionApp.make(tmp_path / "app", "echo")
     with app.running("--stop-seconds", "1") as host, ThreadPoolExecutor() as threads:
         reply = threads.submit(httpx.get, f"{host.url}/api/held", timeout=30)
-        eventually(lambda: app.events(held=True))
-        host.process.terminate()
-        assert host.wait() == 1
+        app.wait_for_events(held=True)
+        assert host.end() == 1
         assert isinstance(reply.exception(), httpx.TransportError)
-        assert "invocations that haven't ended within 1 s" in host.said
+        assert "invocations that haven't ended within 1 s" in host.output
 
 
 def test_an_idle_host_ends_at_once_though_a_connection_is_open(tmp_path: Path) -> None:
     app = FunctionApp.make(tmp_path / "app", "echo")
     with app.running() as host, httpx.Client(base_url=host.url) as client:
         assert client.get("/api/echo").status_code == 200
-        host.process.terminate()
-        assert host.wait() == 0
+        assert host.end() == 0
 
 
 def accepts(port: int) -> bool:

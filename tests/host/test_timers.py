@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from local.host.errors import HostError
 from local.host.ncrontab import Schedule
-from tests.host.hosting import FunctionApp, eventually
+from tests.host.hosting import FunctionApp
 
 EVERY_SECOND = "* * * * * *"
 
@@ -19,7 +20,7 @@ EVERY_SECOND = "* * * * * *"
 def test_a_timer_ticks_by_the_schedule_of_a_setting_and_never_overlaps_itself(tmp_path: Path) -> None:
     app = FunctionApp.make(tmp_path / "app", "timers", {"TICK_SCHEDULE": EVERY_SECOND, "RUN_SECONDS": "1.3"})
     with app.running():
-        eventually(lambda: len(app.events(timer="tick")) >= 3)
+        app.wait_for_events(3, timer="tick")
     runs = app.events(timer="tick")
     assert all(earlier["ended"] <= later["began"] for earlier, later in itertools.pairwise(runs))
     assert not any(run["past_due"] for run in runs)
@@ -37,13 +38,12 @@ def test_a_run_that_was_missed_is_made_up_at_the_start(tmp_path: Path) -> None:
     }
     status.write_text(json.dumps(missed))
     with app.running() as host:
-        eventually(lambda: app.events(timer="new_year", past_due=True))
-        eventually(lambda: app.events(timer="tick", past_due=False))
-        host.process.terminate()
-        assert host.wait() == 0
+        app.wait_for_events(timer="new_year", past_due=True)
+        app.wait_for_events(timer="tick", past_due=False)
+        assert host.end() == 0
     with app.running():
         ticks = len(app.events(timer="tick"))
-        eventually(lambda: len(app.events(timer="tick")) > ticks)
+        app.wait_for_events(ticks + 1, timer="tick")
     assert len(app.events(timer="new_year")) == 1
     assert json.loads(status.read_text())["Next"] == f"{datetime.now(UTC).year + 1}-01-01T00:00:00+00:00"
 
@@ -51,25 +51,23 @@ def test_a_run_that_was_missed_is_made_up_at_the_start(tmp_path: Path) -> None:
 def test_one_of_two_hosts_runs_the_timers_and_the_other_takes_over_when_it_is_killed(tmp_path: Path) -> None:
     app = FunctionApp.make(tmp_path / "app", "timers", {"TICK_SCHEDULE": EVERY_SECOND})
     with app.running() as first:
-        eventually(lambda: app.events(timer="tick"))
+        app.wait_for_events(timer="tick")
         with app.running() as second:
             ticks = len(app.events())
-            eventually(lambda: len(app.events()) >= ticks + 2)
-            assert {event["pid"] for event in app.events()} == {first.process.pid}
-            first.process.kill()
-            eventually(lambda: app.events(pid=second.process.pid))
+            app.wait_for_events(ticks + 2)
+            assert {event["pid"] for event in app.events()} == {first.pid}
+            first.send(signal.SIGKILL)
+            app.wait_for_events(pid=second.pid)
 
 
 def test_the_lease_moves_when_its_holder_stops(tmp_path: Path) -> None:
     app = FunctionApp.make(tmp_path / "app", "timers", {"TICK_SCHEDULE": EVERY_SECOND})
     with app.running() as first, app.running() as second:
-        eventually(app.events)
-        holder, other = (first, second) if app.events(pid=first.process.pid) else (second, first)
-        holder.process.terminate()
-        assert holder.wait() == 0
-        eventually(lambda: app.events(pid=other.process.pid))
-        other.process.terminate()
-        assert other.wait() == 0
+        app.wait_for_events()
+        holder, other = (first, second) if app.events(pid=first.pid) else (second, first)
+        assert holder.end() == 0
+        app.wait_for_events(pid=other.pid)
+        assert other.end() == 0
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 
 from shared.api import create_app
 from shared.services import Services
-from tests.identity.fake_google import PROJECT, FakeGoogle
+from testkit.fake_google import PROJECT, FakeGoogle
+from testkit.serving import catalog_settings, served
 from tests.identity.people import People
-from tests.serving import catalog_settings, served
 
 
 @pytest.fixture(autouse=True)

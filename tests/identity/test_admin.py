@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from local.services import PROJECT_ID
-from tests.identity.fake_google import PROJECT, FakeGoogle
+from testkit.fake_google import PROJECT, FakeGoogle
 from tests.identity.people import People
 from tests.identity.test_settings import python
 

@@ -16,8 +16,8 @@ import pytest
 from shared.api import create_framework, in_front_of
 from shared.services import Services
 from shared.settings import Settings
-from tests.identity.fake_google import PROJECT, FakeGoogle
-from tests.serving import catalog_settings, served
+from testkit.fake_google import PROJECT, FakeGoogle
+from testkit.serving import catalog_settings, served
 
 PRODUCT = {"asin": "B000000001", "title": "x", "category_id": 7}
 NO_IMPORT = "00000000-0000-0000-0000-000000000000"

@@ -12,9 +12,9 @@ import pytest
 from shared.api import create_app
 from shared.services import Services
 from shared.settings import Settings
-from tests.identity.fake_google import FakeGoogle, Fault, jwk
+from testkit.fake_google import FakeGoogle, Fault, jwk
+from testkit.serving import served
 from tests.identity.people import PASSWORD
-from tests.serving import served
 
 FAULTS = {
     "slow": Fault(seconds=3),

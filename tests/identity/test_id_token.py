@@ -13,7 +13,7 @@ import pytest
 from shared.http.problems import UnauthorizedError
 from shared.identity.id_token import IdTokenDecoder
 from shared.settings import Settings
-from tests.identity.fake_google import PROJECT, FakeGoogle
+from testkit.fake_google import PROJECT, FakeGoogle
 
 
 def decode(token: str, **settings: str) -> Mapping[str, Any]:

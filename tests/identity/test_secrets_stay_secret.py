@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from shared.settings import Settings
-from tests.identity.fake_google import FakeGoogle, Fault
+from testkit.fake_google import FakeGoogle, Fault
 from tests.identity.people import PASSWORD, People
 
 

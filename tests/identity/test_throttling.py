@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from shared.api import create_app
 from shared.services import Services
+from testkit.serving import catalog_settings, served
 from tests.identity.people import PASSWORD, People
-from tests.serving import catalog_settings, served
 
 NOBODY = SecretStr("redis://127.0.0.1:9/0")
 

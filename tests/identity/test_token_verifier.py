@@ -12,8 +12,8 @@ import pytest
 from shared.api import create_app
 from shared.identity import token_verifier
 from shared.services import Services
-from tests.identity.fake_google import FakeGoogle
-from tests.shared_services import wait_until
+from testkit.fake_google import FakeGoogle
+from testkit.waiting import wait_until
 
 ME = "/api/auth/me"
 

@@ -75,7 +75,7 @@ def test_log_out_revokes_a_token_of_the_same_second_in_every_instance(
     api: httpx.Client, people: People, services: Services
 ) -> None:
     from shared.api import create_app
-    from tests.serving import served
+    from testkit.serving import served
 
     with served(create_app(Services(services.settings))) as other:
         ada = people.sign_up()

@@ -31,26 +31,13 @@ from shared.imports.intake import import_id_of
 from shared.imports.tables import categories_staging, import_outcomes, import_records, products_staging
 from shared.services import Services
 from shared.settings import Settings
-from tests import databases
+from testkit import databases
+from testkit.serving import served
 from tests.imports.rows import Rows
-from tests.serving import served
 
-PRODUCTS = "asin,title,imgUrl,productURL,stars,reviews,price,listPrice,category_id,isBestSeller,boughtInLastMonth"
-CATEGORIES = "id,category_name"
 # Babelfish merges a few hundred rows per second.
 DEADLINE_SECONDS = 600.0 if databases.SERVER else 60.0
 _RUN_ENDS_SECONDS = 10.0
-
-
-def products(count: int, *, first: int = 0, price: str = "1.5", category: int = 1) -> bytes:
-    """A products file with `count` good rows."""
-    rows = (f"B{number:09},Lamp {number},,,4.5,0,{price},,{category},False,0" for number in range(first, first + count))
-    return "\n".join([PRODUCTS, *rows, ""]).encode()
-
-
-def categories(count: int) -> bytes:
-    """A categories file with `count` good rows."""
-    return "\n".join([CATEGORIES, *(f"{number},Kind {number}" for number in range(1, count + 1)), ""]).encode()
 
 
 @contextmanager

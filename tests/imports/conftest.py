@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from shared.settings import Settings
+from testkit.serving import catalog_settings, served_catalog
 from tests.imports.cloud import App, Cloud, local_factory
-from tests.serving import catalog_settings, served_catalog
 
 # No process listens on this port.
 NO_FACTORY = "http://127.0.0.1:9"

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from shared.database.metadata import IMPORT_SCHEMA
 from shared.database.sqlite import files
-from tests import databases
+from testkit import databases
 
 
 class Rows:

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 import httpx
 
 from shared.catalog import tags
-from tests import databases
-from tests.imports.cloud import App, Cloud, categories, products
+from testkit import databases
+from testkit.csv_files import categories, products
+from tests.imports.cloud import App, Cloud
 
 # Two asins of products(), in different buckets; the first one is in category 1.
 CHANGED, UNTOUCHED = "B000000000", "B000000500"

@@ -18,8 +18,9 @@ from shared.imports import storage
 from shared.imports.data_factory import DataFactoryClient
 from shared.imports.tables import import_records
 from shared.settings import Settings
-from tests import databases
-from tests.imports.cloud import DEADLINE_SECONDS, App, Blob, Cloud, problem_of, products
+from testkit import databases
+from testkit.csv_files import products
+from tests.imports.cloud import DEADLINE_SECONDS, App, Blob, Cloud, problem_of
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from shared.imports import cleanup, repository
 from shared.imports.data_factory import DataFactoryClient
 from shared.imports.tables import import_records, products_staging
 from shared.settings import Settings
-from tests import databases
-from tests.imports.cloud import App, Cloud, products
+from testkit import databases
+from testkit.csv_files import products
+from tests.imports.cloud import App, Cloud
 from tests.imports.test_cancel import catalog_held, wait_for_merge
 
 pytestmark = pytest.mark.server

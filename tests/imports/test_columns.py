@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from shared.catalog.tables import products as products_table
 from shared.imports.tables import import_records
 from shared.settings import Settings
-from tests.imports.cloud import CATEGORIES, PRODUCTS, App, Blob, Cloud, categories, products, runs
+from testkit.csv_files import CATEGORIES, PRODUCTS, categories, products
+from tests.imports.cloud import App, Blob, Cloud, runs
 from tests.imports.failing import full_factory_queue
 
 MANDATORY = "asin,title,category_id"

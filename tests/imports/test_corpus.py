@@ -13,13 +13,14 @@ import pytest
 import sqlalchemy as sa
 
 from shared.catalog.tables import categories, products
-from tests import databases
-from tests.databases import NEEDS_SQL_SERVER
-from tests.imports.cloud import PRODUCTS, App, Cloud, local_factory
-from tests.imports.corpus import CORPUS
-from tests.imports.corpus.cuts import WHOLE, cut, outcome_of_cut
-from tests.imports.corpus.entry import PRODUCTS_HEADER, Counts, Entry, counts_of, line
-from tests.serving import catalog_settings
+from testkit import databases
+from testkit.csv_corpus import CORPUS
+from testkit.csv_corpus.cuts import WHOLE, cut, outcome_of_cut
+from testkit.csv_corpus.entry import PRODUCTS_HEADER, Counts, Entry, counts_of, line
+from testkit.csv_files import PRODUCTS
+from testkit.databases import NEEDS_SQL_SERVER
+from testkit.serving import catalog_settings
+from tests.imports.cloud import App, Cloud, local_factory
 
 MESSY = Path(__file__).parents[3] / "shared" / "data" / "messy_amazon_tr_bestsellers_6960.csv"
 

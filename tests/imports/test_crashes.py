@@ -13,7 +13,8 @@ from shared.imports.data_factory import DataFactoryClient
 from shared.imports.storage import WorkingCopies
 from shared.imports.workflow import ImportWorkflow
 from shared.settings import Settings
-from tests.imports.cloud import App, Blob, Cloud, products, runs
+from testkit.csv_files import products
+from tests.imports.cloud import App, Blob, Cloud, runs
 from tests.imports.failing import Died, die_once
 
 # A run without a recorded id counts as lost after two minutes.

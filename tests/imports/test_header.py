@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from shared.imports.header import HEAD_BYTES, Detection, detect_kind
-from tests.imports.cloud import CATEGORIES, PRODUCTS
+from testkit.csv_files import CATEGORIES, PRODUCTS
 
 BOM = b"\xef\xbb\xbf"
 HEADER = CATEGORIES.encode()

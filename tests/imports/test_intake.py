@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from shared.imports.storage import Uploads, WorkingCopies, WorkingCopy
 from shared.settings import Settings
-from tests.imports.cloud import App, Blob, Cloud, categories, products
+from testkit.csv_files import categories, products
+from tests.imports.cloud import App, Blob, Cloud
 
 OTHER = b"a,b\n1,2\n"
 

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.imports.cloud import App, Cloud, problem_of, products
+from testkit.csv_files import products
+from tests.imports.cloud import App, Cloud, problem_of
 
 FIELDS = {
     "import_id", "blob_name", "kind", "status", "message", "rows_read", "rows_inserted", "rows_updated",

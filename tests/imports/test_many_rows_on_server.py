@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from shared.catalog.tables import categories
 from shared.catalog.tables import products as products_table
-from tests import databases
-from tests.imports.cloud import App, Cloud, products
+from testkit import databases
+from testkit.csv_files import products
+from tests.imports.cloud import App, Cloud
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(900)]
 

@@ -11,7 +11,8 @@ from shared.catalog.tables import categories as categories_table
 from shared.catalog.tables import products as products_table
 from shared.imports.storage import WorkingCopies, WorkingCopy
 from shared.settings import Settings
-from tests.imports.cloud import App, Blob, Cloud, categories, products
+from testkit.csv_files import categories, products
+from tests.imports.cloud import App, Blob, Cloud
 from tests.imports.test_cancel import catalog_held, wait_for_merge
 
 

@@ -19,9 +19,10 @@ from shared.imports.data_factory import ActivityRun, DataFactoryClient, DataFact
 from shared.imports.storage import UploadedBlob, Uploads, WorkingCopies, WorkingCopy
 from shared.imports.workflow import ImportWorkflow
 from shared.settings import Settings
-from tests.imports.cloud import App, Cloud, categories, local_factory, products
+from testkit.csv_files import categories, products
+from testkit.waiting import wait_until
+from tests.imports.cloud import App, Cloud, local_factory
 from tests.imports.test_cancel import catalog_held, wait_for_merge
-from tests.shared_services import wait_until
 
 UNTOLD = sa.select(cache_invalidations).where(cache_invalidations.c.applied_at.is_(None))
 

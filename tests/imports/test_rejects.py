@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from shared.imports.rejects import SessionLogs
 from shared.imports.storage import ImportStorage
 from shared.imports.tables import import_records, import_rejects
-from tests.imports.cloud import CATEGORIES, PRODUCTS, App, Blob, Cloud, products
+from testkit.csv_files import CATEGORIES, PRODUCTS, products
+from tests.imports.cloud import App, Blob, Cloud
 
 LOG_HEADER = "Timestamp,Level,OperationName,OperationItem,Message\n"
 

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from shared.imports.storage import WorkingCopies
 from shared.imports.tables import import_records, import_rejects
 from shared.settings import Settings
-from tests.imports.cloud import PRODUCTS, App, Blob, Cloud, problem_of, products
+from testkit.csv_files import PRODUCTS, products
+from tests.imports.cloud import App, Blob, Cloud, problem_of
 from tests.imports.failing import Died, die_once, full_factory_queue
 
 BAD_ROWS = "\n".join([PRODUCTS, *["bad,x,,,,0,,,1,False,0"] * 3, "B000000001,Good,,,,0,,,1,False,0", ""]).encode()

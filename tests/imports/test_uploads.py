@@ -15,7 +15,8 @@ from azure.storage.blob import BlobClient, BlobServiceClient, UserDelegationKey
 from shared.imports.storage import ImportStorage, Uploads
 from shared.imports.tables import import_uploads
 from shared.settings import Settings
-from tests.imports.cloud import App, Blob, Cloud, problem_of, products
+from testkit.csv_files import products
+from tests.imports.cloud import App, Blob, Cloud, problem_of
 
 PUT = {"x-ms-blob-type": "BlockBlob"}
 
@@ -149,7 +150,7 @@ def test_an_unreachable_storage_is_503(
     from azure.core.exceptions import ServiceRequestError
 
     from shared.services import Services
-    from tests.serving import served_catalog
+    from testkit.serving import served_catalog
 
     def away(_self: Uploads, _name: str, _expires_at: dt.datetime) -> str:
         raise ServiceRequestError("no route")

@@ -1,12 +1,11 @@
-"""What the load's commands make of what they saw, and what they ask for."""
+"""How the load tests judge memory and open files, what they request, and what they refuse."""
 
 from __future__ import annotations
 
 import contextlib
 import random
-import subprocess
+import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,12 +18,13 @@ from loadtests.contents import check_filled
 from loadtests.figures import Requests
 from loadtests.profiles import PROFILES
 from loadtests.recording import Recording
-from loadtests.servers import Usage, Watch
+from loadtests.servers import Usage, UsageSampler
 from loadtests.target import deployment
 from local.errors import LocalCloudError
-from local.processes import PROJECT
 from shared.services import Services
-from tests.serving import catalog_settings, served_catalog
+from testkit.processes import Process, run_python
+from testkit.serving import catalog_settings, served_catalog
+from testkit.waiting import wait_until
 
 
 def test_memory_that_settles_is_no_growth_and_a_leak_is() -> None:
@@ -41,12 +41,12 @@ def test_files_that_are_never_closed_are_growth() -> None:
     assert Usage(1, 1.0, [100.0] * 300, list(range(300))).growth() == ["Open files grew from 150 to 250."]
 
 
-def test_what_was_hardly_seen_is_not_called_settled() -> None:
-    assert Usage(1).growth() == ["0 s are too few to say whether memory and open files settle."]
-    assert "too short a time" in str(Usage(1))
+def test_too_few_samples_are_not_called_settled() -> None:
+    assert Usage(1).growth() == ["Expected at least 9 samples of memory and open files, got 0."]
+    assert "too few samples" in str(Usage(1))
 
 
-# A process that listens, and each 5 ms keeps what it is told to keep.
+# A process that listens, and every 5 ms allocates something.
 _KEEPS = """
 import itertools, os, socket, sys, time
 listener = socket.create_server(("127.0.0.1", 0))
@@ -65,48 +65,35 @@ _LEAKS = {
 
 
 @contextlib.contextmanager
-def keeping(keep: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def keeping(folder: Path, keep: str) -> Iterator[tuple[Process, str]]:
     """The process and its URL."""
-    command = [sys.executable, "-c", _KEEPS.format(keep=keep)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        try:
-            yield process, f"http://127.0.0.1:{process.stdout.readline().strip()}/"
-        finally:
-            process.kill()
+    with Process([sys.executable, "-c", _KEEPS.format(keep=keep)], folder / "keeping.log") as process:
+        process.wait_for_output("\n")
+        yield process, f"http://127.0.0.1:{process.output.strip()}/"
 
 
 @pytest.mark.parametrize("leak", _LEAKS)
-def test_a_real_process_that_leaks_is_found_and_no_other(leak: str) -> None:
+def test_a_real_process_that_leaks_is_found_and_no_other(tmp_path: Path, leak: str) -> None:
     keep, sentence = _LEAKS[leak]
-    with keeping(keep) as (_, url), Watch([url], pause_seconds=0.02) as watch:
-        (usage,) = watch.usages
-        deadline = time.monotonic() + 60
-        while len(usage.files) < 150 and time.monotonic() < deadline:
-            time.sleep(0.05)  # between two looks, until the deadline
+    with keeping(tmp_path, keep) as (_, url), UsageSampler([url], interval_seconds=0.02) as sampler:
+        (usage,) = sampler.usages
+        wait_until(lambda: len(usage.files) >= 150, "150 samples are taken")
     assert [found.partition(" from ")[0] for found in usage.growth()] == ([sentence] if sentence else [])
 
 
-def test_a_process_that_ends_under_the_load_fails_the_run() -> None:
-    with keeping("pass") as (process, url):
-        watch = Watch([url], pause_seconds=0.02)
-        watch.__enter__()
-        process.kill()
-        process.wait()
-        watch._thread.join(60)
+def test_a_process_that_ends_under_the_load_fails_the_run(tmp_path: Path) -> None:
+    with keeping(tmp_path, "pass") as (process, url):
+        sampler = UsageSampler([url], interval_seconds=0.02)
+        sampler.__enter__()
+        process.end(signal.SIGKILL)
+        sampler._thread.join(60)
         with pytest.raises(LocalCloudError, match=f"process {process.pid} ended under the load"):
-            watch.__exit__(None, None, None)
+            sampler.__exit__(None, None, None)
 
 
-def test_where_nobody_listens_there_is_nothing_to_watch() -> None:
-    with pytest.raises(LocalCloudError, match="Nobody listens on 1"):
-        Watch(["http://127.0.0.1:1/api"])
-
-
-def test_the_process_that_listens_is_watched(auth_emulator: str) -> None:
-    with Watch([f"http://{auth_emulator}/"]) as watch:
-        (usage,) = watch.usages
-    assert "auth-emulator" in Path(f"/proc/{usage.pid}/cmdline").read_text()
+def test_a_port_without_a_process_is_an_error() -> None:
+    with pytest.raises(LocalCloudError, match="listens on port 1, found none"):
+        UsageSampler(["http://127.0.0.1:1/api"])
 
 
 def test_the_largest_category_is_asked_for_most_and_an_empty_one_never() -> None:
@@ -127,8 +114,7 @@ def test_a_deployment_that_is_written_to_needs_a_token(monkeypatch: pytest.Monke
 
 
 def test_without_a_local_cloud_it_says_how_to_start_one(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "loadtests.run", "--state", str(tmp_path), "--out", str(tmp_path)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = run_python("-m", "loadtests.run", "--state", str(tmp_path), "--out", str(tmp_path))
     assert (done.returncode, done.stderr.strip()) == (1, "No local cloud runs here: start it with `make run`.")
 
 
@@ -138,7 +124,7 @@ def test_an_empty_catalog_is_no_load_test(valkey: str, tmp_path: Path) -> None:
         check_filled(f"{str(api.base_url).rstrip('/')}/api")
 
 
-def test_a_user_who_stumbles_makes_the_run_fail(tmp_path: Path) -> None:
+def test_a_user_that_raises_an_error_makes_the_run_fail(tmp_path: Path) -> None:
     user = SimpleNamespace(environment=SimpleNamespace(process_exit_code=None))
     with (tmp_path / "requests.csv").open("w", newline="") as file:
         Recording(file).user_error(user_instance=user, exception=KeyError("items"), tb=None)

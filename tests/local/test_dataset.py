@@ -1,10 +1,8 @@
-"""The generated catalog is like the real one, at any size, and the same whenever it is made."""
+"""The generated catalog resembles the real one at any size, and is the same for the same seed."""
 
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +11,8 @@ import pytest
 
 from local.dataset.generate import Change, Written, _csv_columns, write_catalog
 from local.dataset.profile import load_profile
-from local.processes import PROJECT
 from shared.catalog.schemas import NewProduct
+from testkit.processes import run_python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS = 200_000
-# Published with the data set: mean, standard deviation, share of zeros; each with the tolerance in which this many
-# rows, and fits of a few parameters, hold it.
+# Published with the data set: mean, standard deviation and share of zeros. The tolerances below allow for this number
+# of rows, and for distributions that are fitted with a few parameters.
 PUBLISHED = {
     "stars": (3.9995, 1.3443, 0.092),
     "reviews": (180.75, 1761.5, 0.793),
@@ -44,7 +42,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Written:
 
 @pytest.fixture(scope="module")
 def products(catalog: Written) -> pa.Table:
-    """The products file as another reader understands it."""
+    """The products file, read with Arrow."""
     as_text = arrow_csv.ConvertOptions(column_types={"asin": "string"})
     return arrow_csv.read_csv(catalog.products, convert_options=as_text)
 
@@ -134,5 +132,4 @@ def _peak_memory(folder: Path, rows: int) -> int:
         "write_catalog(pathlib.Path(sys.argv[1]), int(sys.argv[2]), 1);"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
-    command = [sys.executable, "-c", program, str(folder), str(rows)]
-    return int(subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout)
+    return int(run_python("-c", program, str(folder), str(rows)).stdout)

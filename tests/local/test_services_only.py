@@ -1,4 +1,4 @@
-"""`make services`: all parts but the app, for another host. Here the local host is in the place of `func start`."""
+"""`make services` runs all services but the app, for another host. The local host stands in for `func start`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.environment import EXAMPLE
 from local.processes import PROJECT
 from local.services import free_ports, function_host
 from local.state import read_run_file
-from tests.local.running import running
+from tests.local.marked_process import MarkedProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ run.main()
 
 
 def _settings(folder: Path) -> dict[str, str]:
-    """The example's settings with free ports in place of its own, written to a file; its `Values`."""
+    """Writes the example's settings with free ports to a file, and returns its `Values`."""
     text = EXAMPLE.read_text().replace(".local/database", f"{folder}/state/database")
     for taken, free in zip((10000, 10001, 6379, 7073, 9099, 7071), free_ports(6), strict=True):
         text = text.replace(str(taken), str(free))
@@ -43,23 +43,23 @@ def test_what_ci_does_around_another_host_works(tmp_path: Path) -> None:
     settings, state = _settings(tmp_path), tmp_path / "state"
     port = int(settings.pop("APP_PORT"))
     command = ("-c", _SERVICES_ONLY, str(tmp_path / "local.settings.json"), "--services-only", "--state", str(state))
-    with running(tmp_path, *command) as services:
-        services.wait_until_said("func start")
+    with MarkedProcess(tmp_path, *command) as services:
+        services.wait_for_output("func start")
         run = read_run_file(state)
         assert run
         assert run.api == f"http://127.0.0.1:{port}/api"
-        assert not any("local.host" in command for command in services.processes().values())
+        assert not any("local.host" in command for command in services.descendants().values())
 
         host = function_host("host", port, state / "host", {})
         environment = settings | {"AZURE_FUNCTIONS_ENVIRONMENT": "Development"}
-        with running(tmp_path, *host.command[1:], **environment):
+        with MarkedProcess(tmp_path, *host.command[1:], **environment):
             subprocess.run(
                 [PROJECT / ".github" / "wait-for.sh", f"curl --fail --silent {run.api}/health/ready"], check=True
             )
             done = subprocess.run(
                 [PROJECT / ".github" / "smoke-local.sh", f"http://127.0.0.1:{port}"],
                 cwd=PROJECT,
-                # What make would install first is there.
+                # The packages that make would install first are installed.
                 env=os.environ
                 | {"SMOKE_EMAIL": "smoke@example.org", "SMOKE_PASSWORD": "a password of the emulator"}
                 | {"STATE": str(state), "MAKEFLAGS": "-o .venv/.installed -o .local/node/.installed"},

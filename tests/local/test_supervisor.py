@@ -1,4 +1,4 @@
-"""What `make run` promises of its processes: ready, kept running, ended whole, and a sentence where it can't start."""
+"""The processes of `make run`: they get ready, are restarted, and end together. An error to start is one sentence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,9 @@ import redis
 from local.environment import Addresses
 from local.services import free_ports
 from local.state import RunFile, read_run_file
-from tests.local.running import running
-from tests.shared_services import wait_until
+from testkit.processes import run_python
+from testkit.waiting import wait_until
+from tests.local.marked_process import MarkedProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ FIELDS = {"api", "instances", "blob", "redis", "auth", "project_id", "datafactor
 
 
 def two_free_ports_in_a_row() -> int:
-    """The first of them."""
+    """The first of two free ports."""
     while True:
         first = free_ports(1)[0]
         try:
@@ -42,8 +42,8 @@ def two_free_ports_in_a_row() -> int:
 def test_two_instances_from_ready_to_the_end(tmp_path: Path) -> None:
     port, state = two_free_ports_in_a_row(), tmp_path / "state"
     command = ("-m", "local.run", "--port", str(port), "--instances", "2", "--state", str(state))
-    with running(tmp_path, *command) as cloud:
-        cloud.wait_until_said("ready after")
+    with MarkedProcess(tmp_path, *command) as cloud:
+        cloud.wait_for_output("ready after")
         run = json.loads((state / "run.json").read_text())
         assert set(run) == FIELDS
         assert run["instances"] == [f"http://127.0.0.1:{port}/api", f"http://127.0.0.1:{port + 1}/api"]
@@ -51,39 +51,38 @@ def test_two_instances_from_ready_to_the_end(tmp_path: Path) -> None:
         for api in run["instances"]:
             assert httpx.get(f"{api}/health/ready").json()["status"] == "ready"
 
-        # One that dies is started again, at the same place.
+        # A service that ends is started again on the same port.
         os.kill(cloud.pid_of("valkey-server"), signal.SIGKILL)
-        cloud.wait_until_said("redis ended with SIGKILL: restarting it")
+        cloud.wait_for_output("redis ended with SIGKILL: restarting it")
         with redis.Redis.from_url(run["redis"]) as client:
-            wait_until(lambda: _answers(client), "Valkey is back")
+            wait_until(client.ping, "Valkey answers", transient=(redis.ConnectionError,))
 
-        # A second one on the same folder says so and ends.
-        second = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
+        # A second supervisor on the same folder ends with a sentence.
+        second = run_python(*command)
         assert second.returncode == 1
-        assert second.stderr.startswith(f"A local cloud (process {cloud.process.pid}) runs on {state} already")
+        assert second.stderr.startswith(f"A local cloud (process {cloud.pid}) runs on {state} already")
         assert second.stderr.count("\n") == 1
 
-        cloud.process.send_signal(signal.SIGINT)
-        assert cloud.process.wait(30) == 0
-        assert cloud.processes() == {}
+        assert cloud.end(signal.SIGINT) == 0
+        assert cloud.descendants() == {}
         assert not (state / "run.json").exists()
         assert read_run_file(state) is None
 
 
 def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
-    with running(tmp_path, "-m", "tests.local.two_services") as cloud:
-        cloud.wait_until_said("both answer")
-        assert any("valkey-server" in command for command in cloud.processes().values())
-        cloud.process.kill()
-        wait_until(lambda: not cloud.processes(), "no process is left")
+    with MarkedProcess(tmp_path, "-m", "tests.local.two_services") as cloud:
+        cloud.wait_for_output("both answer")
+        assert any("valkey-server" in command for command in cloud.descendants().values())
+        cloud.send(signal.SIGKILL)
+        cloud.wait_until_all_have_ended()
 
 
 def test_the_guardian_alone_ends_what_a_killed_supervisor_leaves(tmp_path: Path) -> None:
-    """Where the kernel doesn't (macOS), as the guardian's own part."""
-    with running(tmp_path, "-m", "tests.local.two_services", LOCAL_CLOUD_WITHOUT_DEATH_SIGNAL="1") as cloud:
-        cloud.wait_until_said("both answer")
-        cloud.process.kill()
-        wait_until(lambda: not cloud.processes(), "no process is left")
+    """As on macOS, where the kernel can't do it."""
+    with MarkedProcess(tmp_path, "-m", "tests.local.two_services", LOCAL_CLOUD_WITHOUT_DEATH_SIGNAL="1") as cloud:
+        cloud.wait_for_output("both answer")
+        cloud.send(signal.SIGKILL)
+        cloud.wait_until_all_have_ended()
 
 
 def test_a_run_file_left_behind_is_not_believed(tmp_path: Path) -> None:
@@ -103,14 +102,14 @@ def test_a_taken_port_is_named_with_the_option_to_change_it(
 ) -> None:
     port = two_free_ports_in_a_row()
     with socket.create_server(("127.0.0.1", port + taken_offset)):
-        done = _run("--port", str(port), *options, "--state", str(tmp_path))
+        done = run_python("-m", "local.run", "--port", str(port), *options, "--state", str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.startswith(f"Port {port + taken_offset} (host")
     assert done.stderr.endswith("is taken: choose another with PORT=…\n")
 
 
 def test_a_missing_node_is_named(tmp_path: Path) -> None:
-    done = _run("--state", str(tmp_path), PATH=str(tmp_path))
+    done = run_python("-m", "local.run", "--state", str(tmp_path), PATH=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr == "Node is missing: install Node 20 or newer.\n"
 
@@ -119,7 +118,7 @@ def test_an_old_node_is_named(tmp_path: Path) -> None:
     node = tmp_path / "node"
     node.write_text("#!/bin/sh\necho v18.20.4\n")
     node.chmod(0o755)
-    done = _run("--state", str(tmp_path), PATH=f"{tmp_path}:{os.environ['PATH']}")
+    done = run_python("-m", "local.run", "--state", str(tmp_path), PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert done.returncode == 1
     assert done.stderr == "Node v18.20.4 is too old: install Node 20 or newer.\n"
 
@@ -133,17 +132,3 @@ def test_the_environment_says_which_database_and_redis_are_used(
     assert addresses.redis_url == "redis://cache.example.com:6379/0"
     assert addresses.own_redis_port is None
     assert addresses.database_url == "sqlite:///elsewhere.db"
-
-
-def _run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "local.run", *options]
-    return subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60
-    )
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:
-        return False

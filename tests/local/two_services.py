@@ -1,4 +1,4 @@
-"""A supervisor of Valkey and of a program that doesn't end on SIGTERM, for tests of what becomes of them."""
+"""A supervisor of Valkey and of a program that ignores SIGTERM. Tests kill the supervisor."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from shared.catalog.tables import categories, products
 from shared.database.sqlite import files
 from shared.database.tables import cache_invalidations
 from shared.imports.tables import categories_staging, import_outcomes, import_records, import_rejects, products_staging
-from tests import databases
+from testkit import databases
 from tests.merge.cases import Row
 
 _STAGING = {"products": products_staging, "categories": categories_staging}

@@ -21,7 +21,7 @@ from shared.catalog.declaration import Declared, declared
 from shared.catalog.schemas import NewProduct
 from shared.database.sqlite import files
 from shared.database.tables import cache_invalidations
-from tests import databases
+from testkit import databases
 from tests.merge.altered import as_many_rows, stopped_when_section_runs, when_section_runs
 from tests.merge.cases import (
     BAD_CATEGORY_ROWS,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.telemetry.ingestion import Ingestion, ingestion
-from tests.whole.conftest import LocalCloud, start_cloud  # noqa: F401  # a fixture
+from testkit.ingestion import Ingestion, ingestion
+from testkit.local_cloud import LocalCloud
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ def endpoint() -> Iterator[Ingestion]:
 
 
 @pytest.fixture(scope="session")
-def watched(endpoint: Ingestion, start_cloud: Callable[..., LocalCloud]) -> Watched:  # noqa: F811  # the fixture
+def watched(endpoint: Ingestion, start_cloud: Callable[..., LocalCloud]) -> Watched:
     """One cloud for all tests of this folder; its client is an administrator."""
     # Else the drain might invalidate Redis before the import's own step does.
     once_a_year = "0 0 0 1 1 *"
-    cloud = start_cloud(1, **endpoint.environment, TELEMETRY_SAMPLING_RATIO="1", DRAIN_SCHEDULE=once_a_year)
+    cloud = start_cloud(**endpoint.environment, TELEMETRY_SAMPLING_RATIO="1", DRAIN_SCHEDULE=once_a_year)
     cloud.log_in_as_administrator()
     return Watched(cloud, endpoint)

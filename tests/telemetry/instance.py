@@ -9,14 +9,12 @@ from sqlalchemy import event
 from starlette.types import ASGIApp
 
 from shared.api import create_app
-from shared.services import Services
-from shared.settings import load_settings
-from shared.telemetry.start import start_telemetry
+from testkit.instance import services_of_environment
 
 
 def create() -> ASGIApp:
     """Each read of a product raises an unexpected exception."""
-    services = _services()
+    services = services_of_environment()
 
     async def stumble(asin: str) -> Never:
         raise RuntimeError(f"unexpected {asin[:1]}")
@@ -27,7 +25,7 @@ def create() -> ASGIApp:
 
 def create_on_a_busy_database() -> ASGIApp:
     """The first read of a product is a deadlock victim, as pyodbc reports it."""
-    services = _services()
+    services = services_of_environment()
     fails = ["(1205) (SQLExecDirectW)"]
 
     def execute(_cursor: object, statement: str, _parameters: object, _context: object) -> None:
@@ -36,9 +34,3 @@ def create_on_a_busy_database() -> ASGIApp:
 
     event.listen(services.database.catalog.engine, "do_execute", execute)
     return create_app(services)
-
-
-def _services() -> Services:
-    settings = load_settings()
-    start_telemetry(settings)
-    return Services(settings)

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from testkit.ingestion import Ingestion, dimensions, ingestion, trace_of
 from tests.telemetry.fields import FIELDS
-from tests.telemetry.ingestion import Ingestion, dimensions, ingestion, trace_of
 from tests.telemetry.serving import instance
 
 _REQUESTS = 60

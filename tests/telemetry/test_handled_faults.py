@@ -6,8 +6,8 @@ from pathlib import Path
 
 import redis
 
+from testkit.ingestion import Item, ingestion, trace_of
 from tests.telemetry.conftest import Watched
-from tests.telemetry.ingestion import Item, ingestion, trace_of
 from tests.telemetry.serving import instance
 
 _WRONG = {"email": "nobody@example.org", "password": "never was one"}
@@ -22,7 +22,7 @@ def _of_trace(watched: Watched, trace: str, kind: str) -> list[Item]:
 
 
 def test_a_redis_that_doesnt_know_the_throttling_script_yet_is_no_error(watched: Watched) -> None:
-    with redis.Redis.from_url(watched.cloud.addresses["redis"]) as client:
+    with redis.Redis.from_url(watched.cloud.run.redis) as client:
         client.script_flush()
     reply = watched.cloud.api.post("/api/auth/login", json=_WRONG)
     assert reply.status_code == 401

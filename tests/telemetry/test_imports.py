@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.imports.cloud import categories, products
+from testkit.csv_files import categories, products
+from testkit.ingestion import Item, dimensions, name_of, parent_of, trace_of
 from tests.telemetry.conftest import Watched
-from tests.telemetry.ingestion import Item, dimensions, name_of, parent_of, trace_of
 
 
 def items_of_import(watched: Watched, import_id: str, last: str) -> list[Item]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from testkit.ingestion import Ingestion, dimensions, ingestion, name_of
 from tests.telemetry.fields import FIELDS
-from tests.telemetry.ingestion import Ingestion, dimensions, ingestion, name_of
 from tests.telemetry.serving import instance
 
 _AT_ONCE = 24

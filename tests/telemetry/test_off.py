@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 
 from local.processes import PROJECT
-from tests.telemetry.ingestion import ingestion
+from testkit.ingestion import ingestion
 
 _LOADED = "import sys, {modules}; print(*sorted(name for name in sys.modules if name.startswith({prefix!r})))"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import httpx
 from azure.storage.blob import BlobServiceClient
 
-from tests.imports.cloud import categories, products
-from tests.secrecy import secret_in
+from testkit.csv_files import categories, products
+from testkit.ingestion import TABLES, dimensions, name_of
+from testkit.secrecy import secret_in
 from tests.telemetry.conftest import Watched
 from tests.telemetry.fields import FIELDS
-from tests.telemetry.ingestion import TABLES, dimensions, name_of
 
 _EMAIL, _PASSWORD, _TITLE = "S3CRET.person@example.org", "S3CRET horse", "S3CRET lamp"
 _PRODUCT = {"asin": "B0S3CRET99", "title": _TITLE, "category_id": 1}
@@ -70,13 +70,13 @@ def _import(watched: Watched) -> None:
     assert failed["status"] == "failed"
     # A file without a header, whose first row is taken for the header.
     assert cloud.drop("S3CRET headless.csv", b"B0S3CRET98,S3CRET lamp,1\n")["status"] == "rejected"
-    with BlobServiceClient.from_connection_string(cloud.addresses["blob"]) as storage:
+    with BlobServiceClient.from_connection_string(cloud.run.blob) as storage:
         storage.get_blob_client("imports", "S3CRET price.csv").delete_blob()
     assert cloud.api.post(f"/api/imports/{failed['import_id']}/retry").status_code == 409
     upload = cloud.api.post("/api/imports/upload", json={"file_name": "S3CRET of ada@example.org.csv"})
     assert upload.status_code == 201
     assert httpx.put(upload.json()["upload_url"], content=rows, headers={"x-ms-blob-type": "BlockBlob"}).is_success
-    cloud.wait_for(upload.json()["blob_name"])
+    cloud.wait_for_import(cloud.import_id(upload.json()["blob_name"]))
 
 
 def test_nothing_secret_or_personal_is_posted(watched: Watched) -> None:

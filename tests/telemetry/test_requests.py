@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from shared.operations import OPERATIONS, Operation
+from testkit.ingestion import Item, dimensions, name_of, parent_of, trace_of
 from tests.telemetry.conftest import Watched
-from tests.telemetry.ingestion import Item, dimensions, name_of, parent_of, trace_of
 
 
 def send(watched: Watched, method: str, path: str, **more: Any) -> tuple[httpx.Response, str, str]:

@@ -1,44 +1,37 @@
-"""`make demo` and `make import`, run as a user runs them: what they show, and what their exit status says."""
+"""What `make demo` and `make import` print, and their exit status."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalog
-from local.processes import PROJECT
-from tests.whole.conftest import LocalCloud
+from testkit.local_cloud import LocalCloud
+from testkit.processes import listening_process, run_python
+from testkit.waiting import wait_until
 
 ROWS = 2_000
 
 
 @pytest.fixture(scope="module")
 def own_cloud(start_cloud: Callable[..., LocalCloud]) -> LocalCloud:
-    """A cloud without anybody else's products."""
+    """A local cloud that only this module uses."""
     return start_cloud()
 
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with both files."""
+    """A folder with the files of products and categories."""
     folder = tmp_path_factory.mktemp("catalog")
     write_catalog(folder, ROWS, seed=7)
     return folder
 
 
 def command(cloud: LocalCloud, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments, "--state", str(cloud.state)],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    return run_python("-m", module, *arguments, "--state", str(cloud.state))
 
 
 def test_demo_holds_on_a_first_and_a_second_run(own_cloud: LocalCloud, catalog: Path) -> None:
@@ -87,3 +80,17 @@ def test_import_says_what_is_missing(own_cloud: LocalCloud, tmp_path: Path) -> N
     done = command(own_cloud, "local.import_file", str(tmp_path / "absent.csv"))
     assert done.returncode == 1
     assert done.stderr == f"There is no file {tmp_path / 'absent.csv'}: name one with FILE=…\n"
+
+
+def test_users_outlive_the_emulator(own_cloud: LocalCloud, catalog: Path) -> None:
+    """The operator of `make import` is created once, and found again after the emulator was killed."""
+    assert command(own_cloud, "local.import_file", str(catalog / CATEGORIES_FILE)).returncode == 0
+    operator = (own_cloud.state / "operator.json").read_text()
+    emulator = listening_process(int(own_cloud.run.auth.rpartition(":")[2]))
+    assert emulator
+    emulator.kill()
+    log = own_cloud.state / "run.log"
+    wait_until(lambda: log.read_text().count("listening on") == 2, "the emulator runs again")
+    done = command(own_cloud, "local.import_file", str(catalog / CATEGORIES_FILE))
+    assert done.returncode == 0, done.stderr
+    assert (own_cloud.state / "operator.json").read_text() == operator

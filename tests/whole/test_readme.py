@@ -1,4 +1,4 @@
-"""The README's curl examples, run as they stand there against a running system."""
+"""Runs the README's curl examples, unchanged, against a local cloud."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 
 from local.processes import PROJECT
-from tests.whole.conftest import LocalCloud
+from testkit.local_cloud import LocalCloud
 
 BLOCKS = re.findall(r"```sh\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
 def fresh(start_cloud: Callable[..., LocalCloud]) -> LocalCloud:
-    """A system in which nobody has signed up yet."""
+    """A local cloud without users."""
     return start_cloud()
 
 
 def test_each_example_of_the_readme_does_what_it_says(fresh: LocalCloud, tmp_path: Path) -> None:
-    examples = "\n".join(BLOCKS).replace("http://127.0.0.1:7071/api", fresh.addresses["api"])
+    examples = "\n".join(BLOCKS).replace("http://127.0.0.1:7071/api", fresh.run.api)
     script = tmp_path / "examples.sh"
     # `curl -f`: an HTTP error ends the script, as `set -e` does for any other.
     script.write_text('set -eu\nset -x\ncurl() { command curl -f -sS "$@"; echo; }\n' + examples)

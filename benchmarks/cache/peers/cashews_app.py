@@ -1,4 +1,4 @@
-"""The list of products behind cashews (https://github.com/Krukov/cashews): decorator, deletion by pattern."""
+"""The list of products behind cashews (https://github.com/Krukov/cashews): its decorator, and deletion by pattern."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.cache.peers.products import Products
 
 
 class NewProduct(BaseModel):
-    """What an insert takes."""
+    """The body of an insert."""
 
     asin: str
     title: str

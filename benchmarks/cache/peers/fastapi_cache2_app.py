@@ -1,4 +1,4 @@
-"""The list of products behind fastapi-cache2 (https://github.com/long2ice/fastapi-cache): decorator, and `clear`."""
+"""The list of products behind fastapi-cache2 (https://github.com/long2ice/fastapi-cache): decorator and `clear`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.cache.peers.products import Products
 
 
 class NewProduct(BaseModel):
-    """What an insert takes."""
+    """The body of an insert."""
 
     asin: str
     title: str

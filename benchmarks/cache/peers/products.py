@@ -1,4 +1,4 @@
-"""The catalog's products for the peers: the same columns of the same file, read and written in threads."""
+"""The products of the catalog for the peers. Threads read and write the same columns of the same file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ type Row = dict[str, Any]  # a row of JSON values
 
 
 class Products:
-    """The table of products; `queries` counts the lists that were read."""
+    """The table of products; `queries` counts the queries of lists."""
 
     def __init__(self) -> None:
         self._file = os.environ["DATABASE_URL"].removeprefix("sqlite:///")
@@ -25,7 +25,7 @@ class Products:
         self.queries = 0
 
     async def page(self, category_id: int, min_price: float, limit: int, *, newest_first: bool) -> list[Row]:
-        """A page of a category."""
+        """Reads a page of a category."""
         self.queries += 1
         order = "DESC" if newest_first else "ASC"
         statement = (
@@ -39,7 +39,7 @@ class Products:
         )
 
     async def insert(self, asin: str, title: str, category_id: int) -> None:
-        """A product."""
+        """Inserts a product."""
         await self._in_thread(
             lambda connection: connection.execute(
                 "INSERT INTO products (asin, title, reviews, category_id, is_best_seller, bought_in_last_month,"

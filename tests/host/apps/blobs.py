@@ -1,4 +1,4 @@
-"""A function app that is triggered by blobs of `drop`; one whose name begins with `bad` fails."""
+"""A function app with a blob trigger on `drop`. It fails for blobs whose name begins with `bad`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ at_work = 0
 
 @app.blob_trigger("upload", "drop/{name}.csv", "DATA", source=func.BlobSource.LOGS_AND_CONTAINER_SCAN)
 async def take(upload: blob.BlobClient) -> None:
-    global at_work  # noqa: PLW0603 - how many run at once is what is looked at
+    global at_work  # noqa: PLW0603 - the test checks how many run at once
     at_work += 1
     record(name=upload.blob_name, text=upload.download_blob().readall().decode(), at_work=at_work)
     await asyncio.sleep(float(os.environ.get("WORK_SECONDS", "0")))

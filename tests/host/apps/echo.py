@@ -1,4 +1,4 @@
-"""A function app whose HTTP functions answer with what has reached them, through AsgiMiddleware and FastAPI."""
+"""A function app whose HTTP functions reply with the request that they got, through AsgiMiddleware and FastAPI."""
 
 # ruff: noqa: ARG001 - the binding names the argument, used or not
 from __future__ import annotations
@@ -114,7 +114,7 @@ async def setting(req: func.HttpRequest) -> func.HttpResponse:
 @app.function_name("held")
 @app.route("held", methods=["GET"])
 async def held(req: func.HttpRequest) -> func.HttpResponse:
-    """Takes until the file that RELEASE names is there."""
+    """Replies once the file that RELEASE names exists."""
     record(held=True)
     while not Path(os.environ["RELEASE"]).exists():  # noqa: ASYNC110, ASYNC240 - a file can't be awaited
         await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A function app that is triggered by messages of `jobs`; one that says `bad` fails."""
+"""A function app that is triggered by messages of `jobs`. It fails for the message `bad`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the fixture apps tell the test what they have seen: a line of JSON per event in the file that EVENTS names."""
+"""Records the events of a fixture app for its test: a line of JSON for each, in the file that EVENTS names."""
 
 from __future__ import annotations
 

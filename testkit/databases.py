@@ -1,7 +1,7 @@
-"""A database of a test's own: a SQLite file, or, where TEST_DATABASE_URL names a server, an emptied one on it.
+"""A database for one test: a SQLite file, or a database on the server of TEST_DATABASE_URL.
 
-`make test-sqlserver` sets TEST_DATABASE_URL. Each of pytest's workers has one database there, emptied for each test
-that asks for one: a test that needs two at once needs SQLite.
+`make test-sqlserver` sets TEST_DATABASE_URL. Each pytest worker has one database there, which is emptied for each test.
+So a test that needs two databases at once needs SQLite.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TABLES = [
 
 
 def fresh_database(folder: Path) -> str:
-    """URL of an empty, migrated database; a SQLite file stands in the folder's `database`."""
+    """URL of an empty, migrated database. A SQLite file is in the folder's `database`."""
     if SERVER:
         return _emptied().render_as_string(hide_password=False)
     shutil.copytree(_migrated_catalog().name, folder / "database")
@@ -43,12 +43,12 @@ def fresh_database(folder: Path) -> str:
 
 
 def bare_database() -> sa.URL:
-    """URL of a database on the server in which nothing is, not even tables; nobody else's."""
+    """URL of a database on the server without tables. Only this worker uses it."""
     return _made(f"{_PREFIX}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_bare")
 
 
 def server_engine(url: sa.URL, **options: Any) -> sa.Engine:
-    """For what tests do to the server themselves."""
+    """An engine for statements of the tests themselves."""
     from shared.database.mssql import engines
 
     return engines.create_engine(url, poolclass=sa.NullPool, **options)
@@ -56,14 +56,14 @@ def server_engine(url: sa.URL, **options: Any) -> sa.Engine:
 
 @functools.cache
 def pooled_engine(url: sa.URL) -> sa.Engine:
-    """As `server_engine`, for many small statements: on Babelfish a connection costs a second of the processor."""
+    """As `server_engine`, for many small statements. On Babelfish a connection costs a second of CPU."""
     from shared.database.mssql import engines
 
     return engines.create_engine(url)
 
 
 def factory_store(url: sa.URL) -> SqlStore:
-    """The database as the local Data Factory has it; on the server one for all tests, as `pooled_engine`."""
+    """The local Data Factory's store of this database. On a server all tests share one."""
     return _server_store(url) if SERVER else sql_store(url)
 
 
@@ -73,16 +73,16 @@ def _server_store(url: sa.URL) -> SqlStore:
 
 
 def autocommit_engine(url: sa.URL) -> sa.Engine:
-    """For tests that begin and end transactions by statements, on SQLite or on the server."""
+    """An engine for tests that begin and end transactions with statements."""
     if url.get_backend_name() == "sqlite":
         return sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
-    # The engine's level, not the connection's: Babelfish doesn't say which one to go back to.
+    # The level is set on the engine, since Babelfish doesn't report the level that a connection returns to.
     return server_engine(url, isolation_level="AUTOCOMMIT")
 
 
 @functools.cache
 def is_sql_server() -> bool:
-    """Whether the server is SQL Server itself, and not Babelfish, which speaks its language."""
+    """Whether the server is SQL Server itself, and not Babelfish."""
     if not SERVER:
         return False
     with server_engine(sa.make_url(SERVER)).connect() as connection:
@@ -91,13 +91,13 @@ def is_sql_server() -> bool:
 
 
 def keeps_nul() -> bool:
-    """Whether text may hold a NUL: PostgreSQL's, which is Babelfish's, may not."""
+    """Whether text may contain a NUL. It may not in PostgreSQL, on which Babelfish is built."""
     return not SERVER or is_sql_server()
 
 
 @functools.cache
 def _migrated_catalog() -> tempfile.TemporaryDirectory[str]:
-    """A folder with an empty, migrated catalog, to be copied; it goes with the process."""
+    """A folder with an empty, migrated catalog, which is copied. It is removed when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="migrated-")
     migrate.upgrade(sa.make_url(f"sqlite:///{Path(folder.name) / 'catalog.db'}"))
     return folder

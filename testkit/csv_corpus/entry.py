@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tests.imports.cloud import CATEGORIES, PRODUCTS
+from testkit.csv_files import CATEGORIES, PRODUCTS
 
 PRODUCTS_HEADER, CATEGORIES_HEADER = f"{PRODUCTS}\n", f"{CATEGORIES}\n"
 

@@ -7,17 +7,8 @@ import io
 import zipfile
 from collections.abc import Sequence
 
-from tests.imports.cloud import CATEGORIES, PRODUCTS
-from tests.imports.corpus.entry import (
-    CATEGORIES_HEADER,
-    PRODUCTS_HEADER,
-    Entry,
-    line,
-    lines,
-    loaded,
-    partly,
-    refused,
-)
+from testkit.csv_corpus.entry import CATEGORIES_HEADER, PRODUCTS_HEADER, Entry, line, lines, loaded, partly, refused
+from testkit.csv_files import CATEGORIES, PRODUCTS
 
 _COLUMNS = PRODUCTS.split(",")
 _KEPT = {"title": "Lamp", "price": 1999, "reviews": 12}

@@ -1,4 +1,4 @@
-"""The application and its two peers, each as two processes over one catalog and one Redis of their own."""
+"""The application and two other caches, each as two processes over a catalog and a Redis that only they use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.cache import catalog
 from benchmarks.cache.servers import PEERS_PYTHON, Server, settings_of_instance, uvicorn, valkey
 
 OURS = "ours"
-_APPS: dict[str, tuple[str, Path | str]] = {
+_APPS: dict[str, tuple[str, str]] = {
     OURS: ("benchmarks.cache.counted_instance:create", sys.executable),
     "cashews": ("benchmarks.cache.peers.cashews_app:create", PEERS_PYTHON),
     "fastapi_cache2": ("benchmarks.cache.peers.fastapi_cache2_app:create", PEERS_PYTHON),
@@ -23,7 +23,7 @@ _PROCESSES = 2
 
 @contextmanager
 def two_processes(name: str) -> Iterator[tuple[list[Server], int]]:
-    """The processes of one of the three, and the id of a category with many products."""
+    """The processes of one contender, and the id of a category with many products."""
     app, python = _APPS[name]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.imports.corpus.entry import (
+from testkit.csv_corpus.entry import (
     CATEGORIES_HEADER,
     PRODUCTS_HEADER,
     Counts,

@@ -7,12 +7,11 @@ import gzip
 import http.server
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, override
 
-DEADLINE_SECONDS = 60.0
+from testkit.waiting import wait_until
 
 # Keeps the exporter off the internet and makes it send quickly.
 ENVIRONMENT = {
@@ -60,14 +59,12 @@ class Ingestion:
         ]
 
     def wait_for[T](self, look: Callable[[], T | None]) -> T:
-        """Waits until `look` returns something true, and returns it."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not (found := look()):
-            if time.monotonic() > deadline:
-                names = sorted({f"{item['data']['baseType']} {name_of(item)}" for item in self.items})
-                raise AssertionError(f"Not posted within {DEADLINE_SECONDS:.0f} s; posted: {names}")
-            time.sleep(0.05)
-        return found
+        """What `look` gives once it gives something."""
+        try:
+            return wait_until(look, "telemetry is posted")
+        except TimeoutError as error:
+            error.add_note(f"Posted: {sorted({f'{item["data"]["baseType"]} {name_of(item)}' for item in self.items})}")
+            raise
 
 
 _KINDS = {

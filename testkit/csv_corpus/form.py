@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.imports.header import HEAD_BYTES
-from tests.imports.corpus.entry import (
+from testkit.csv_corpus.entry import (
     CATEGORIES_HEADER,
     PRODUCTS_HEADER,
     Entry,

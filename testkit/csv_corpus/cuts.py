@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from tests.imports.cloud import PRODUCTS
-from tests.imports.corpus.entry import PRODUCTS_HEADER, Counts, line
+from testkit.csv_corpus.entry import PRODUCTS_HEADER, Counts, line
+from testkit.csv_files import PRODUCTS
 
 _TITLES = ("Lamp", '"a ""b"""', '"Mö, \n""bel"""')
 

@@ -1,4 +1,4 @@
-"""Each kind of trouble: how it begins, goes on and ends; on a real Valkey."""
+"""The faults of Redis, each injected into a real Valkey."""
 
 from __future__ import annotations
 
@@ -11,63 +11,63 @@ from pathlib import Path
 from typing import override
 
 from local.services import HOST
-from proofs.cache.parts import Valkey, started
+from proofs.cache.processes import Valkey, running
 from proofs.cache.redis_proxy import RedisProxy
 
-_AGAIN_SECONDS = 0.3  # of what is done again and again while a trouble lasts
+_REPEAT_SECONDS = 0.3  # interval of what a fault repeats
 _FULL_BYTES = 64 * 1024
-_LEFT_BYTES = 32 * 1024
+_MARGIN_BYTES = 32 * 1024
 
 
-class Trouble:
-    """A Valkey, and what happens to it."""
+class Fault:
+    """A fault of a Valkey."""
 
-    # A failover forgets what only the second time of telling heals: applied once more when it is 15 s old.
+    # After a failover only the second application of an invalidation helps, when the invalidation is 15 s old.
     applied_again_after = 0.0
 
     def __init__(self) -> None:
         self.valkey: Valkey
 
     def start(self, folder: Path, stack: ExitStack) -> str:
-        """Starts what is needed, until the stack unwinds; gives the URL for the instances."""
+        """Starts the servers, which the stack ends, and returns REDIS_URL of the instances."""
         self.valkey = Valkey(folder)
-        stack.enter_context(started([self.valkey]))
+        stack.enter_context(running([self.valkey]))
         return self.valkey.url
 
     @contextlib.asynccontextmanager
-    async def around(self) -> AsyncIterator[None]:
-        """What is there from before the instances start until they have ended."""
+    async def proxied(self) -> AsyncIterator[None]:
+        """Runs the proxy, if the fault needs one, from before the instances start until they have ended."""
         yield
 
     @contextlib.asynccontextmanager
-    async def going_on(self) -> AsyncIterator[None]:
-        """The trouble, from its beginning until Redis has returned."""
+    async def active(self) -> AsyncIterator[None]:
+        """Injects the fault, and restores Redis at the end."""
         await asyncio.to_thread(self.begin)
-        again = asyncio.create_task(self._again())
+        repeating = asyncio.create_task(self._repeat())
         try:
             yield
         finally:
-            again.cancel()
-            await asyncio.gather(again, return_exceptions=True)
+            repeating.cancel()
+            await asyncio.gather(repeating, return_exceptions=True)
             await asyncio.to_thread(self.end)
 
     def begin(self) -> None:
-        """The trouble begins."""
+        """Injects the fault."""
 
     def repeat(self) -> None:
-        """What is done again and again meanwhile."""
+        """Repeats a part of the fault while it lasts."""
 
     def end(self) -> None:
-        """Redis returns."""
+        """Restores Redis."""
 
-    async def _again(self) -> None:
+    async def _repeat(self) -> None:
         while True:
             await asyncio.to_thread(self.repeat)
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(_REPEAT_SECONDS)
 
 
-class Ended(Trouble):
-    """Ended by a signal, and started again, empty."""
+class Ended(Fault):
+    """Valkey ends with SIGTERM, and starts again empty."""
 
     number = signal.SIGTERM
 
@@ -78,17 +78,17 @@ class Ended(Trouble):
     @override
     def end(self) -> None:
         self.valkey.start()
-        self.valkey.wait()
+        self.valkey.wait_until_ready()
 
 
 class Killed(Ended):
-    """Killed, and started again, empty."""
+    """Valkey is killed, and starts again empty."""
 
     number = signal.SIGKILL
 
 
-class Frozen(Trouble):
-    """It keeps its connections and answers nothing."""
+class Frozen(Fault):
+    """Valkey keeps its connections and doesn't answer."""
 
     @override
     def begin(self) -> None:
@@ -99,8 +99,8 @@ class Frozen(Trouble):
         self.valkey.send(signal.SIGCONT)
 
 
-class RefusingWrites(Trouble):
-    """It answers reads; writes get NOREPLICAS."""
+class RefusingWrites(Fault):
+    """Valkey answers reads, and writes with NOREPLICAS."""
 
     @override
     def begin(self) -> None:
@@ -111,8 +111,8 @@ class RefusingWrites(Trouble):
         self.valkey.client.config_set("min-replicas-to-write", 0)
 
 
-class Full(Trouble):
-    """It answers reads; writes get OOM."""
+class Full(Fault):
+    """Valkey answers reads, and writes with OOM."""
 
     @override
     def begin(self) -> None:
@@ -124,8 +124,8 @@ class Full(Trouble):
         self.valkey.client.config_set("maxmemory", 0)
 
 
-class Evicting(Trouble):
-    """It has room for a few keys, and drops any for the next."""
+class Evicting(Fault):
+    """Valkey has memory for a few keys, and evicts at random."""
 
     @override
     def begin(self) -> None:
@@ -133,54 +133,54 @@ class Evicting(Trouble):
 
     @override
     def repeat(self) -> None:
-        # Shrinks with what is left, until there is hardly anything; then it grows by a few keys again.
+        # The limit shrinks until hardly a key is left. Then it allows a few more keys.
         used = int(self.valkey.client.info("memory")["used_memory"])
-        self.valkey.client.config_set("maxmemory", used - _LEFT_BYTES)
-        self.valkey.client.config_set("maxmemory", used + _LEFT_BYTES)
+        self.valkey.client.config_set("maxmemory", used - _MARGIN_BYTES)
+        self.valkey.client.config_set("maxmemory", used + _MARGIN_BYTES)
 
     @override
     def end(self) -> None:
         self.valkey.client.config_set("maxmemory", 0)
 
 
-class Flushed(Trouble):
-    """Everything in it is gone, again and again."""
+class Flushed(Fault):
+    """Valkey is flushed again and again."""
 
     @override
     def repeat(self) -> None:
         self.valkey.client.flushall()
 
 
-class ConnectionsCut(Trouble):
-    """All connections are closed, again and again."""
+class ConnectionsCut(Fault):
+    """Valkey closes all connections again and again."""
 
     @override
     def repeat(self) -> None:
         self.valkey.client.client_kill_filter(_type="normal", skipme=True)
 
 
-class Garbage(Trouble):
-    """Another program writes over all of our keys, texts and lists in turn."""
+class Garbage(Fault):
+    """Another program overwrites all of our keys, with texts and lists in turn."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._kinds = 0
+        self._repetitions = 0
 
     @override
     def repeat(self) -> None:
-        self._kinds += 1
+        self._repetitions += 1
         with self.valkey.client.pipeline(transaction=False) as pipeline:
             for number, key in enumerate(self.valkey.client.scan_iter("catalog:*", count=1000)):
                 pipeline.delete(key)
-                if (number + self._kinds) % 3 == 0:
+                if (number + self._repetitions) % 3 == 0:
                     pipeline.rpush(key, "garbage")
                 else:
                     pipeline.set(key, b"garbage" if number % 2 else b"0123456789abcdef")
             pipeline.execute()
 
 
-class OlderSnapshot(Trouble):
-    """Killed, and started from a snapshot that lacks the last writes."""
+class OlderSnapshot(Fault):
+    """Valkey is killed, and starts from a snapshot that lacks the last writes."""
 
     @override
     def begin(self) -> None:
@@ -190,11 +190,11 @@ class OlderSnapshot(Trouble):
     def end(self) -> None:
         self.valkey.end(signal.SIGKILL)
         self.valkey.start()
-        self.valkey.wait()
+        self.valkey.wait_until_ready()
 
 
-class Failover(Trouble):
-    """A replica takes its primary's place on the same port, without the primary's last writes."""
+class Failover(Fault):
+    """A replica without the last writes replaces its primary on the same port."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -204,13 +204,13 @@ class Failover(Trouble):
     def start(self, folder: Path, stack: ExitStack) -> str:
         url = super().start(folder, stack)
         self.replica = Valkey(folder)
-        stack.enter_context(started([self.replica]))
+        stack.enter_context(running([self.replica]))
         self.replica.client.replicaof(HOST, str(self.valkey.port))
         return url
 
     @override
     def begin(self) -> None:
-        # What is written from here on never reaches the replica.
+        # Later writes don't reach the replica.
         self.valkey.client.wait(1, 10_000)
         self.replica.client.replicaof("NO", "ONE")
 
@@ -221,7 +221,7 @@ class Failover(Trouble):
 
 
 class FailoverBehindProxy(Failover):
-    """As before, behind an endpoint that keeps the connections and hides the server's run_id."""
+    """The same failover behind an endpoint that keeps connections open and hides the server's run_id."""
 
     applied_again_after = 15.0
 
@@ -233,20 +233,20 @@ class FailoverBehindProxy(Failover):
 
     @override
     @contextlib.asynccontextmanager
-    async def around(self) -> AsyncIterator[None]:
+    async def proxied(self) -> AsyncIterator[None]:
         async with self._proxy.serving(self.valkey.port):
             yield
 
     @override
     @contextlib.asynccontextmanager
-    async def going_on(self) -> AsyncIterator[None]:
+    async def active(self) -> AsyncIterator[None]:
         await asyncio.to_thread(self.begin)
         yield
         self._proxy.switch(self.replica.port)
         await asyncio.to_thread(self.valkey.end, signal.SIGKILL)
 
 
-TROUBLES: Mapping[str, Callable[[], Trouble]] = {
+FAULTS: Mapping[str, Callable[[], Fault]] = {
     "stopped": Ended,
     "killed": Killed,
     "frozen": Frozen,

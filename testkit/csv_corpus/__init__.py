@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.imports.corpus.entry import Entry
-from tests.imports.corpus.form import FORM
-from tests.imports.corpus.headers import HEADERS
-from tests.imports.corpus.values import VALUES
+from testkit.csv_corpus.entry import Entry
+from testkit.csv_corpus.form import FORM
+from testkit.csv_corpus.headers import HEADERS
+from testkit.csv_corpus.values import VALUES
 
 CORPUS: Sequence[Entry] = (*FORM, *HEADERS, *VALUES)
