@@ -12,6 +12,7 @@ from tests.database.recording_driver import Told
 
 FOLDER = "tests/database/golden"
 
+_HEAD = "-- Rendered by `python -m golden` from the repositories' statements: change those, not this file.\n\n"
 _WIDTH = 118
 # pyodbc's numbers of SQL types.
 _NUMERIC = 2
@@ -20,7 +21,7 @@ _TYPES = {12: "VARCHAR", -9: "NVARCHAR", _NUMERIC: "NUMERIC"}
 
 def rendered() -> dict[str, str]:
     """The text of each golden file, by its path in the repository."""
-    return {f"{FOLDER}/{file}.sql": _file(named) for file, named in calls(Values()).items()}
+    return {f"{FOLDER}/{file}.sql": _HEAD + _file(named) for file, named in calls(Values()).items()}
 
 
 def _file(named: Mapping[str, Call]) -> str:

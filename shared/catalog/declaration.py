@@ -119,7 +119,7 @@ _RULES = (AsciiCode, Text, HttpUrlText, Hundredths, WholeNumber, TrueOrFalse)
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
-        raise ValueError("Expected text without NUL characters")
+        raise ValueError("Expected text without a NUL character")
     return text
 
 

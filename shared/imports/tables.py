@@ -89,3 +89,4 @@ def _staging(kind: str) -> Table:
 
 products_staging = _staging("products")
 categories_staging = _staging("categories")
+STAGING = {table.key: table for table in (products_staging, categories_staging)}

@@ -1,4 +1,4 @@
-"""The rules of the merge, case by case (docs/imports.md, "Rules of the merge")."""
+"""The rules of the merge, case by case (docs/imports.md, "What a merge does")."""
 
 from __future__ import annotations
 

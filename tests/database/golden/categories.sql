@@ -1,3 +1,5 @@
+-- Rendered by `python -m golden` from the repositories' statements: change those, not this file.
+
 -- read_categories
 SELECT categories.category_id, categories.name, categories.product_count
 FROM categories ORDER BY categories.category_id;

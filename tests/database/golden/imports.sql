@@ -1,3 +1,5 @@
+-- Rendered by `python -m golden` from the repositories' statements: change those, not this file.
+
 -- insert_record
 SELECT import.import_uploads.uploaded_by
 FROM import.import_uploads

@@ -1,3 +1,5 @@
+-- Rendered by `python -m golden` from the repositories' statements: change those, not this file.
+
 -- record
 INSERT INTO cache_invalidations (tag, created_at) OUTPUT inserted.invalidation_id VALUES (?, ?), (?, ?);
 --   'catalog' VARCHAR; a time; 'category:104' VARCHAR; a time

@@ -1,3 +1,5 @@
+-- Rendered by `python -m golden` from the repositories' statements: change those, not this file.
+
 -- read_product
 SELECT products.asin, products.title, products.image_url, products.product_url, products.stars, products.reviews,
     products.price, products.list_price, products.category_id, products.is_best_seller, products.bought_in_last_month,

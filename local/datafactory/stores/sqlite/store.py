@@ -18,8 +18,9 @@ from local.datafactory.stop import Stop
 from local.datafactory.stores.sqlite.merge import MergeCall
 from local.datafactory.stores.sqlite.merge_procedures import PROCEDURES
 from local.datafactory.stores.sqlite.process import Merge, merge_in_process
-from shared.database.metadata import IMPORT_SCHEMA, staging_metadata
+from shared.database.metadata import IMPORT_SCHEMA
 from shared.database.sqlite import files
+from shared.imports.tables import STAGING
 
 _PAGE_BYTES = 16384
 # The file belongs to one run and is deleted with it, so nothing in it need survive a crash.
@@ -37,7 +38,7 @@ class SqliteStore:
         self, run_id: str, schema: str, table: str, pre_copy_script: str | None, rows: pa.RecordBatchReader
     ) -> int:
         """See SqlStore."""
-        if f"{schema}.{table}" not in staging_metadata.tables:
+        if f"{schema}.{table}" not in STAGING:
             raise ActivityFailedError("SqlInvalidObjectName", f"Invalid object name '{schema}.{table}'.")
         file = files.staging_file(self._url, run_id)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +94,7 @@ class SqliteStore:
         with contextlib.closing(connection):
             connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(files.staging_file(self._url, run_id))])
             connection.execute(f"PRAGMA [{IMPORT_SCHEMA}].page_size = {_PAGE_BYTES}")
-            create = CreateTable(staging_metadata.tables[table], if_not_exists=True)
+            create = CreateTable(STAGING[table], if_not_exists=True)
             connection.execute(str(create.compile(dialect=SQLiteDialect())))
             if pre_copy_script is not None:
                 connection.execute(pre_copy_script)
