@@ -13,7 +13,7 @@ OUT ?= .local/data
 PROFILE ?= browse
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint golden import demo data admin migrate clean setup services test-sqlserver bench prove-cache prove-imports load load-compare prove-load image-check bicep-check smoke lock pin
+.PHONY: help run test lint golden import demo data admin migrate clean setup services test-sqlserver bench prove-cache prove-imports drills load load-compare prove-load image-check bicep-check smoke lock pin
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' \
@@ -74,6 +74,9 @@ prove-cache: setup ## Tests the cache under races, killed processes and Redis fa
 
 prove-imports: setup ## Tests imports: killed, at full size, cut, by the thousand (ONLY=cuts|small_files|kills|exact|memory)
 	@$(BIN)/python -m proofs.imports $(ONLY)
+
+drills: setup ## Applies the recipes of docs/contributing.md to copies of the tree and runs all tests of their rooms
+	WHOLE_DRILLS=1 $(BIN)/pytest -n auto tests/drills
 
 # LOAD_URL and LOAD_TOKEN in the environment select a deployment.
 load: setup ## Puts load on the running system (PROFILE=browse|search|write-mix|spike|soak)
