@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from golden.merge_sql import faults
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.stop import Stop
+from local.datafactory.stores.sqlite import staging_files
 from local.datafactory.stores.sqlite.process import merge_in_process
 from shared.catalog.declaration import Declared, declared
 from shared.catalog.schemas import NewProduct
-from shared.database.sqlite import files
 from shared.database.tables import cache_invalidations
 from testkit import databases
 from tests.merge.altered import as_many_rows, stopped_when_section_runs, when_section_runs
@@ -354,7 +354,7 @@ def test_a_load_in_bulk_gives_back_each_index_and_trigger_and_finds_every_word(b
     with catalog.driver() as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         connection.execute("INSERT INTO products_title_words (products_title_words) VALUES ('integrity-check')")
-    assert list(files.staging_folder(catalog.url).glob("*.words.db")) == []
+    assert list(staging_files.staging_folder(catalog.url).glob("*.words.db")) == []
 
 
 @pytest.mark.sqlite_only
@@ -364,7 +364,7 @@ def test_a_stop_while_the_text_index_is_built_leaves_nothing(catalog: Catalog) -
     with pytest.raises(StoppedError):
         catalog.call("products", import_id, catalog.stage("products", [product()]), stop=stop)
     assert catalog.products() == []
-    assert list(files.staging_folder(catalog.url).glob("*.words.db")) == []
+    assert list(staging_files.staging_folder(catalog.url).glob("*.words.db")) == []
     catalog.merge_by(merge_in_process)
     assert catalog.merge("products", [product()])["status"] == "succeeded"
 

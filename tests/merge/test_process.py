@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
+from local.datafactory.stores.sqlite import staging_files
 from local.datafactory.stores.sqlite.process import Merge, merge_in_process
 from local.datafactory.stores.sqlite.store import SqliteStore
-from shared.database.sqlite import files
 from tests.merge.altered import (
     as_many_rows,
     endless_when_section_runs,
@@ -65,7 +65,7 @@ def test_a_merge_whose_process_is_killed_leaves_nothing_and_can_be_done_again(
     catalog.merge_by(merge_in_process)
     assert catalog.call("products", import_id, run_id)["status"] == "succeeded"
     catalog.store.end_run(run_id)
-    assert list(files.staging_folder(catalog.url).iterdir()) == []
+    assert list(staging_files.staging_folder(catalog.url).iterdir()) == []
 
 
 def test_a_fault_of_the_merge_itself_is_told(catalog: Catalog, import_id: str, run_id: str) -> None:
@@ -120,7 +120,7 @@ def test_a_merged_import_gives_its_outcome_when_its_staging_rows_have_gone(
     catalog: Catalog, import_id: str, run_id: str
 ) -> None:
     first = catalog.call("products", import_id, run_id)
-    assert list(files.staging_folder(catalog.url).iterdir()) == []
+    assert list(staging_files.staging_folder(catalog.url).iterdir()) == []
     assert catalog.call("products", import_id, run_id) == first
 
 

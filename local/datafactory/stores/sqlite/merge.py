@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
+from local.datafactory.stores.sqlite import staging_files
 from local.datafactory.stores.sqlite.bulk import ProductInsert
 from local.datafactory.stores.sqlite.import_store import ImportRecord, ImportStore
 from local.datafactory.stores.sqlite.judge import BUSY_MILLISECONDS, Staging, compare, judge
@@ -88,7 +89,7 @@ class CatalogMerge:
     def __init__(self, connection: apsw.Connection, imports: ImportStore, call: MergeCall, stop: Stop) -> None:
         self.connection = connection
         self._catalog_file = files.catalog_file(call.url)
-        self._staging_file = files.staging_file(call.url, call.run_id)
+        self._staging_file = staging_files.staging_file(call.url, call.run_id)
         self._imports = imports
         self._procedure = PROCEDURES[call.procedure]
         self._import_id = call.import_id
