@@ -18,10 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from shared.database.failures import CommitUnknownError, Failure, RowChangedError
 from shared.database.mssql.errors import failure_of
 from shared.database.redaction import redact_values
-from shared.database.retry_policy import RetryPolicy
+from shared.database.retry_policy import Failure, RetryPolicy, RowChangedError
 from shared.http.problems import ProblemError, UnavailableError
 from shared.telemetry import metrics
 from shared.telemetry.executor import ContextExecutor
@@ -46,6 +45,14 @@ _UNANSWERED = frozenset({Failure.LOST, Failure.AWAY, Failure.TOO_LONG})
 type Work[T] = Callable[[sa.Connection], T]
 # Whether the transaction that returned this result was committed, as the database says.
 type Landed[T] = Callable[[sa.Connection, T], bool]
+
+
+class CommitUnknownError(Exception):
+    """The connection broke between the commit and its confirmation; `result` is what the transaction returned."""
+
+    def __init__(self, result: object) -> None:
+        super().__init__("no confirmation of the commit")
+        self.result = result
 
 
 class Transactions:

@@ -27,7 +27,7 @@ class Hundredths(TypeDecorator[Decimal]):
     SQLite has no decimal type: its NUMERIC is a binary float, in which 0.1 + 0.2 is not 0.3.
     """
 
-    impl = Numeric
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Numeric
     cache_ok = True
 
     def __init__(self, precision: int) -> None:
