@@ -205,7 +205,7 @@ def test_a_cancelled_import_is_not_merged(catalog: Catalog) -> None:
 @pytest.mark.sqlite_only
 def test_a_cancel_that_comes_while_rows_are_written_is_seen_before_the_commit(catalog: Catalog) -> None:
     import_id = catalog.register()
-    catalog.merge_by(when_section_runs("10 count", lambda: catalog.request_cancel(import_id)))
+    catalog.merge_by(when_section_runs("10 count", lambda: catalog.change_record(import_id, cancel_requested=True)))
     result = catalog.call("products", import_id, catalog.stage("products", [product(), product(price="x")]))
     assert result["status"] == "cancelled"
     assert catalog.products() == []
@@ -272,7 +272,7 @@ def test_a_cancel_while_a_merge_waits_for_a_writer_is_seen(catalog: Catalog) -> 
     with ThreadPoolExecutor(1) as pool:
         with catalog.another_write():
             merging = pool.submit(catalog.call, "products", import_id, run_id)
-            catalog.request_cancel(import_id)
+            catalog.change_record(import_id, cancel_requested=True)
         assert merging.result()["status"] == "cancelled"
     assert catalog.products() == []
     assert catalog.categories() == {}
@@ -304,7 +304,7 @@ def test_the_staging_rows_of_a_run_go_with_its_merge_and_no_other_ones(catalog: 
     other = catalog.stage("products", [product()])
     of_categories = catalog.stage("categories", [("1", "A")])
     run_id = catalog.stage("products", [product(), product(asin="B000000002")])
-    catalog.note_run(import_id, run_id)
+    catalog.change_record(import_id, run_id=run_id)
     assert catalog.staged("products") == {other, run_id}
     catalog.call("products", import_id, run_id)
     assert catalog.staged("products") == {other}
