@@ -78,10 +78,11 @@ def main() -> int:
     if url.get_backend_name() != "mssql":
         print("DATABASE_URL: expected mssql+pyodbc://…, since only Azure SQL has users.", file=sys.stderr)  # noqa: T201
         return 1
+    app, factory = Identity(*options.app), Identity(*options.factory)
     with create_engine(url).begin() as connection:
-        for statement in statements(Identity(*options.app), Identity(*options.factory)):
+        for statement in statements(app, factory):
             connection.exec_driver_sql(statement)
-    print(f"Users of {url.database}: {options.app[0]}, {options.factory[0]}.")  # noqa: T201
+    print(f"Users of {url.database}: {app.name}, {factory.name}.")  # noqa: T201
     return 0
 
 
