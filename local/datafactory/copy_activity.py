@@ -36,7 +36,9 @@ def copy(activity: CopyActivity, context: ActivityContext) -> dict[str, Json]:
     properties = activity.type_properties
     container, name = _blob_of(activity.inputs[0], context)
     table = table_of(activity.outputs[0].reference_name, context).type_properties
-    translator = _translator_of(properties, context)
+    # Source: "Schema and type mapping in copy activity", "Parameterize mapping".
+    mapping = context.scope.evaluate(properties.translator.value)
+    translator = validated(Translator, mapping, "translator of the Copy")
     progress = _Progress(context)
     with contextlib.closing(ahead(progress.counted(context.stores.blobs.read(container, name)))) as chunks:
         text = DelimitedText(chunks)
@@ -56,11 +58,6 @@ def copy(activity: CopyActivity, context: ActivityContext) -> dict[str, Json]:
     if log_path:
         output["logFilePath"] = log_path
     return output
-
-
-def _translator_of(properties: CopyProperties, context: ActivityContext) -> Translator:
-    """The mapping of columns. Source: "Schema and type mapping in copy activity", "Parameterize mapping"."""
-    return validated(Translator, context.scope.evaluate(properties.translator.value), "translator of the Copy")
 
 
 def _write_rows(rows: _Rows, properties: CopyProperties, table: TableProperties, context: ActivityContext) -> int:

@@ -291,15 +291,20 @@ class DelimitedTextProperties(Definition):
     first_row_as_header: Literal[True]
 
 
-class DelimitedTextDataset(Definition):
-    """A CSV file."""
+class Dataset(Definition):
+    """The properties of every dataset."""
 
     name: str
-    type: Literal["DelimitedText"]
     description: str = ""
     linked_service_name: LinkedServiceReference
     parameters: dict[str, ParameterSpecification] = {}
     annotations: list[Json] = []
+
+
+class DelimitedTextDataset(Dataset):
+    """A CSV file."""
+
+    type: Literal["DelimitedText"]
     type_properties: DelimitedTextProperties
 
 
@@ -310,15 +315,10 @@ class TableProperties(Definition):
     table: str
 
 
-class TableDataset(Definition):
+class TableDataset(Dataset):
     """A table."""
 
-    name: str
     type: Literal["AzureSqlTable"]
-    description: str = ""
-    linked_service_name: LinkedServiceReference
-    parameters: dict[str, ParameterSpecification] = {}
-    annotations: list[Json] = []
     type_properties: TableProperties
 
 

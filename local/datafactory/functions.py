@@ -102,14 +102,12 @@ def _concat(name: str, values: Sequence[Json]) -> Json:
 
 def _int(name: str, values: Sequence[Json]) -> Json:
     value = _single(name, values)
+    if not isinstance(value, str | int | float):
+        raise _refused(name, "a number", values)
     try:
-        return int(value) if isinstance(value, str | int | float) else _raise(_refused(name, "a number", values))
+        return int(value)
     except ValueError as error:
         raise InvalidDefinitionError(f"The function 'int' can't convert '{value}'.") from error
-
-
-def _raise(error: Exception) -> Json:
-    raise error
 
 
 def _bool(name: str, values: Sequence[Json]) -> Json:

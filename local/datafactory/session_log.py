@@ -11,7 +11,6 @@ import io
 import tempfile
 import uuid
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 from local.datafactory.delimited_text import TooLongRow
@@ -39,9 +38,7 @@ class SessionLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._text.close()
 
     def add(self, rows: Sequence[TooLongRow], time: str) -> None:

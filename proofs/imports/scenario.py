@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from local.api_client import Json
+from local.datafactory.stores.sqlite import staging_files
 from shared.database.sqlite import files
 from testkit.local_cloud import RESTARTING, LocalCloud, local_cloud
 from testkit.processes import listening_process
@@ -53,7 +54,7 @@ def query(cloud: LocalCloud, statement: str) -> list[tuple[Any, ...]]:
 def wait_until_nothing_is_left(cloud: LocalCloud) -> None:
     """Waits until the storage has no working copy, and there is no staging file."""
     copies = cloud.storage.get_container_client("imports-work")
-    staging = files.staging_folder(cloud.database_url)
+    staging = staging_files.staging_folder(cloud.database_url)
     wait_until(
         lambda: not any(copies.list_blobs()) and not any(staging.glob("*")),
         "no working copy and no staging file is left",

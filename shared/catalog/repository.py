@@ -15,8 +15,8 @@ from shared.catalog.paging import order_of
 from shared.catalog.schemas import FILTERS, NewCategory, NewProduct, Product, ProductQuery
 from shared.catalog.tables import categories, products
 from shared.catalog.title_search import among_titles, has_words
-from shared.database.failures import RowChangedError
 from shared.database.keyset import Position, read_page
+from shared.database.retry_policy import RowChangedError
 
 _SHOWN = tuple(products.c[name] for name in Product.model_fields)
 

@@ -65,55 +65,41 @@ def read_page(
     connection: sa.Connection, rows: sa.Select[Any], order: Order, after: Position | None, count: int
 ) -> Sequence[sa.Row[Any]]:
     """At most `count` of `rows` (a select with its filters, in no order) in this order, from `after` on."""
-    if order.by_key:
-        return _by_key(connection, rows, order, after, count)
-    column = order.column
+    column, key, descending = order.column, order.key, order.descending
     page: list[sa.Row[Any]] = []
+
+    def fetch(part: sa.Select[Any], *by: sa.ColumnElement[Any]) -> Sequence[sa.Row[Any]]:
+        return connection.execute(part.order_by(*by).limit(count - len(page))).all()
+
+    if order.by_key:
+        part = rows.where(key < after.key if descending else key > after.key) if after else rows
+        return fetch(part, key.desc() if descending else key)
     if after and after.value is not None:
-        page += _tie(connection, rows.where(column == after.value, order.key > after.key), order, count)
+        page += fetch(rows.where(column == after.value, key > after.key), key)
     if (not after or after.value is not None) and len(page) < count:
         beyond: sa.ColumnElement[bool] = column.is_not(None)
         if after:
-            beyond = column < after.value if order.descending else column > after.value
-        page += _values(connection, rows.where(beyond), rows, order, count - len(page))
+            beyond = column < after.value if descending else column > after.value
+        if descending:
+            whole, last = _whole_ties(fetch(rows.where(beyond), column.desc(), key.desc()), order)
+            page += whole
+            if last is not None:
+                page += fetch(rows.where(column == last), key)
+        else:
+            page += fetch(rows.where(beyond), column, key)
     if column.nullable and len(page) < count:
         nulls = rows.where(column.is_(None))
         if after and after.value is None:
-            nulls = nulls.where(order.key > after.key)
-        page += _tie(connection, nulls, order, count - len(page))
+            nulls = nulls.where(key > after.key)
+        page += fetch(nulls, key)
     return page
 
 
-def _by_key(
-    connection: sa.Connection, rows: sa.Select[Any], order: Order, after: Position | None, count: int
-) -> Sequence[sa.Row[Any]]:
-    key = order.key
-    if after:
-        rows = rows.where(key < after.key if order.descending else key > after.key)
-    return connection.execute(rows.order_by(key.desc() if order.descending else key).limit(count)).all()
-
-
-def _tie(connection: sa.Connection, tie: sa.Select[Any], order: Order, count: int) -> Sequence[sa.Row[Any]]:
-    """Rows of one value, by key."""
-    return connection.execute(tie.order_by(order.key).limit(count)).all()
-
-
-def _values(
-    connection: sa.Connection, beyond: sa.Select[Any], rows: sa.Select[Any], order: Order, count: int
-) -> Sequence[sa.Row[Any]]:
-    """Rows of a range of values."""
-    column, key = order.column, order.key
-    if not order.descending:
-        return connection.execute(beyond.order_by(column, key).limit(count)).all()
-    found = connection.execute(beyond.order_by(column.desc(), key.desc()).limit(count)).all()
-    if not found:
-        return []
-    last = order.position(found[-1]).value
-    whole: list[sa.Row[Any]] = []
-    for value, tie in itertools.groupby(found, lambda row: order.position(row).value):
-        if value != last:
-            whole += reversed(list(tie))
-    return [*whole, *_tie(connection, rows.where(column == last), order, count - len(whole))]
+def _whole_ties(backwards: Sequence[sa.Row[Any]], order: Order) -> tuple[list[sa.Row[Any]], Any]:
+    """Rows of all values but the last, ties by ascending key; and the last value, whose tie may be cut."""
+    ties = [list(tie) for _, tie in itertools.groupby(backwards, lambda row: order.position(row).value)]
+    last = order.position(backwards[-1]).value if backwards else None
+    return [row for tie in ties[:-1] for row in reversed(tie)], last
 
 
 def _encoded(column: sa.Column[Any], value: Any) -> Any:  # noqa: ANN401  # a value of any column

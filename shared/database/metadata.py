@@ -23,5 +23,5 @@ imports_metadata = MetaData(naming_convention=_NAMES, schema=IMPORT_SCHEMA)
 # SQLite numbers rows by INTEGER only.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 
-# Staging tables: on SQLite each run has a file of its own for them (database/sqlite/files.py).
+# Staging tables: on SQLite each run has a file of its own for them.
 staging_metadata = MetaData(naming_convention=_NAMES, schema=IMPORT_SCHEMA)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +27,6 @@ from shared.database.sqlite import files
 from shared.settings import Settings
 
 type Line = Literal["catalog", "imports"]
-type Dialect = Literal["sqlite", "mssql"]
 
 LINES: tuple[Line, ...] = ("catalog", "imports")
 _FOLDER = Path(__file__).parent / "migrations"
@@ -40,11 +38,11 @@ def upgrade(url: sa.URL) -> None:
         files.catalog_file(url).parent.mkdir(parents=True, exist_ok=True)
         for line, line_url in urls_of(url).items():
             with _sqlite_transaction(line_url) as connection:
-                command.upgrade(_on(connection, line), "head")
+                command.upgrade(config_of(line, connection=connection), "head")
         return
     with _azure_sql_transaction(url) as connection:
         for line in LINES:
-            command.upgrade(_on(connection, line), "head")
+            command.upgrade(config_of(line, connection=connection), "head")
         counts_code_points = not connection.exec_driver_sql(programs.COLLATION_QUERY).scalar_one()
         for program in programs.programs():
             connection.exec_driver_sql(program.definition(counts_code_points=counts_code_points))
@@ -64,49 +62,32 @@ def downgrade(url: sa.URL, revision: str) -> None:
     if url.get_backend_name() == "sqlite":
         for line in lines:
             with _sqlite_transaction(urls_of(url)[line]) as connection:
-                command.downgrade(_on(connection, line), revision)
+                command.downgrade(config_of(line, connection=connection), revision)
         return
     if revision == "base":
         features.drop_title_index(url)
     with _azure_sql_transaction(url) as connection:
         for line in lines:
-            command.downgrade(_on(connection, line), revision)
-
-
-def script(dialect: Dialect, line: Line) -> str:
-    """The statements that create a line's newest schema in an empty database."""
-    text = io.StringIO()
-    config = _config_of(line)
-    config.attributes["dialect"] = dialect
-    config.output_buffer = text
-    command.upgrade(config, "head", sql=True)
-    return text.getvalue()
+            command.downgrade(config_of(line, connection=connection), revision)
 
 
 def urls_of(url: sa.URL) -> dict[Line, sa.URL]:
     """The database of each line's tables."""
-    if url.get_backend_name() == "sqlite":
-        return {"catalog": url, "imports": files.imports_url(url)}
-    return {"catalog": url, "imports": url}
+    return {"catalog": url, "imports": files.imports_url(url) if url.get_backend_name() == "sqlite" else url}
 
 
-def _config_of(line: Line) -> Config:
+def config_of(line: Line, **attributes: object) -> Config:
+    """Alembic's configuration of a line; migrations/env.py reads the attributes."""
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     config.set_main_option("version_locations", str(_FOLDER / line))
     config.set_main_option("path_separator", "os")
-    config.attributes["line"] = line
-    return config
-
-
-def _on(connection: sa.Connection, line: Line) -> Config:
-    config = _config_of(line)
-    config.attributes["connection"] = connection
+    config.attributes.update(attributes, line=line)
     return config
 
 
 def _revisions(line: Line) -> set[str]:
-    return {item.revision for item in ScriptDirectory.from_config(_config_of(line)).walk_revisions()}
+    return {item.revision for item in ScriptDirectory.from_config(config_of(line)).walk_revisions()}
 
 
 @contextlib.contextmanager

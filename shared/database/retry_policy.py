@@ -11,10 +11,24 @@ https://learn.microsoft.com/azure/azure-sql/database/troubleshoot-common-connect
 
 from __future__ import annotations
 
+import enum
 import random
 from dataclasses import dataclass
 
-from shared.database.failures import Failure
+
+class Failure(enum.Enum):
+    """What an error of the database means for the transaction that met it."""
+
+    VICTIM = "rolled back in favour of another transaction"
+    LOST = "the connection broke"
+    AWAY = "the database can't be reached at the moment"
+    LOCKED = "another transaction held a lock beyond the limit"
+    TOO_LONG = "a statement ran beyond the limit"
+    OTHER = "no retry helps"
+
+
+class RowChangedError(Exception):
+    """A row has changed since this transaction read it. The transaction begins again, as after a deadlock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,15 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from shared.database.failures import CommitUnknownError, Failure, RowChangedError
 from shared.database.mssql.errors import failure_of
 from shared.database.redaction import redact_values
-from shared.database.retry_policy import RetryPolicy
+from shared.database.retry_policy import Failure, RetryPolicy, RowChangedError
 from shared.http.problems import ProblemError, UnavailableError
 from shared.telemetry import metrics
 from shared.telemetry.executor import ContextExecutor
@@ -49,11 +47,12 @@ type Work[T] = Callable[[sa.Connection], T]
 type Landed[T] = Callable[[sa.Connection, T], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class _Committed[T]:
-    """The result of a transaction that is known to be committed."""
+class CommitUnknownError(Exception):
+    """The connection broke between the commit and its confirmation; `result` is what the transaction returned."""
 
-    result: T
+    def __init__(self, result: object) -> None:
+        super().__init__("no confirmation of the commit")
+        self.result = result
 
 
 class Transactions:
@@ -104,8 +103,8 @@ class Transactions:
         unknown: list[CommitUnknownError] = []
 
         def write() -> T:
-            if (committed := self._find_committed(landed, unconfirmed)) is not None:
-                return committed.result
+            if committed := self._find_committed(landed, unconfirmed):
+                return committed[0]
             unknown.clear()
             try:
                 return self._in_transaction(self._writing, work)
@@ -115,15 +114,16 @@ class Transactions:
                 raise
             except (ProblemError, IntegrityError):
                 # The first try, which was committed after all, may be what the second one conflicts with.
-                if (committed := self._find_committed(landed, unconfirmed)) is not None:
-                    return committed.result
+                if committed := self._find_committed(landed, unconfirmed):
+                    return committed[0]
                 raise
 
         return await self._with_retries(write, policy or self._policy, unknown)
 
-    def _find_committed[T](self, landed: Landed[T] | None, unconfirmed: list[T]) -> _Committed[T] | None:
+    def _find_committed[T](self, landed: Landed[T] | None, unconfirmed: list[T]) -> list[T]:
+        """The result whose transaction was committed, or an empty list."""
         if not unconfirmed:
-            return None
+            return []
         if landed is None:
             raise UnavailableError(
                 "The connection to the database broke while the change was being saved; "
@@ -132,7 +132,7 @@ class Transactions:
             )
         return self._in_transaction(
             self._writing,
-            lambda connection: next((_Committed(result) for result in unconfirmed if landed(connection, result)), None),
+            lambda connection: next(([result] for result in unconfirmed if landed(connection, result)), []),
         )
 
     async def _with_retries[T](
@@ -170,23 +170,19 @@ class Transactions:
 
     def _in_transaction[T](self, engine: sa.Engine, work: Work[T]) -> T:
         result: list[T] = []
-        errors: list[DBAPIError] = []
-
-        def noted_work(connection: sa.Connection) -> None:
-            try:
-                result.append(work(connection))
-            except DBAPIError as error:
-                errors.append(error)
-                raise
-
+        statement_error: DBAPIError | None = None
         try:
             with engine.connect() as connection, self._time_limit(connection), connection.begin():
-                noted_work(connection)
+                try:
+                    result.append(work(connection))
+                except DBAPIError as error:
+                    statement_error = error
+                    raise
         except DBAPIError as error:
             # The statement's own error counts, not the rollback's that followed: a statement that a busy server
             # couldn't even end must not be sent again.
-            if errors and errors[0] is not error:
-                raise errors[0] from error
+            if statement_error not in {None, error}:
+                raise statement_error from error
             # A commit that the database refuses was rolled back; one that it doesn't answer may have taken place.
             if result and _failure(error) in _UNANSWERED:
                 raise CommitUnknownError(result[0]) from error

@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, override
 
-from sqlalchemy import CHAR, BigInteger, Integer, Numeric, String, Unicode, UnicodeText
+from sqlalchemy import CHAR, BigInteger, Numeric, String, Unicode, UnicodeText
 from sqlalchemy.dialects import mssql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -27,19 +27,14 @@ class Hundredths(TypeDecorator[Decimal]):
     SQLite has no decimal type: its NUMERIC is a binary float, in which 0.1 + 0.2 is not 0.3.
     """
 
-    impl = Integer
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Numeric
     cache_ok = True
 
     def __init__(self, precision: int) -> None:
         """`precision` is the total number of digits, of which two follow the decimal point."""
         super().__init__()
         self.precision = precision
-
-    @override
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(BigInteger())
-        return dialect.type_descriptor(Numeric(self.precision, 2))
+        self.impl = Numeric(precision, 2).with_variant(BigInteger(), "sqlite")
 
     @override
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | Decimal | None:
@@ -57,14 +52,8 @@ class Hundredths(TypeDecorator[Decimal]):
 class UtcTime(TypeDecorator[dt.datetime]):
     """A time in UTC with microseconds: DATETIME2(6) on Azure SQL, microseconds since 1970 on SQLite."""
 
-    impl = BigInteger
+    impl = mssql.DATETIME2(6).with_variant(BigInteger(), "sqlite")  # type: ignore[no-untyped-call]  # in SQLAlchemy
     cache_ok = True
-
-    @override
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(BigInteger())
-        return dialect.type_descriptor(mssql.DATETIME2(6))  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
 
     @override
     def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> int | dt.datetime | None:

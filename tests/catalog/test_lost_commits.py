@@ -18,8 +18,7 @@ import sqlalchemy as sa
 from shared.cache.errors import WriteOutcomeUnknownError
 from shared.cache.outbox import RecordedTags
 from shared.catalog.tables import categories, products
-from shared.database.failures import Failure
-from shared.database.retry_policy import RetryPolicy
+from shared.database.retry_policy import Failure, RetryPolicy
 from shared.database.tables import cache_invalidations
 from shared.services import Services
 from tests.database.scripted_driver import lost

@@ -48,15 +48,11 @@ class Told:
     many: bool
 
 
-class Cursor:
+class Cursor(scripted_driver.Cursor):
+    _driver: RecordingDriver
+    _sizes: Sequence[Any] = ()
     rowcount = 1
-
-    def __init__(self, driver: RecordingDriver) -> None:
-        self._driver = driver
-        self._rows: list[tuple[Any, ...]] = []
-        self._sizes: Sequence[Any] = ()
-        self.description: Sequence[tuple[Any, ...]] | None = None
-        self.fast_executemany = False
+    fast_executemany = False
 
     def setinputsizes(self, sizes: Sequence[Any]) -> None:
         self._sizes = sizes
@@ -75,31 +71,16 @@ class Cursor:
     def executemany(self, statement: str, parameters: Sequence[Any]) -> None:
         self._driver.told.append(Told(statement, parameters, (), many=True))
 
-    def fetchone(self) -> tuple[Any, ...] | None:
-        return self._rows.pop() if self._rows else None
-
-    def fetchall(self) -> list[tuple[Any, ...]]:
-        rows, self._rows = self._rows, []
-        return rows
-
-    def nextset(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        pass
-
 
 class Connection(scripted_driver.Connection):
-    def __init__(self, driver: RecordingDriver) -> None:
-        super().__init__(driver)
-        self._recording = driver
+    _driver: RecordingDriver
 
-    def cursor(self) -> Cursor:  # type: ignore[override]
-        return Cursor(self._recording)
+    def cursor(self) -> Cursor:
+        return Cursor(self._driver, self)
 
 
 class RecordingDriver(scripted_driver.ScriptedDriver):
-    Cursor = Cursor  # type: ignore[assignment]
+    Cursor = Cursor
 
     def __init__(self) -> None:
         super().__init__()

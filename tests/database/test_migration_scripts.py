@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 import sqlalchemy as sa
 import sqlglot
+from alembic import command
 from sqlalchemy.dialects import mssql
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.schema import CreateTable
@@ -19,7 +21,9 @@ import shared.database.tables
 import shared.imports.tables  # noqa: F401  # these three declare all tables
 from shared.database import migrate
 from shared.database.metadata import IMPORT_SCHEMA, catalog_metadata, imports_metadata, staging_metadata
-from shared.database.migrate import Dialect, Line
+from shared.database.migrate import Line
+
+type Dialect = Literal["sqlite", "mssql"]
 
 _DECLARED: dict[Line, sa.MetaData] = {"catalog": catalog_metadata, "imports": imports_metadata}
 _READ: dict[Dialect, str] = {"sqlite": "sqlite", "mssql": "tsql"}
@@ -109,7 +113,10 @@ def _indexes(statements: Sequence[exp.Expr]) -> dict[str, Index]:
 
 
 def _migrated(dialect: Dialect, line: Line) -> Sequence[exp.Expr]:
-    return _parsed(migrate.script(dialect, line), dialect)
+    config = migrate.config_of(line, dialect=dialect)
+    config.output_buffer = io.StringIO()
+    command.upgrade(config, "head", sql=True)
+    return _parsed(config.output_buffer.getvalue(), dialect)
 
 
 def _declared_columns(metadata: sa.MetaData, dialect: Dialect) -> dict[str, Column]:

@@ -56,11 +56,11 @@ def test_each_statement_is_t_sql(name: str) -> None:
     statements = statements_of(_PROGRAMS[name].definition(counts_code_points=False))
     assert statements
     for statement in statements:
-        if _OTHERS.fullmatch(statement.text):
+        if _OTHERS.fullmatch(statement):
             continue
-        (parsed,) = sqlglot.parse(statement.text, read="tsql")
-        assert isinstance(parsed, _SIMPLE), statement.text
-        assert not list(parsed.find_all(exp.Command)), statement.text
+        (parsed,) = sqlglot.parse(statement, read="tsql")
+        assert isinstance(parsed, _SIMPLE), statement
+        assert not list(parsed.find_all(exp.Command)), statement
 
 
 @pytest.mark.parametrize("batch", list(programs.batches("grants.sql")))
@@ -147,8 +147,8 @@ def test_the_result_has_the_columns_that_the_local_engine_gives() -> None:
     (result,) = (
         parsed
         for statement in statements
-        if not _OTHERS.fullmatch(statement.text)
-        and isinstance(parsed := sqlglot.parse_one(statement.text, read="tsql"), exp.Select)
+        if not _OTHERS.fullmatch(statement)
+        and isinstance(parsed := sqlglot.parse_one(statement, read="tsql"), exp.Select)
         and not any(isinstance(item, exp.EQ | exp.Parameter | exp.Literal) for item in parsed.expressions)
     )
     assert result.named_selects == ["import_id", *OUTCOME_COLUMNS]
@@ -161,7 +161,7 @@ def test_the_lock_on_categories_comes_before_that_on_products() -> None:
 
 
 def test_nothing_is_written_to_the_catalog_before_the_lock_nor_dated_before_it() -> None:
-    texts = [statement.text for statement in statements_of(_definition("run_merge"))]
+    texts = statements_of(_definition("run_merge"))
 
     def places(pattern: str) -> Sequence[int]:
         return [n for n, text in enumerate(texts) if re.match(pattern, text)]

@@ -13,10 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from shared.cache.outbox import Outbox, RecordedTags
-from shared.database.failures import Failure, RowChangedError
 from shared.database.mssql.engines import app_engine
 from shared.database.outbox import OutboxTransactions
-from shared.database.retry_policy import RetryPolicy
+from shared.database.retry_policy import Failure, RetryPolicy, RowChangedError
 from shared.database.tables import cache_invalidations
 from shared.database.transactions import Transactions
 from shared.http.problems import UnavailableError

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.database.failures import Failure
 from shared.database.mssql.errors import failure_of
-from shared.database.retry_policy import RetryPolicy
+from shared.database.retry_policy import Failure, RetryPolicy
 from tests.database import scripted_driver as driver
 
 # Microsoft's list (BaselineTransientErrors), by what becomes of the transaction.

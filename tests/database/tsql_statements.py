@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from sqlglot.dialects.tsql import TSQL
 from sqlglot.tokenizer_core import Token
@@ -18,30 +17,23 @@ _BEGINNINGS = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Statement:
-    """A statement's text, or the condition of an IF or a WHILE as a statement (`SELECT 1 WHERE …`)."""
-
-    text: str
-
-
-def statements_of(definition: str) -> list[Statement]:
+def statements_of(definition: str) -> list[str]:
     """The statements of a procedure's body. The definition of a view is one statement.
 
-    Raises ValueError for a block that isn't closed.
+    The condition of an IF or a WHILE is given as `SELECT 1 WHERE …`. Raises ValueError for a block that isn't closed.
     """
     # sqlglot's tokenizer joins an END with all that follows, up to a semicolon.
     definition = re.sub(r"\bEND(\s+)ELSE\b", r"END;\1ELSE", definition)
     tokens = TSQL().tokenize(definition)
     if "VIEW" in (tokens[1].text.upper(), tokens[2].text.upper()):
-        return [Statement(definition)]
+        return [definition]
     body = next(
         n for n, token in enumerate(tokens) if token.text.upper() == "AS" and tokens[n + 1].text.upper() == "BEGIN"
     )
     return list(_statements(definition, tokens[body + 1 :]))
 
 
-def _statements(text: str, tokens: Sequence[Token]) -> Iterator[Statement]:
+def _statements(text: str, tokens: Sequence[Token]) -> Iterator[str]:
     depth = 0
     at = 0
     while at < len(tokens):
@@ -57,11 +49,11 @@ def _statements(text: str, tokens: Sequence[Token]) -> Iterator[Statement]:
             at += 1
         elif word in {"IF", "WHILE"}:
             end = _end(tokens, at + 1, _BEGINNINGS)
-            yield Statement(f"SELECT 1 WHERE {_text(text, tokens[at + 1 : end])}")
+            yield f"SELECT 1 WHERE {_text(text, tokens[at + 1 : end])}"
             at = end
         else:
             end = _end(tokens, at, frozenset({";"}))
-            yield Statement(_text(text, tokens[at:end]))
+            yield _text(text, tokens[at:end])
             at = end + 1
     if depth:
         raise ValueError(f"{depth} blocks aren't closed")

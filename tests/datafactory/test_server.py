@@ -22,8 +22,8 @@ from azure.storage.blob import BlobServiceClient
 
 from local.datafactory.server import create_app
 from local.datafactory.stores.blobs import BlobStore
+from local.datafactory.stores.sqlite import staging_files
 from shared.catalog.schemas import CSV_COLUMNS
-from shared.database.sqlite import files
 from shared.imports.tables import import_records, import_rejects, products_staging
 from testkit.serving import served
 from tests.datafactory.conftest import Workshop, activity, mapping_of, wait_until
@@ -111,7 +111,7 @@ def outcome(workshop: Workshop, run_id: str) -> dict[str, Any]:
 def left_in_staging(workshop: Workshop) -> list[str]:
     """What runs have left: their files, or on a server the ids of runs that have rows."""
     if workshop.url.get_backend_name() == "sqlite":
-        return [file.name for file in files.staging_folder(workshop.url).glob("*")]
+        return [file.name for file in staging_files.staging_folder(workshop.url).glob("*")]
     with workshop.imports().connect() as connection:
         return list(connection.execute(sa.select(products_staging.c.run_id)).scalars())
 
@@ -256,7 +256,7 @@ def test_a_missing_blob_fails_by_name(workshop: Workshop, blobs: BlobServiceClie
 
 @pytest.mark.sqlite_only
 def test_staging_left_by_a_killed_factory_is_swept_at_the_start(workshop: Workshop) -> None:
-    file = files.staging_file(workshop.url, "left")
+    file = staging_files.staging_file(workshop.url, "left")
     file.parent.mkdir(parents=True)
     file.write_bytes(b"x")
     workshop.stop()

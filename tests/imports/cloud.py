@@ -24,9 +24,9 @@ from local.datafactory.run_records import RunRecords
 from local.datafactory.server import create_app
 from local.datafactory.stores import Stores
 from local.datafactory.stores.blobs import BlobStore
+from local.datafactory.stores.sqlite import staging_files
 from local.processes import PROJECT
 from shared.catalog.tables import products as products_table
-from shared.database.sqlite import files
 from shared.imports.intake import import_id_of
 from shared.imports.tables import categories_staging, import_outcomes, import_records, products_staging
 from shared.services import Services
@@ -135,7 +135,7 @@ class Cloud:
     def _staged(self) -> list[str]:
         """On SQLite the staging files, on a server the runs that have staging rows."""
         if self.url.get_backend_name() == "sqlite":
-            folder = files.staging_folder(self.url)
+            folder = staging_files.staging_folder(self.url)
             return [file.name for file in folder.iterdir()] if folder.exists() else []
         tables = (products_staging, categories_staging)
         return [row["run_id"] for table in tables for row in self.rows.read(sa.select(table.c.run_id).distinct())]

@@ -97,12 +97,9 @@ def failing(_call: MergeCall, _stop: Stop) -> dict[str, Json]:
     raise ZeroDivisionError("division by zero")
 
 
-def endless_when_section_runs(name: str, pipe: Connection) -> Merge:
+def endless_when_section_runs(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[str, Json]:
     """A merge that runs an endless statement when the section begins, and says so."""
-    return functools.partial(_endless, name, pipe)
 
-
-def _endless(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[str, Json]:
     def run(merging: CatalogMerge) -> None:
         # Said from within the statement: an interrupt before it begins has no effect.
         merging.connection.create_scalar_function("here", lambda *_: pipe.send_bytes(b"here"), 0, deterministic=True)
@@ -114,12 +111,9 @@ def _endless(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[s
     return merge(call, stop)
 
 
-def staying_when_section_runs(name: str, pipe: Connection) -> Merge:
+def staying_when_section_runs(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[str, Json]:
     """A merge that stays where the section begins, and says so."""
-    return functools.partial(_staying, name, pipe)
 
-
-def _staying(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[str, Json]:
     def stay(_merging: CatalogMerge) -> None:
         pipe.send_bytes(b"here")
         threading.Event().wait()
@@ -128,11 +122,7 @@ def _staying(name: str, pipe: Connection, call: MergeCall, stop: Stop) -> dict[s
     return merge(call, stop)
 
 
-def killed_when_section_runs(name: str, work: Merge = merge) -> Merge:
+def killed_when_section_runs(name: str, work: Merge, call: MergeCall, stop: Stop) -> dict[str, Json]:
     """A merge whose process is killed when the section begins."""
-    return functools.partial(_killed, name, work)
-
-
-def _killed(name: str, work: Merge, call: MergeCall, stop: Stop) -> dict[str, Json]:
     _before_section(name, lambda _merging: os.kill(os.getpid(), signal.SIGKILL))
     return work(call, stop)

@@ -74,17 +74,9 @@ class Catalog:
             connection.execute(sa.insert(import_records).values(record | values))
         return import_id
 
-    def request_cancel(self, import_id: str) -> None:
+    def change_record(self, import_id: str, **values: Any) -> None:
         with self._imports.begin() as connection:
-            connection.execute(
-                sa.update(import_records).where(import_records.c.import_id == import_id).values(cancel_requested=True)
-            )
-
-    def note_run(self, import_id: str, run_id: str) -> None:
-        with self._imports.begin() as connection:
-            connection.execute(
-                sa.update(import_records).where(import_records.c.import_id == import_id).values(run_id=run_id)
-            )
+            connection.execute(sa.update(import_records).where(import_records.c.import_id == import_id).values(values))
 
     def decide(self, import_id: str, status: str, message: str) -> None:
         """Writes an outcome, as the app does for an import that it gives up."""

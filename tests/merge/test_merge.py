@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from golden.merge_sql import faults
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.stop import Stop
+from local.datafactory.stores.sqlite import staging_files
 from local.datafactory.stores.sqlite.process import merge_in_process
 from shared.catalog.declaration import Declared, declared
 from shared.catalog.schemas import NewProduct
-from shared.database.sqlite import files
 from shared.database.tables import cache_invalidations
 from testkit import databases
 from tests.merge.altered import as_many_rows, stopped_when_section_runs, when_section_runs
@@ -205,7 +205,7 @@ def test_a_cancelled_import_is_not_merged(catalog: Catalog) -> None:
 @pytest.mark.sqlite_only
 def test_a_cancel_that_comes_while_rows_are_written_is_seen_before_the_commit(catalog: Catalog) -> None:
     import_id = catalog.register()
-    catalog.merge_by(when_section_runs("10 count", lambda: catalog.request_cancel(import_id)))
+    catalog.merge_by(when_section_runs("10 count", lambda: catalog.change_record(import_id, cancel_requested=True)))
     result = catalog.call("products", import_id, catalog.stage("products", [product(), product(price="x")]))
     assert result["status"] == "cancelled"
     assert catalog.products() == []
@@ -272,7 +272,7 @@ def test_a_cancel_while_a_merge_waits_for_a_writer_is_seen(catalog: Catalog) -> 
     with ThreadPoolExecutor(1) as pool:
         with catalog.another_write():
             merging = pool.submit(catalog.call, "products", import_id, run_id)
-            catalog.request_cancel(import_id)
+            catalog.change_record(import_id, cancel_requested=True)
         assert merging.result()["status"] == "cancelled"
     assert catalog.products() == []
     assert catalog.categories() == {}
@@ -304,7 +304,7 @@ def test_the_staging_rows_of_a_run_go_with_its_merge_and_no_other_ones(catalog: 
     other = catalog.stage("products", [product()])
     of_categories = catalog.stage("categories", [("1", "A")])
     run_id = catalog.stage("products", [product(), product(asin="B000000002")])
-    catalog.note_run(import_id, run_id)
+    catalog.change_record(import_id, run_id=run_id)
     assert catalog.staged("products") == {other, run_id}
     catalog.call("products", import_id, run_id)
     assert catalog.staged("products") == {other}
@@ -354,7 +354,7 @@ def test_a_load_in_bulk_gives_back_each_index_and_trigger_and_finds_every_word(b
     with catalog.driver() as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         connection.execute("INSERT INTO products_title_words (products_title_words) VALUES ('integrity-check')")
-    assert list(files.staging_folder(catalog.url).glob("*.words.db")) == []
+    assert list(staging_files.staging_folder(catalog.url).glob("*.words.db")) == []
 
 
 @pytest.mark.sqlite_only
@@ -364,7 +364,7 @@ def test_a_stop_while_the_text_index_is_built_leaves_nothing(catalog: Catalog) -
     with pytest.raises(StoppedError):
         catalog.call("products", import_id, catalog.stage("products", [product()]), stop=stop)
     assert catalog.products() == []
-    assert list(files.staging_folder(catalog.url).glob("*.words.db")) == []
+    assert list(staging_files.staging_folder(catalog.url).glob("*.words.db")) == []
     catalog.merge_by(merge_in_process)
     assert catalog.merge("products", [product()])["status"] == "succeeded"
 

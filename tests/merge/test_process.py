@@ -19,9 +19,10 @@ import sqlalchemy as sa
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
+from local.datafactory.stores.sqlite import staging_files
+from local.datafactory.stores.sqlite.merge import merge
 from local.datafactory.stores.sqlite.process import Merge, merge_in_process
 from local.datafactory.stores.sqlite.store import SqliteStore
-from shared.database.sqlite import files
 from tests.merge.altered import (
     as_many_rows,
     endless_when_section_runs,
@@ -50,13 +51,11 @@ def run_id(catalog: Catalog) -> str:
     return catalog.stage("products", [product()])
 
 
-@pytest.mark.parametrize(
-    "work", [killed_when_section_runs("10 count"), killed_when_section_runs("8 insert", as_many_rows)]
-)
+@pytest.mark.parametrize(("section", "work"), [("10 count", merge), ("8 insert", as_many_rows)])
 def test_a_merge_whose_process_is_killed_leaves_nothing_and_can_be_done_again(
-    work: Merge, catalog: Catalog, import_id: str, run_id: str
+    section: str, work: Merge, catalog: Catalog, import_id: str, run_id: str
 ) -> None:
-    catalog.merge_by(_in_process(work))
+    catalog.merge_by(_in_process(killed_when_section_runs, section, work))
     with pytest.raises(ActivityFailedError, match="ended without an outcome") as failed:
         catalog.call("products", import_id, run_id)
     assert failed.value.failure_type == "SystemError"
@@ -65,7 +64,7 @@ def test_a_merge_whose_process_is_killed_leaves_nothing_and_can_be_done_again(
     catalog.merge_by(merge_in_process)
     assert catalog.call("products", import_id, run_id)["status"] == "succeeded"
     catalog.store.end_run(run_id)
-    assert list(files.staging_folder(catalog.url).iterdir()) == []
+    assert list(staging_files.staging_folder(catalog.url).iterdir()) == []
 
 
 def test_a_fault_of_the_merge_itself_is_told(catalog: Catalog, import_id: str, run_id: str) -> None:
@@ -77,7 +76,7 @@ def test_a_fault_of_the_merge_itself_is_told(catalog: Catalog, import_id: str, r
 def test_a_stop_interrupts_a_statement(catalog: Catalog, import_id: str, run_id: str) -> None:
     ours, theirs = multiprocessing.Pipe()
     stop = Stop()
-    catalog.merge_by(_in_process(endless_when_section_runs("10 count", theirs)))
+    catalog.merge_by(_in_process(endless_when_section_runs, "10 count", theirs))
     with ThreadPoolExecutor(1) as pool:
         merging = pool.submit(catalog.call, "products", import_id, run_id, stop=stop)
         ours.recv_bytes()
@@ -120,7 +119,7 @@ def test_a_merged_import_gives_its_outcome_when_its_staging_rows_have_gone(
     catalog: Catalog, import_id: str, run_id: str
 ) -> None:
     first = catalog.call("products", import_id, run_id)
-    assert list(files.staging_folder(catalog.url).iterdir()) == []
+    assert list(staging_files.staging_folder(catalog.url).iterdir()) == []
     assert catalog.call("products", import_id, run_id) == first
 
 
@@ -145,7 +144,7 @@ def _factory(work: Factory, url: sa.URL, import_id: str, run_id: str) -> Iterato
 
 def _merge_and_stay(pipe: Connection, url: sa.URL, import_id: str, run_id: str) -> None:
     """Calls a merge that never ends."""
-    _call(SqliteStore(url, _in_process(staying_when_section_runs("10 count", pipe))), import_id, run_id, Stop())
+    _call(SqliteStore(url, _in_process(staying_when_section_runs, "10 count", pipe)), import_id, run_id, Stop())
 
 
 def _merge_until_told_to_end(pipe: Connection, url: sa.URL, import_id: str, run_id: str) -> None:
@@ -154,13 +153,13 @@ def _merge_until_told_to_end(pipe: Connection, url: sa.URL, import_id: str, run_
     stop = Stop()
     signal.signal(signal.SIGTERM, lambda *_: threading.Timer(0.2, stop.request).start())
     try:
-        _call(SqliteStore(url, _in_process(endless_when_section_runs("10 count", pipe))), import_id, run_id, stop)
+        _call(SqliteStore(url, _in_process(endless_when_section_runs, "10 count", pipe)), import_id, run_id, stop)
     except (ActivityFailedError, StoppedError) as error:
         pipe.send_bytes(type(error).__name__.encode())
 
 
-def _in_process(work: Merge) -> Merge:
-    return functools.partial(merge_in_process, work=work)
+def _in_process(work: Callable[..., dict[str, Json]], *arguments: object) -> Merge:
+    return functools.partial(merge_in_process, work=functools.partial(work, *arguments))
 
 
 def _call(store: SqliteStore, import_id: str, run_id: str, stop: Stop) -> None:

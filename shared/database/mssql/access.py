@@ -66,15 +66,6 @@ def _member(identity: Identity, role: str) -> Iterator[str]:
     yield f"ALTER ROLE [{role}] ADD MEMBER [{identity.name}]"
 
 
-def grant(url: sa.URL, app: Identity, factory: Identity) -> None:
-    """Creates the roles and users in one transaction."""
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        for statement in statements(app, factory):
-            connection.exec_driver_sql(statement)
-    engine.dispose()
-
-
 def main() -> int:
     """The command; its exit status."""
     parser = argparse.ArgumentParser(
@@ -87,8 +78,11 @@ def main() -> int:
     if url.get_backend_name() != "mssql":
         print("DATABASE_URL: expected mssql+pyodbc://…, since only Azure SQL has users.", file=sys.stderr)  # noqa: T201
         return 1
-    grant(url, Identity(*options.app), Identity(*options.factory))
-    print(f"Users of {url.database}: {options.app[0]}, {options.factory[0]}.")  # noqa: T201
+    app, factory = Identity(*options.app), Identity(*options.factory)
+    with create_engine(url).begin() as connection:
+        for statement in statements(app, factory):
+            connection.exec_driver_sql(statement)
+    print(f"Users of {url.database}: {app.name}, {factory.name}.")  # noqa: T201
     return 0
 
 

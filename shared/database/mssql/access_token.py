@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SCOPE = "https://database.windows.net/.default"
-# Microsoft's attribute of a connection that takes a token (msodbcsql.h: SQL_COPT_SS_ACCESS_TOKEN).
+# Microsoft's attribute of a connection that takes a token (msodbcsql.h: SQL_COPT_SS_ACCESS_TOKEN): its length in bytes,
+# then its text in UTF-16.
 _ATTRIBUTE = 1256
 # A connection is replaced when its token is valid for less than this.
 _LEAST_SECONDS = 60.0
@@ -45,15 +46,10 @@ def give_tokens(engine: sa.Engine, credential: TokenCredential) -> None:
         record.info[_EXPIRES_ON] = token.expires_on
         # SQLAlchemy adds this where there is no user; the driver refuses it together with a token.
         args[0] = args[0].replace(";Trusted_Connection=Yes", "")
-        options["attrs_before"] = {_ATTRIBUTE: packed(token.token)}
+        text = token.token.encode("utf-16-le")
+        options["attrs_before"] = {_ATTRIBUTE: struct.pack("<i", len(text)) + text}
 
     @event.listens_for(engine, "checkout")
     def with_time_left(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401  # SQLAlchemy's, untyped
         if record.info[_EXPIRES_ON] - time.time() < _LEAST_SECONDS:
             raise DisconnectionError("The connection's token has expired.")
-
-
-def packed(token: str) -> bytes:
-    """The token in the driver's format: its length in bytes, then its text in UTF-16."""
-    text = token.encode("utf-16-le")
-    return struct.pack("<i", len(text)) + text

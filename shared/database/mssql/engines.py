@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from shared.database.failures import Failure
 from shared.database.mssql.access_token import give_tokens
 from shared.database.mssql.errors import failure_of
+from shared.database.retry_policy import Failure
 from shared.database.types import Hundredths
 from shared.settings import Settings, check_transport
 

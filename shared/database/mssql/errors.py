@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from shared.database.failures import Failure
+from shared.database.retry_policy import Failure
 
 # 1204: no lock is available; 1205: victim of a deadlock; 3960, 3961: the snapshot is outdated, or a table has changed.
 _VICTIM = frozenset({1204, 1205, 3960, 3961})

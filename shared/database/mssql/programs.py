@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).parent
 # In the order of their dependencies, so that each view finds what it reads.
-FILES = ("merge_products.sql", "merge_categories.sql", "merge.sql")
+_FILES = ("merge_products.sql", "merge_categories.sql", "merge.sql")
 
 # Counts text in code points, like the API. SQL Server's usual collations count UTF-16 units.
 CODE_POINT_COLLATION = "Latin1_General_100_CI_AS_SC"
@@ -47,19 +46,17 @@ class Program:
 @functools.cache
 def programs() -> tuple[Program, ...]:
     """All programs, in an order in which they can be created. Raises ValueError for any other batch."""
-    return tuple(_read())
+    return tuple(_program(batch) for file in _FILES for batch in batches(file))
 
 
-def _read() -> Iterator[Program]:
-    for file in FILES:
-        for batch in batches(file):
-            found = _DEFINITION.search(batch)
-            if found is None:
-                raise ValueError(f"{file}: expected a view or a procedure of the schema import, got {batch[:100]}")
-            yield Program(found[1], found[2], batch)
+def _program(batch: str) -> Program:
+    found = _DEFINITION.search(batch)
+    if found is None:
+        raise ValueError(f"merge*.sql: expected a view or a procedure of the schema import, got {batch[:100]}")
+    return Program(found[1], found[2], batch)
 
 
-def batches(file: str) -> Iterator[str]:
+def batches(file: str) -> list[str]:
     """The batches of a file, which lines with GO separate."""
-    parts = _BATCH_END.split((FOLDER / file).read_text(encoding="utf-8"))
-    return (part.strip() for part in parts if part.strip())
+    parts = _BATCH_END.split((_FOLDER / file).read_text(encoding="utf-8"))
+    return [part.strip() for part in parts if part.strip()]

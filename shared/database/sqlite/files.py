@@ -1,7 +1,6 @@
 """Where SQLite's files stand.
 
-A catalog `catalog.db` has beside it `catalog.imports.db` (records and rejects: the schema `import` of Azure SQL) and,
-while imports run, one `catalog.staging/{run_id}.db` each.
+A catalog `catalog.db` has beside it `catalog.imports.db`: records and rejects, the schema `import` of Azure SQL.
 """
 
 from __future__ import annotations
@@ -27,14 +26,3 @@ def imports_file(url: sa.URL) -> Path:
 def imports_url(url: sa.URL) -> sa.URL:
     """The catalog's URL with the imports' file in place of its own."""
     return url.set(database=str(imports_file(url)))
-
-
-def staging_folder(url: sa.URL) -> Path:
-    """The folder of the staging files of runs."""
-    file = catalog_file(url)
-    return file.with_name(f"{file.stem}.staging")
-
-
-def staging_file(url: sa.URL, run_id: str) -> Path:
-    """The staging tables of one run, which are deleted with it."""
-    return staging_folder(url) / f"{run_id}.db"

@@ -6,7 +6,6 @@ import itertools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 import apsw
@@ -41,9 +40,7 @@ class ImportStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._connection.close()
 
     def record(self, import_id: str) -> ImportRecord:

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from local.datafactory.failures import ActivityFailedError, StoppedError
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
+from local.datafactory.stores.sqlite import staging_files
 from local.datafactory.stores.sqlite.bulk import ProductInsert
 from local.datafactory.stores.sqlite.import_store import ImportRecord, ImportStore
 from local.datafactory.stores.sqlite.judge import BUSY_MILLISECONDS, Staging, compare, judge
@@ -88,18 +89,16 @@ class CatalogMerge:
     def __init__(self, connection: apsw.Connection, imports: ImportStore, call: MergeCall, stop: Stop) -> None:
         self.connection = connection
         self._catalog_file = files.catalog_file(call.url)
-        self._staging_file = files.staging_file(call.url, call.run_id)
+        self._staging_file = staging_files.staging_file(call.url, call.run_id)
         self._imports = imports
         self._procedure = PROCEDURES[call.procedure]
-        self._import_id = call.import_id
-        self._run_id = call.run_id
-        self._rows_skipped = call.rows_skipped
+        self._call = call
         self._stop = stop
         self._now = 0  # set under the lock, so that what others wrote before isn't dated after this merge
 
     def run(self) -> Outcome:
         """Merges, and returns how that ended."""
-        record = self._imports.record(self._import_id)
+        record = self._imports.record(self._call.import_id)
         if early := self._decided_before(record):
             return early
         staging = self._attach_staging(record)
@@ -108,7 +107,7 @@ class CatalogMerge:
             self.run_section("4 incoming", {})
         with self._locked():
             # Read again: another run may have merged since, or a cancel may have been requested.
-            record = self._imports.record(self._import_id)
+            record = self._imports.record(self._call.import_id)
             if early := self._decided_before(record):
                 return early
             outcome = self._merged(record, staging)
@@ -126,7 +125,7 @@ class CatalogMerge:
     def _attach_staging(self, record: ImportRecord) -> Staging:
         file = self._staging_file
         if not file.exists():
-            raise ActivityFailedError("SqlOperationFailed", f"The run {self._run_id} has no staging rows.")
+            raise ActivityFailedError("SqlOperationFailed", f"The run {self._call.run_id} has no staging rows.")
         self.connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(file)])
         return Staging(file, self._procedure, self._procedure.column_flags(record.csv_columns), self._stop)
 
@@ -142,29 +141,27 @@ class CatalogMerge:
             staging.file.unlink(missing_ok=True)
             self._write_log_back()
         except (apsw.Error, OSError) as error:
-            log.warning("after the merge of %s: %s", self._import_id, error)
+            log.warning("after the merge of %s: %s", self._call.import_id, error)
 
     def _decided_before(self, record: ImportRecord) -> Outcome | None:
         """The outcome if there is nothing to merge. A new one is written under the lock."""
-        known = self._known_outcome()
-        if known:
+        if known := self._known_outcome():
             return known
-        outcome = None
         if record.cancel_requested:
             outcome = Outcome.cancelled_on_request()
         elif self._is_outdated(record):
             outcome = Outcome.outdated(record.blob_name)
-        if outcome is None:
+        else:
             return None
         if self.connection.in_transaction:
             self._write_outcome(record, outcome)
             return outcome
         with self._locked():
-            return self._decided_before(self._imports.record(self._import_id))
+            return self._decided_before(self._imports.record(self._call.import_id))
 
     def _known_outcome(self) -> Outcome | None:
         row = self.connection.execute(
-            f"SELECT {', '.join(OUTCOME_COLUMNS)} FROM main.import_outcomes WHERE import_id = ?", [self._import_id]
+            f"SELECT {', '.join(OUTCOME_COLUMNS)} FROM main.import_outcomes WHERE import_id = ?", [self._call.import_id]
         ).fetchone()
         return Outcome(*row) if row else None
 
@@ -177,19 +174,19 @@ class CatalogMerge:
 
     def _merged(self, record: ImportRecord, staging: Staging) -> Outcome:
         staged = self._count(f"SELECT count(*) FROM [{IMPORT_SCHEMA}].{self._procedure.staging}")
-        rejected = self._count("SELECT count(*) FROM temp.rejected") + self._rows_skipped
-        read = staged + self._rows_skipped
+        rejected = self._count("SELECT count(*) FROM temp.rejected") + self._call.rows_skipped
+        read = staged + self._call.rows_skipped
         if rejected > record.max_reject_share * read:
             outcome = Outcome.too_many_rejects(read, rejected, record.max_reject_share)
         else:
             outcome = self._write_rows(staging, read, rejected)
         self._stop.check()
         # Read through the connection of the imports: the snapshot of this one is as old as its transaction.
-        if self._imports.record(self._import_id).cancel_requested:
+        if self._imports.record(self._call.import_id).cancel_requested:
             self.connection.execute("ROLLBACK")
             self._begin()
             return Outcome.cancelled_on_request()
-        self._imports.write_rejects(self._import_id, self._rejects())
+        self._imports.write_rejects(self._call.import_id, self._rejects())
         return outcome
 
     def _write_rows(self, staging: Staging, read: int, rejected: int) -> Outcome:
@@ -226,17 +223,14 @@ class CatalogMerge:
         stale = {tags.CATEGORIES}
         if self._procedure is PRODUCTS:
             counted = self.run_section("10 count", {})
-            stale = {tags.CATALOG, *self._category_tags(), *self._product_tags()}
+            touched = self.connection.execute("SELECT category_id FROM temp.touched")
+            stale = {tags.CATALOG, *self._product_tags(), *(tags.category(category_id) for (category_id,) in touched)}
             if counted:
                 stale.add(tags.CATEGORIES)
         self.connection.executemany(
             "INSERT INTO main.cache_invalidations (tag, created_at) VALUES (?, ?)",
             [(tag, self._now) for tag in sorted(stale)],
         )
-
-    def _category_tags(self) -> Iterator[str]:
-        for (category_id,) in self.connection.execute("SELECT category_id FROM temp.touched"):
-            yield tags.category(category_id)
 
     def _product_tags(self) -> set[str]:
         found: set[str] = set()
@@ -261,7 +255,7 @@ class CatalogMerge:
 
     def _write_outcome(self, record: ImportRecord, outcome: Outcome) -> None:
         values = {
-            "import_id": self._import_id,
+            "import_id": self._call.import_id,
             "blob_name": record.blob_name,
             "sequence": record.sequence,
             **dataclasses.asdict(outcome),

@@ -15,11 +15,11 @@ from sqlalchemy.schema import CreateTable
 from local.datafactory.failures import ActivityFailedError, InvalidDefinitionError, StoppedError
 from local.datafactory.json_values import Json
 from local.datafactory.stop import Stop
+from local.datafactory.stores.sqlite import staging_files
 from local.datafactory.stores.sqlite.merge import MergeCall
 from local.datafactory.stores.sqlite.merge_procedures import PROCEDURES
 from local.datafactory.stores.sqlite.process import Merge, merge_in_process
 from shared.database.metadata import IMPORT_SCHEMA
-from shared.database.sqlite import files
 from shared.imports.tables import STAGING
 
 _PAGE_BYTES = 16384
@@ -40,7 +40,7 @@ class SqliteStore:
         """See SqlStore."""
         if f"{schema}.{table}" not in STAGING:
             raise ActivityFailedError("SqlInvalidObjectName", f"Invalid object name '{schema}.{table}'.")
-        file = files.staging_file(self._url, run_id)
+        file = staging_files.staging_file(self._url, run_id)
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._prepare(run_id, f"{schema}.{table}", pre_copy_script)
@@ -80,19 +80,19 @@ class SqliteStore:
     def end_run(self, run_id: str) -> None:
         """See SqlStore."""
         # Including the file of a text index that was being built.
-        for file in files.staging_folder(self._url).glob(f"{run_id}.*"):
+        for file in staging_files.staging_folder(self._url).glob(f"{run_id}.*"):
             file.unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """See SqlStore."""
         with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(files.staging_folder(self._url))
+            shutil.rmtree(staging_files.staging_folder(self._url))
 
     def _prepare(self, run_id: str, table: str, pre_copy_script: str | None) -> None:
         """Creates the staging table if it is missing, and runs Copy's script, which calls it `[import].[…]`."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
         with contextlib.closing(connection):
-            connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(files.staging_file(self._url, run_id))])
+            connection.execute(f"ATTACH ? AS [{IMPORT_SCHEMA}]", [str(staging_files.staging_file(self._url, run_id))])
             connection.execute(f"PRAGMA [{IMPORT_SCHEMA}].page_size = {_PAGE_BYTES}")
             create = CreateTable(STAGING[table], if_not_exists=True)
             connection.execute(str(create.compile(dialect=SQLiteDialect())))
