@@ -16,7 +16,7 @@ def test_the_metrics_of_the_code_are_those_of_the_posted_fields() -> None:
 
 
 def test_a_counter_adds_up_for_each_label_value() -> None:
-    counter = Counter("rows", "{row}", "Rows.", "kind")
+    counter = Counter("rows", "{row}", "Rows.", ("kind",))
     counter.add("products")
     counter.add("products", amount=4)
     counter.add("categories")
@@ -47,7 +47,7 @@ def test_an_old_value_of_the_outbox_expires() -> None:
 
 def test_connections_in_use_are_those_that_are_checked_out() -> None:
     engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool)
-    in_use = ConnectionsInUse("pool", "{connection}", "Connections.", "pool")
+    in_use = ConnectionsInUse("pool", "{connection}", "Connections.", ("pool",))
     in_use.watch(engine, "catalog")
     with engine.connect():
         assert list(in_use.observed()) == [({"pool": "catalog"}, 1)]
