@@ -16,8 +16,7 @@ import jwt
 import pytest
 
 from benchmarks.figure import Bound, Figure
-from shared.identity.directory import UserDirectory
-from shared.identity.token_verifier import TokenVerifier
+from shared.services import Services
 from shared.settings import Settings
 from testkit.fake_google import PROJECT, FakeGoogle
 
@@ -42,28 +41,26 @@ async def measure(google: FakeGoogle) -> dict[str, float]:
             "redis_url": os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"),
         }
     )
-    directory = UserDirectory(settings)
-    tokens = TokenVerifier(settings, directory)
+    identity = Services(settings).identity
     key = google.key.public_key()
     issuer = f"https://securetoken.google.com/{PROJECT}"
     first = google.token("ada", role="editor")
-    await tokens.user(first)
+    await identity.verify(first)
 
     async def decode(_: int) -> object:
         return jwt.decode(first, key, ["RS256"], audience=PROJECT, issuer=issuer)
 
     async def seen(_: int) -> object:
-        return await tokens.user(first)
+        return await identity.verify(first)
 
     ratios: dict[str, list[float]] = {"seen": [], "unseen": []}
     for turn in range(_ROUNDS):
         fresh = [google.token("ada", role="editor", turn=turn, number=number) for number in range(_PER_ROUND)]
         decoded = await _cpu_seconds(decode, _PER_ROUND)
         ratios["seen"].append(await _cpu_seconds(seen, _PER_ROUND) / decoded)
-        unseen = await _cpu_seconds(lambda number, fresh=fresh: tokens.user(fresh[number]), _PER_ROUND)  # type: ignore[misc]  # mypy can't infer a lambda with a default
+        unseen = await _cpu_seconds(lambda number, fresh=fresh: identity.verify(fresh[number]), _PER_ROUND)  # type: ignore[misc]  # mypy can't infer a lambda with a default
         ratios["unseen"].append(unseen / decoded)
-    await tokens.close()
-    directory.close()
+    await identity.close()
     return {name: round(statistics.median(values), 3) for name, values in ratios.items()}
 
 

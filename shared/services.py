@@ -122,7 +122,7 @@ def _cache_settings(settings: Settings) -> CacheSettings:
     url = settings.redis_url.get_secret_value()
     return CacheSettings(
         url=url,
-        credentials=redis_credentials(url, settings.azure_client_id).get("credential_provider"),
+        credentials=redis_credentials(url, settings.azure_client_id),
         enabled=settings.cache_enabled,
         ttl=settings.cache_ttl,
         read_timeout=settings.cache_timeout,

@@ -27,19 +27,18 @@ REQUIRED_ELSEWHERE = ("firebase_project_id", "firebase_web_api_key", "firebase_s
 _VERIFIED = {"encrypt": frozenset({"yes", "mandatory", "strict"}), "trustservercertificate": frozenset({"no"})}
 
 _VAULT_PATTERN = r"https://[^/\s]+/?"
-_INSTRUMENTATION_KEY = re.compile(
-    r"(?:^|;)InstrumentationKey=[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:;|$)", re.IGNORECASE
-)
+_INSTRUMENTATION_KEY = r"(?i)(?:.*;)?InstrumentationKey=[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:;.*)?"
 _SERVICE_ACCOUNT_FIELDS = frozenset({"type", "project_id", "private_key", "client_email", "token_uri"})
 
 
 def _matching(pattern: str, expected: str) -> AfterValidator:
     """Refuses a text that doesn't match the pattern, with a sentence instead of the pattern."""
 
-    def check(text: str | None) -> str | None:
+    def check(value: str | SecretStr | None) -> str | SecretStr | None:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
         if text is not None and not re.fullmatch(pattern, text):
             raise ValueError(f"Expected {expected}")
-        return text
+        return value
 
     return AfterValidator(check)
 
@@ -51,132 +50,82 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """The application's settings; each is read from the environment variable of its name in capitals."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
-    azure_functions_environment: Annotated[
-        Literal["Development", "Staging", "Production"],
-        Field(description="Set by the Functions host; Development on a local machine."),
-    ] = "Production"
-    website_instance_id: Annotated[
-        str | None, Field(description="Set by App Service. If it is set, this isn't a local machine.")
-    ] = None
+    azure_functions_environment: Literal["Development", "Staging", "Production"] = "Production"
+    """Set by the Functions host; Development on a local machine."""
+    website_instance_id: str | None = None
+    """Set by App Service. If it is set, this isn't a local machine."""
 
-    database_url: Annotated[
-        SecretStr,
-        Field(description="SQLAlchemy URL: `sqlite:///file.db`, or `mssql+pyodbc://…` for Azure SQL."),
-    ] = SecretStr("sqlite:///.local/database/catalog.db")
-    database_pool_size: Annotated[
-        int, Field(ge=1, le=64, description="SQL connections of a process, and threads that use them.")
-    ] = 8
-    database_statement_seconds: Annotated[
-        float,
-        Field(
-            gt=0,
-            le=300,
-            description="Seconds that a request's SQL statement may take, else 503.",
-        ),
-    ] = 5.0
-    database_login_seconds: Annotated[
-        int, Field(ge=1, le=60, description="Seconds that signing in to Azure SQL may take.")
-    ] = 15
-    database_retry_seconds: Annotated[
-        float,
-        Field(ge=0, le=230, description="Seconds that a request retries while Azure SQL fails over or resumes."),
-    ] = 60.0
+    database_url: SecretStr = SecretStr("sqlite:///.local/database/catalog.db")
+    """SQLAlchemy URL: `sqlite:///file.db`, or `mssql+pyodbc://…` for Azure SQL."""
+    database_pool_size: Annotated[int, Field(ge=1, le=64)] = 8
+    """SQL connections of a process, and threads that use them."""
+    database_statement_seconds: Annotated[float, Field(gt=0, le=300)] = 5.0
+    """Seconds that a request's SQL statement may take, else 503."""
+    database_login_seconds: Annotated[int, Field(ge=1, le=60)] = 15
+    """Seconds that signing in to Azure SQL may take."""
+    database_retry_seconds: Annotated[float, Field(ge=0, le=230)] = 60.0
+    """Seconds that a request retries while Azure SQL fails over or resumes."""
 
-    redis_url: Annotated[
-        SecretStr, Field(description="`redis://…`, or `rediss://…` for TLS (Azure Managed Redis: port 10000).")
-    ] = SecretStr("redis://127.0.0.1:6379")
-    cache_enabled: Annotated[
-        bool, Field(description="false: every read goes to SQL, for comparisons. Writes still invalidate Redis.")
-    ] = True
-    cache_ttl: Annotated[int, Field(ge=1, description="Maximum seconds that a page is cached, ±10 %.")] = 600
-    cache_timeout: Annotated[
-        float, Field(gt=0, le=5, description="Maximum seconds that a request waits for Redis, in total.")
-    ] = 0.05
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379")
+    """`redis://…`, or `rediss://…` for TLS (Azure Managed Redis: port 10000)."""
+    cache_enabled: bool = True
+    """false: every read goes to SQL, for comparisons. Writes still invalidate Redis."""
+    cache_ttl: Annotated[int, Field(ge=1)] = 600
+    """Maximum seconds that a page is cached, ±10 %."""
+    cache_timeout: Annotated[float, Field(gt=0, le=5)] = 0.05
+    """Maximum seconds that a request waits for Redis, in total."""
     # Longer than a read's: a read that gives up queries SQL, a write that gives up leaves stale pages until the drain.
-    cache_write_timeout: Annotated[
-        float, Field(gt=0, le=5, description="Maximum seconds that a write waits for the invalidation in Redis.")
-    ] = 0.5
+    cache_write_timeout: Annotated[float, Field(gt=0, le=5)] = 0.5
+    """Maximum seconds that a write waits for the invalidation in Redis."""
 
-    azure_client_id: Annotated[
-        str | None, Field(description="Client id of the user-assigned managed identity; not needed locally.")
-    ] = None
+    azure_client_id: str | None = None
+    """Client id of the user-assigned managed identity; not needed locally."""
 
-    import_storage: Annotated[
-        SecretStr | None,
-        Field(description="Connection string of the storage account; in Azure IMPORT_STORAGE__blobServiceUri instead."),
-    ] = None
-    import_storage_blob_uri: Annotated[
-        str | None,
-        Field(
-            validation_alias="IMPORT_STORAGE__blobServiceUri",
-            description="Blob endpoint of the storage account, for the managed identity.",
-        ),
-    ] = None
-    blob_trigger_source: Annotated[
-        Literal["EventGrid", "LogsAndContainerScan"],
-        Field(description="How the host finds new blobs: by events (Azure) or by scanning (local)."),
-    ] = "EventGrid"
-    import_event_lost_seconds: Annotated[
-        float,
-        Field(ge=0, description="Seconds after which a blob without an import counts as one whose event was lost."),
-    ] = 60.0
-    import_max_reject_share: Annotated[
-        float, Field(ge=0, le=1, description="Largest share of rejected rows; an import with more fails.")
-    ] = 0.5
+    import_storage: SecretStr | None = None
+    """Connection string of the storage account; in Azure IMPORT_STORAGE__blobServiceUri instead."""
+    import_storage_blob_uri: Annotated[str | None, Field(validation_alias="IMPORT_STORAGE__blobServiceUri")] = None
+    """Blob endpoint of the storage account, for the managed identity."""
+    blob_trigger_source: Literal["EventGrid", "LogsAndContainerScan"] = "EventGrid"
+    """How the host finds new blobs: by events (Azure) or by scanning (local)."""
+    import_event_lost_seconds: Annotated[float, Field(ge=0)] = 60.0
+    """Seconds after which a blob without an import counts as one whose event was lost."""
+    import_max_reject_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Largest share of rejected rows; an import with more fails."""
 
-    data_factory_endpoint: Annotated[
-        str, Field(description="URL of Azure Resource Manager; a loopback address is called without a token.")
-    ] = "https://management.azure.com"
-    data_factory_subscription_id: Annotated[str, Field(description="Subscription of the Data Factory.")] = "local"
-    data_factory_resource_group: Annotated[str, Field(description="Resource group of the Data Factory.")] = "local"
-    data_factory_name: Annotated[str, Field(description="Name of the Data Factory.")] = "local"
+    data_factory_endpoint: str = "https://management.azure.com"
+    """URL of Azure Resource Manager; a loopback address is called without a token."""
+    data_factory_subscription_id: str = "local"
+    """Subscription of the Data Factory."""
+    data_factory_resource_group: str = "local"
+    """Resource group of the Data Factory."""
+    data_factory_name: str = "local"
+    """Name of the Data Factory."""
 
-    key_vault_url: Annotated[
-        str | None,
-        _matching(_VAULT_PATTERN, "https://{vault}.vault.azure.net"),
-        Field(
-            description="URL of the Key Vault with settings that the environment lacks. The secret "
-            "`FIREBASE-WEB-API-KEY` is FIREBASE_WEB_API_KEY.",
-        ),
-    ] = None
-    firebase_project_id: Annotated[
-        str,
-        _matching(r"[a-z0-9-]{4,30}", "4 to 30 characters of a-z, 0-9 and -"),
-        Field(description="Id of the Firebase project."),
-    ] = "demo-product-catalog"
-    firebase_web_api_key: Annotated[
-        SecretStr, Field(min_length=1, description="Web API key of the Firebase project, for sign-up and log-in.")
-    ] = SecretStr("any-key-serves-the-emulator")
-    firebase_service_account: Annotated[
-        SecretStr | None,
-        Field(description="JSON key of a service account that may manage users; not needed for the emulator."),
-    ] = None
-    firebase_auth_emulator_host: Annotated[
-        str | None,
-        _matching(r"[^/\s]+:[0-9]+", "host:port"),
-        Field(
-            description="host:port of the Firebase Auth emulator. Only on a local machine, because the emulator "
-            "doesn't sign tokens.",
-        ),
-    ] = None
-    firebase_seconds: Annotated[
-        float, Field(gt=0, le=60, description="Maximum seconds that a request waits for Firebase, in total.")
-    ] = 5.0
+    key_vault_url: Annotated[str | None, _matching(_VAULT_PATTERN, "https://{vault}.vault.azure.net")] = None
+    """URL of the Key Vault with settings that the environment lacks, for example the secret `FIREBASE-WEB-API-KEY`."""
+    firebase_project_id: Annotated[str, _matching(r"[a-z0-9-]{4,30}", "4 to 30 characters of a-z, 0-9 and -")] = (
+        "demo-product-catalog"
+    )
+    """Id of the Firebase project."""
+    firebase_web_api_key: Annotated[SecretStr, Field(min_length=1)] = SecretStr("any-key-serves-the-emulator")
+    """Web API key of the Firebase project, for sign-up and log-in."""
+    firebase_service_account: SecretStr | None = None
+    """JSON key of a service account that may manage users; not needed for the emulator."""
+    firebase_auth_emulator_host: Annotated[str | None, _matching(r"[^/\s]+:[0-9]+", "host:port")] = None
+    """host:port of the Firebase Auth emulator. Only on a local machine, because the emulator doesn't sign tokens."""
+    firebase_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """Maximum seconds that a request waits for Firebase, in total."""
 
     applicationinsights_connection_string: Annotated[
-        SecretStr | None,
-        Field(description="Destination of traces, metrics and logs; without it telemetry is off."),
+        SecretStr | None, _matching(_INSTRUMENTATION_KEY, "InstrumentationKey={GUID};IngestionEndpoint=https://…")
     ] = None
-    telemetry_sampling_ratio: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1,
-            description="Share of the traces that is sent. Imports, errors and metrics are always sent.",
-        ),
-    ] = 0.05
+    """Destination of traces, metrics and logs; without it telemetry is off."""
+    telemetry_sampling_ratio: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Share of the traces that is sent. Imports, errors and metrics are always sent."""
 
     @field_validator(
         "firebase_auth_emulator_host", "key_vault_url", "applicationinsights_connection_string", mode="before"
@@ -184,13 +133,6 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return value or None
-
-    @field_validator("applicationinsights_connection_string")
-    @classmethod
-    def _names_an_application_insights(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not _INSTRUMENTATION_KEY.search(value.get_secret_value()):
-            raise ValueError("Expected InstrumentationKey={GUID};IngestionEndpoint=https://…")
-        return value
 
     @field_validator("database_url")
     @classmethod

@@ -26,7 +26,6 @@ from pydantic_settings import PydanticBaseSettingsSource, SettingsError
 from shared.azure.credential import azure_credential
 
 if TYPE_CHECKING:
-    from azure.keyvault.secrets import SecretClient
     from pydantic.fields import FieldInfo
     from pydantic_settings import BaseSettings
 
@@ -35,32 +34,26 @@ _SECONDS = 5
 _RETRIES = 2
 
 
-class KeyVaultError(SettingsError):
-    """A secret can't be read; the text names the vault or the secret, never a value."""
-
-
-def secret_client(url: str) -> SecretClient:
-    """A client of the vault."""
-    from azure.keyvault.secrets import SecretClient
-
-    return SecretClient(
-        url,
-        azure_credential(os.environ.get("AZURE_CLIENT_ID")),
-        retry_total=_RETRIES,
-        retry_backoff_factor=0.2,
-        retry_backoff_max=_SECONDS,
-        connection_timeout=_SECONDS,
-        read_timeout=_SECONDS,
-    )
-
-
 class KeyVaultSource(PydanticBaseSettingsSource):
-    """Reads the settings that the sources before it lack. Raises KeyVaultError."""
+    """Reads the settings that the sources before it lack.
+
+    Raises SettingsError for a secret that can't be read. The text names the vault or the secret, never a value.
+    """
 
     def __init__(self, settings_cls: type[BaseSettings], url: str, required: Sequence[str]) -> None:
         """`required` are the environment variables that the error names if the vault can't be read."""
+        from azure.keyvault.secrets import SecretClient
+
         super().__init__(settings_cls)
-        self._client = secret_client(url)
+        self._client = SecretClient(
+            url,
+            azure_credential(os.environ.get("AZURE_CLIENT_ID")),
+            retry_total=_RETRIES,
+            retry_backoff_factor=0.2,
+            retry_backoff_max=_SECONDS,
+            connection_timeout=_SECONDS,
+            read_timeout=_SECONDS,
+        )
         self._required = required
 
     @override
@@ -91,7 +84,7 @@ class KeyVaultSource(PydanticBaseSettingsSource):
         return {name.lower().replace("-", "_"): name for name in names if name}
 
 
-def _error(what: str, error: AzureError) -> KeyVaultError:
+def _error(what: str, error: AzureError) -> SettingsError:
     """Describes the error without Azure's text, which may contain secrets."""
     match error:
         case ClientAuthenticationError():
@@ -108,4 +101,4 @@ def _error(what: str, error: AzureError) -> KeyVaultError:
             why = f"the vault answered with status {error.status_code}"
         case _:
             why = "the vault sent an unexpected reply"
-    return KeyVaultError(f"{what} can't be read: {why}.")
+    return SettingsError(f"{what} can't be read: {why}.")

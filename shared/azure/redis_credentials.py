@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypedDict, override
+from typing import TYPE_CHECKING, override
 from urllib.parse import urlsplit
 
 from redis.credentials import CredentialProvider
@@ -28,12 +28,6 @@ _SCOPE = "https://redis.azure.com/.default"
 # The credential caches a token until five minutes before its expiry.
 _RENEW_SECONDS_BEFORE = 240.0
 _MIN_PAUSE_SECONDS = 1.0
-
-
-class RedisCredentials(TypedDict, total=False):
-    """Keyword arguments of redis-py's clients and pools."""
-
-    credential_provider: EntraCredentials
 
 
 class EntraCredentials(CredentialProvider):
@@ -56,12 +50,7 @@ class EntraCredentials(CredentialProvider):
             token = self._credential.get_token(_SCOPE)
             # Redis verifies the token.
             user = str(jwt.decode(token.token, options={"verify_signature": False})["oid"])
-        except (
-            AzureError,
-            jwt.InvalidTokenError,
-            KeyError,
-            ValueError,
-        ) as error:  # msal doesn't check that a reply is JSON
+        except (AzureError, jwt.InvalidTokenError, KeyError, ValueError) as error:  # msal doesn't check for JSON
             raise RedisConnectionError(f"no token for Redis: {type(error).__name__}: {error}") from error
         self._expires_on = token.expires_on
         return user, token.token
@@ -84,12 +73,10 @@ class EntraCredentials(CredentialProvider):
                 await sign_in(user, token)
 
 
-def redis_credentials(redis_url: str, client_id: str | None) -> RedisCredentials:
-    """Entra tokens if there is a managed identity and the URL has TLS and no password; else no arguments."""
+def redis_credentials(redis_url: str, client_id: str | None) -> EntraCredentials | None:
+    """Entra tokens if there is a managed identity and the URL has TLS and no password."""
     url = urlsplit(redis_url)
-    if client_id is None or url.scheme != "rediss" or url.password:
-        return {}
-    return {"credential_provider": _managed_identity(client_id)}
+    return _managed_identity(client_id) if client_id and url.scheme == "rediss" and not url.password else None
 
 
 @functools.cache

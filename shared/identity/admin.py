@@ -26,9 +26,7 @@ def main() -> int:
         project = make_admin(email)
     except NotFoundError:
         print(f"No user has the e-mail address {email}. Sign up first: POST /api/auth/signup.", file=sys.stderr)  # noqa: T201
-    except UnavailableError as error:
-        print(error.detail, file=sys.stderr)  # noqa: T201
-    except SettingsError as error:
+    except (UnavailableError, SettingsError) as error:
         print(error, file=sys.stderr)  # noqa: T201
     else:
         print(f"{email} is an admin of {project}, from the next log-in on.")  # noqa: T201

@@ -7,7 +7,7 @@ operation without one of them is public and ignores tokens.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, override
+from typing import TYPE_CHECKING, Annotated, Any, override
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
@@ -43,7 +43,6 @@ _bearer_token = _BearerToken(
     scheme_name="bearer", bearerFormat="JWT", description="The `id_token` of log_in.", auto_error=False
 )
 
-
 Identity = Annotated["IdentityService", provided("identity")]
 
 
@@ -55,22 +54,15 @@ async def signed_in(token: Annotated[str, Depends(_bearer_token)], identity: Ide
 SignedIn = Annotated[User, Depends(signed_in)]
 
 
-def _require(user: User, role: Role) -> User:
-    if not includes(user.role, role):
-        came = f"the role {user.role}" if user.role else "no role"
-        raise ForbiddenError(f"Expected a token with the role {role}, got one with {came}.")
-    return user
+def _with_role(role: Role) -> Any:  # noqa: ANN401  # FastAPI's Depends has no type
+    async def check(user: SignedIn) -> User:
+        if not includes(user.role, role):
+            came = f"the role {user.role}" if user.role else "no role"
+            raise ForbiddenError(f"Expected a token with the role {role}, got one with {came}.")
+        return user
+
+    return Depends(check)
 
 
-async def editor(user: SignedIn) -> User:
-    """A signed-in user who may write products."""
-    return _require(user, "editor")
-
-
-async def admin(user: SignedIn) -> User:
-    """A signed-in user who may do everything."""
-    return _require(user, "admin")
-
-
-Editor = Annotated[User, Depends(editor)]
-Admin = Annotated[User, Depends(admin)]
+Editor = Annotated[User, _with_role("editor")]
+Admin = Annotated[User, _with_role("admin")]

@@ -64,38 +64,33 @@ class UserDirectory:
 
     def account(self, uid: str) -> Account:
         """The user with this id."""
-        from firebase_admin import auth
-
-        with _translated_errors():
-            return _account(auth.get_user(uid, self._started_app()))
+        return self._account(lambda client: client.get_user(uid))
 
     def account_by_email(self, email: str) -> Account:
         """The user with this e-mail address."""
-        from firebase_admin import auth
-
-        with _translated_errors():
-            return _account(auth.get_user_by_email(email, self._started_app()))
+        return self._account(lambda client: client.get_user_by_email(email))
 
     def revoke(self, uid: str, before: int) -> None:
         """Revokes the user's tokens that were issued before this time (Unix seconds)."""
-        from firebase_admin import auth
-
-        with _translated_errors():
-            auth.update_user(uid, app=self._started_app(), valid_since=before)
+        self._account(lambda client: client.update_user(uid, valid_since=before))
 
     def set_role(self, account: Account, role: Role | None, valid_since: int | None) -> Account:
         """Sets the role and, unless null, the time from which tokens are valid, in one step."""
-        from firebase_admin import auth
-
         claims = {name: value for name, value in account.claims.items() if name != "role"}
         if role:
             claims["role"] = role
+        changes = {"custom_claims": claims, "valid_since": valid_since}
+        return self._account(lambda client: client.update_user(account.user.uid, **changes))
+
+    def _account(self, call: Callable[[auth.Client], auth.UserRecord]) -> Account:
+        """The user that a call of firebase-admin returns."""
+        from firebase_admin import auth
+
         with _translated_errors():
-            return _account(
-                auth.update_user(
-                    account.user.uid, app=self._started_app(), custom_claims=claims, valid_since=valid_since
-                )
-            )
+            record = call(auth.Client(self._started_app()))
+        claims = record.custom_claims or {}
+        user = User(record.uid, record.email, role_of(claims))
+        return Account(user, claims, record.disabled, (record.tokens_valid_after_timestamp or 0) // 1000)
 
     def close(self) -> None:
         """Ends the threads without waiting for answers."""
@@ -116,24 +111,11 @@ class UserDirectory:
                 key = self._settings.firebase_service_account
                 self._app = firebase_admin.initialize_app(
                     credentials.Certificate(json.loads(key.get_secret_value())) if key else None,
-                    {
-                        "projectId": self._settings.firebase_project_id,
-                        "httpTimeout": self._settings.firebase_seconds,
-                    },
+                    {"projectId": self._settings.firebase_project_id, "httpTimeout": self._settings.firebase_seconds},
                     # The library keeps one list of apps per process.
                     name=secrets.token_hex(8),
                 )
             return self._app
-
-
-def _account(record: auth.UserRecord) -> Account:
-    claims = record.custom_claims or {}
-    return Account(
-        User(record.uid, record.email, role_of(claims)),
-        claims,
-        record.disabled,
-        (record.tokens_valid_after_timestamp or 0) // 1000,
-    )
 
 
 @contextlib.contextmanager

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import ipaddress
+import re
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Request
 from starlette.responses import Response
 
-from shared.http.dependencies import provided
 from shared.http.openapi import problems
 from shared.http.strict_route import StrictRoute
-from shared.identity.authorization import Admin, SignedIn
-from shared.identity.client_address import client_address
+from shared.identity.authorization import Admin, Identity, SignedIn
 from shared.identity.roles import User
 from shared.identity.schemas import Email, LoggedIn, LogIn, NewRole, PasswordReset, Refresh, SignedUp, SignUp, Tokens
 
-if TYPE_CHECKING:
-    from shared.identity.service import IdentityService
-
 router = APIRouter(route_class=StrictRoute, tags=["identity"])
 
-Identity = Annotated["IdentityService", provided("identity")]
-
 _WITH_BODY = problems(400, 413, 415, 422, 503)
+_WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](:\d+)?|(?P<v4>[^:]*):\d+")
 Uid = Annotated[str, Path(min_length=1, max_length=128, description="find_user gives it.")]
 
 
@@ -60,7 +56,7 @@ async def reset_password(given: Annotated[PasswordReset, Body()], identity: Iden
 @router.post("/auth/logout", status_code=204, summary="Log out everywhere", responses=problems(401, 422, 503))
 async def log_out(user: SignedIn, identity: Identity) -> Response:
     """Revokes all of your tokens, ID tokens too."""
-    await identity.log_out(user.uid)
+    await identity.revoke_tokens(user.uid)
     return Response(status_code=204)
 
 
@@ -84,3 +80,21 @@ async def find_user(_admin: Admin, email: Annotated[Email, Query()], identity: I
 async def set_role(acting: Admin, uid: Uid, new: Annotated[NewRole, Body()], identity: Identity) -> User:
     """The role counts from the user's next ID token. Removing a role revokes the user's tokens. Your own role: 409."""
     return await identity.set_role(acting, uid, new.role)
+
+
+def client_address(request: Request) -> str:
+    """The last entry of X-Forwarded-For without its port; without the header the peer's address.
+
+    Azure's front end appends the last entry. The client can choose earlier entries freely.
+    """
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
+    if not forwarded:
+        return request.client.host if request.client else ""
+    match = _WITH_PORT.fullmatch(forwarded)
+    host = (match["v6"] or match["v4"] or "") if match else forwarded
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -18,6 +17,7 @@ from pydantic.alias_generators import to_camel
 
 from shared.http.problems import UnavailableError
 from shared.identity.directory import NO_ANSWER
+from shared.identity.schemas import Tokens
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,11 +35,13 @@ class RefusedByFirebaseError(Exception):
         self.code = code
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """Answer of any method: a JSON object."""
+
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-class SignedUpAnswer(_Answer):
+class SignedUpAnswer(Answer):
     """Answer of accounts:signUp."""
 
     local_id: str
@@ -54,66 +56,43 @@ class SignedInAnswer(SignedUpAnswer):
     expires_in: int
 
 
-class ResetSentAnswer(_Answer):
-    """Answer of accounts:sendOobCode."""
-
-    email: str | None = None
-
-
-class RefreshedAnswer(BaseModel):
-    """Answer of the token endpoint; `expires_in` is in seconds."""
-
-    id_token: str = Field(repr=False)
-    refresh_token: str = Field(repr=False)
-    expires_in: int
-
-
 class FirebaseRestClient:
-    """Sign-up, log-in, refresh and password reset; belongs to one event loop."""
+    """Sign-up, log-in, refresh and password reset."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, client: httpx.AsyncClient) -> None:
         emulator = settings.firebase_auth_emulator_host
         self._identity_url = f"http://{emulator}/identitytoolkit.googleapis.com/v1" if emulator else IDENTITY_URL
         self._token_url = f"http://{emulator}/securetoken.googleapis.com/v1/token" if emulator else TOKEN_URL
-        self._key = settings.firebase_web_api_key
+        self._headers = {"X-Goog-Api-Key": settings.firebase_web_api_key.get_secret_value()}
         self._seconds = settings.firebase_seconds
-        self._client: httpx.AsyncClient | None = None
+        self._client = client
 
     async def sign_up(self, email: str, password: str) -> SignedUpAnswer:
         """Raises RefusedByFirebaseError, UnavailableError."""
-        answer = await self._account("signUp", {"email": email, "password": password})
-        return _read(SignedUpAnswer, answer)
+        return await self._account(SignedUpAnswer, "signUp", email=email, password=password)
 
     async def sign_in(self, email: str, password: str) -> SignedInAnswer:
         """Raises RefusedByFirebaseError, UnavailableError."""
         fields = {"email": email, "password": password, "returnSecureToken": True}
-        return _read(SignedInAnswer, await self._account("signInWithPassword", fields))
+        return await self._account(SignedInAnswer, "signInWithPassword", **fields)
 
-    async def refresh(self, refresh_token: str) -> RefreshedAnswer:
+    async def refresh(self, refresh_token: str) -> Tokens:
         """Raises RefusedByFirebaseError, UnavailableError."""
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        return _read(RefreshedAnswer, await self._post(self._token_url, data=form))
+        return await self._post(Tokens, self._token_url, data=form)
 
     async def send_password_reset(self, email: str) -> None:
         """Raises RefusedByFirebaseError, UnavailableError."""
-        fields = {"requestType": "PASSWORD_RESET", "email": email}
-        _read(ResetSentAnswer, await self._account("sendOobCode", fields))
+        await self._account(Answer, "sendOobCode", requestType="PASSWORD_RESET", email=email)
 
-    async def close(self) -> None:
-        """Closes the connections."""
-        if self._client:
-            await self._client.aclose()
+    async def _account[A: BaseModel](self, kind: type[A], method: str, **fields: object) -> A:
+        return await self._post(kind, f"{self._identity_url}/accounts:{method}", json=fields)
 
-    async def _account(self, method: str, fields: Mapping[str, object]) -> object:
-        return await self._post(f"{self._identity_url}/accounts:{method}", json=fields)
-
-    async def _post(self, url: str, **body: Any) -> object:  # noqa: ANN401  # httpx's `json` or `data`
-        if self._client is None:
-            self._client = httpx.AsyncClient(headers={"X-Goog-Api-Key": self._key.get_secret_value()})
+    async def _post[A: BaseModel](self, kind: type[A], url: str, **body: Any) -> A:  # noqa: ANN401  # httpx's `json` or `data`
         try:
             async with asyncio.timeout(self._seconds):
                 # httpx limits each step; asyncio.timeout limits the whole request.
-                reply = await self._client.post(url, timeout=self._seconds, **body)
+                reply = await self._client.post(url, headers=self._headers, timeout=self._seconds, **body)
         except (httpx.HTTPError, TimeoutError) as error:
             log.warning("Firebase didn't answer: %s", type(error).__name__)
             raise UnavailableError(NO_ANSWER) from None
@@ -121,9 +100,13 @@ class FirebaseRestClient:
             answer: object = reply.json()
         except ValueError:  # UnicodeDecodeError is one
             answer = None
-        if reply.status_code == http.HTTPStatus.OK:
-            return answer
-        raise _refusal(reply.status_code, answer)
+        if reply.status_code != http.HTTPStatus.OK:
+            raise _refusal(reply.status_code, answer)
+        try:
+            return kind.model_validate(answer)
+        except ValidationError:
+            log.error("Firebase's answer isn't a %s", kind.__name__)  # noqa: TRY400  # the traceback shows the answer
+            raise UnavailableError("Firebase sent an unexpected reply. Try again in a moment.") from None
 
 
 def _refusal(status: int, answer: object) -> RefusedByFirebaseError | UnavailableError:
@@ -135,11 +118,3 @@ def _refusal(status: int, answer: object) -> RefusedByFirebaseError | Unavailabl
             transient = status >= _SERVER_ERROR or status == http.HTTPStatus.TOO_MANY_REQUESTS
             log.log(logging.WARNING if transient else logging.ERROR, "Firebase answered with status %d", status)
             return UnavailableError("Firebase reports an error. Try again in a moment.")
-
-
-def _read[A: BaseModel](kind: type[A], answer: object) -> A:
-    try:
-        return kind.model_validate(answer)
-    except ValidationError:
-        log.error("Firebase's answer isn't a %s", kind.__name__)  # noqa: TRY400  # the traceback shows the answer
-        raise UnavailableError("Firebase sent an unexpected reply. Try again in a moment.") from None

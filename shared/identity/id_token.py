@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import jwt
 
 from shared.http.problems import UnauthorizedError
@@ -27,11 +28,11 @@ _MAX_SUBJECT_CHARACTERS = 128
 class IdTokenDecoder:
     """Checks the signature and the claims of ID tokens; belongs to one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, client: httpx.AsyncClient) -> None:
         self._project = settings.firebase_project_id
         # The emulator doesn't sign its tokens. Settings allow the emulator on a local machine only.
         self._is_signed = settings.firebase_auth_emulator_host is None
-        self._keys = SigningKeys(settings.firebase_seconds)
+        self._keys = SigningKeys(client, settings.firebase_seconds)
         self._options: Options = {
             "verify_signature": self._is_signed,
             "require": ["exp", "iat", "auth_time", "sub"],
@@ -61,10 +62,6 @@ class IdTokenDecoder:
             log.info("Refused a token: %s", type(error).__name__)
             raise UnauthorizedError(INVALID_TOKEN) from None
         return claims
-
-    async def close(self) -> None:
-        """Closes the connections."""
-        await self._keys.close()
 
     async def _key(self, token: str) -> jwt.PyJWK:
         key_id = jwt.get_unverified_header(token).get("kid")

@@ -14,11 +14,12 @@ _CONNECT_SECONDS = 0.5
 
 def redis_client(settings: Settings) -> Redis:
     """A client without retries: its callers go on without Redis."""
+    url = settings.redis_url.get_secret_value()
     client: Redis = Redis.from_url(
-        settings.redis_url.get_secret_value(),
+        url,
         socket_connect_timeout=_CONNECT_SECONDS,
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 0),
-        **redis_credentials(settings.redis_url.get_secret_value(), settings.azure_client_id),
+        credential_provider=redis_credentials(url, settings.azure_client_id),
     )
     return client

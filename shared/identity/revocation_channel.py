@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
-from shared.identity.redis_client import redis_client
-from shared.settings import Settings
 from shared.telemetry import spans
 
 if TYPE_CHECKING:
@@ -37,9 +35,9 @@ _RECONNECT_SECONDS = 1.0
 class RevocationChannel:
     """The channel between the instances; belongs to one event loop."""
 
-    def __init__(self, settings: Settings, forget: Callable[[str], None], forget_all: Callable[[], None]) -> None:
+    def __init__(self, redis: Redis, forget: Callable[[str], None], forget_all: Callable[[], None]) -> None:
         """`forget` drops a user's cached account, `forget_all` every cached account."""
-        self._redis: Redis = redis_client(settings)
+        self._redis = redis
         self._forget = forget
         self._forget_all = forget_all
         self._listening: asyncio.Task[None] | None = None
@@ -69,7 +67,6 @@ class RevocationChannel:
         if self._listening:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
-        await self._redis.aclose()
 
     async def _listen(self) -> None:
         while True:

@@ -10,7 +10,9 @@ from pydantic import Field
 
 type Role = Literal["editor", "admin"]
 
-_RANK = {None: 0, "editor": 1, "admin": 2}
+# In ascending order: each may do what those before it may.
+_ROLES: tuple[Role, ...] = ("editor", "admin")
+_RANKS = {role: rank for rank, role in enumerate((None, *_ROLES))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +24,11 @@ class User:
     role: Annotated[Role | None, Field(examples=["editor"])]
 
 
-def role_of(claims: Mapping[str, Any] | None) -> Role | None:
+def role_of(claims: Mapping[str, Any]) -> Role | None:
     """The role in custom claims or in a token's claims; None for an unknown one."""
-    match (claims or {}).get("role"):
-        case "editor":
-            return "editor"
-        case "admin":
-            return "admin"
-        case _:
-            return None
+    return next((role for role in _ROLES if role == claims.get("role")), None)
 
 
 def includes(role: Role | None, needed: Role | None) -> bool:
     """Whether `role` allows what `needed` allows: admin includes editor."""
-    return _RANK[role] >= _RANK[needed]
+    return _RANKS[role] >= _RANKS[needed]

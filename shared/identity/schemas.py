@@ -10,7 +10,6 @@ from pydantic.config import JsonDict
 
 from shared.identity.roles import Role
 
-_STRICT = ConfigDict(strict=True, extra="forbid")
 _SIGN_IN: JsonDict = {"example": {"email": "ada@example.com", "password": "correct horse battery"}}
 
 
@@ -35,44 +34,44 @@ Password = Annotated[SecretStr, Field(min_length=1, max_length=4096), AfterValid
 RefreshToken = Annotated[SecretStr, Field(min_length=1, max_length=8192), AfterValidator(_without_nul)]
 
 
-class SignUp(BaseModel):
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class SignUp(_Body):
     """A new user without a role; only set_role gives one."""
 
-    model_config = ConfigDict(**_STRICT, json_schema_extra=_SIGN_IN)
+    model_config = ConfigDict(json_schema_extra=_SIGN_IN)
 
     email: Email
     password: NewPassword
 
 
-class LogIn(BaseModel):
+class LogIn(_Body):
     """A user's e-mail and password."""
 
-    model_config = ConfigDict(**_STRICT, json_schema_extra=_SIGN_IN)
+    model_config = ConfigDict(json_schema_extra=_SIGN_IN)
 
     email: Email
     password: Password
 
 
-class Refresh(BaseModel):
+class Refresh(_Body):
     """The refresh token of log_in or refresh_token."""
-
-    model_config = _STRICT
 
     refresh_token: RefreshToken
 
 
-class PasswordReset(BaseModel):
+class PasswordReset(_Body):
     """The e-mail address of the user whose password to reset."""
-
-    model_config = _STRICT
 
     email: Email
 
 
-class NewRole(BaseModel):
+class NewRole(_Body):
     """The role from the user's next ID token on; null removes it."""
 
-    model_config = ConfigDict(**_STRICT, json_schema_extra={"example": {"role": "editor"}})
+    model_config = ConfigDict(json_schema_extra={"example": {"role": "editor"}})
 
     role: Role | None
 
@@ -87,8 +86,8 @@ class SignedUp(BaseModel):
 class Tokens(BaseModel):
     """An ID token for `Authorization: Bearer …`, and the refresh token that gets the next one."""
 
-    id_token: str
-    refresh_token: str
+    id_token: str = Field(repr=False)
+    refresh_token: str = Field(repr=False)
     expires_in: int = Field(description="Seconds that the ID token is valid.", examples=[3600])
 
 

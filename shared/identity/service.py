@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import httpx
 from pydantic import SecretStr
 
+from shared.database.mssql.locks import take_transaction_lock
 from shared.http.problems import (
     ConflictError,
     ForbiddenError,
@@ -23,11 +25,12 @@ from shared.http.problems import (
 )
 from shared.identity.directory import NO_ANSWER, Account, UserDirectory
 from shared.identity.firebase_rest import FirebaseRestClient, RefusedByFirebaseError
-from shared.identity.repository import lock_admin_roles
-from shared.identity.roles import Role, User, includes
+from shared.identity.id_token import IdTokenDecoder
+from shared.identity.redis_client import redis_client
+from shared.identity.roles import Role, User, includes, role_of
 from shared.identity.schemas import LoggedIn, LogIn, SignedUp, SignUp, Tokens
-from shared.identity.throttling import FailedAttemptError, Throttle
-from shared.identity.token_verifier import TokenVerifier, user_of
+from shared.identity.throttling import Throttle
+from shared.identity.token_verifier import TokenVerifier
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,7 +48,6 @@ _WRONG_CODES = frozenset(
 _BAD_REFRESH_CODES = frozenset(
     {"TOKEN_EXPIRED", "USER_DISABLED", "USER_NOT_FOUND", "INVALID_REFRESH_TOKEN", "INVALID_GRANT_TYPE"}
 )
-_FIREBASE_THROTTLING_SECONDS = 60
 
 
 class IdentityService:
@@ -55,10 +57,13 @@ class IdentityService:
         """`locks` gives the SQL store that serialises changes of admins' roles; nothing else uses it."""
         self._settings = settings
         self._locks = locks
+        self._http = httpx.AsyncClient()
+        self._redis = redis_client(settings)
         self._directory = UserDirectory(settings)
-        self._rest = FirebaseRestClient(settings)
-        self._tokens = TokenVerifier(settings, self._directory)
-        self._throttle = Throttle(settings)
+        self._rest = FirebaseRestClient(settings, self._http)
+        self._decoder = IdTokenDecoder(settings, self._http)
+        self._tokens = TokenVerifier(self._decoder, self._directory, self._redis)
+        self._throttle = Throttle(settings.redis_url.get_secret_value(), self._redis)
 
     async def verify(self, token: str) -> User:
         """The user of a valid token. Raises UnauthorizedError, UnavailableError."""
@@ -66,53 +71,45 @@ class IdentityService:
 
     async def sign_up(self, new: SignUp, address: str) -> SignedUp:
         """Raises ConflictError for a known e-mail, which counts as a failed attempt, and TooManyRequestsError."""
-        try:
-            async with self._throttle.attempt(new.email, address):
-                try:
-                    answer = await self._rest.sign_up(new.email, new.password.get_secret_value())
-                except RefusedByFirebaseError as error:
-                    if error.code == "EMAIL_EXISTS":
-                        raise FailedAttemptError from None
-                    raise _sign_up_refusal(error) from None
-        except FailedAttemptError:
-            raise ConflictError("A user with this e-mail address exists already. Log in instead.") from None
+        async with self._throttle.attempt(new.email, address):
+            try:
+                answer = await self._rest.sign_up(new.email, new.password.get_secret_value())
+            except RefusedByFirebaseError as error:
+                raise _sign_up_refusal(error) from None
         return SignedUp(uid=answer.local_id, email=answer.email)
 
     async def log_in(self, given: LogIn, address: str) -> LoggedIn:
         """Raises UnauthorizedError, the same for a wrong password and an unknown e-mail, and TooManyRequestsError."""
-        try:
-            async with self._throttle.attempt(given.email, address):
-                try:
-                    answer = await self._rest.sign_in(given.email, given.password.get_secret_value())
-                except RefusedByFirebaseError as error:
-                    if error.code in _WRONG_CODES:
-                        raise FailedAttemptError from None
-                    raise _refusal(error) from None
-        except FailedAttemptError:
-            raise UnauthorizedError(_WRONG_PASSWORD) from None
+        async with self._throttle.attempt(given.email, address):
+            try:
+                answer = await self._rest.sign_in(given.email, given.password.get_secret_value())
+            except RefusedByFirebaseError as error:
+                if error.code in _WRONG_CODES:
+                    raise UnauthorizedError(_WRONG_PASSWORD) from None
+                raise _refusal(error) from None
         return LoggedIn(
             id_token=answer.id_token,
             refresh_token=answer.refresh_token,
             expires_in=answer.expires_in,
             uid=answer.local_id,
             email=answer.email,
-            role=user_of(await self._tokens.claims(answer.id_token)).role,
+            role=role_of(await self._decoder.claims(answer.id_token)),
         )
 
     async def refresh(self, refresh_token: SecretStr) -> Tokens:
         """Raises UnauthorizedError for an unknown or revoked refresh token."""
         try:
-            answer = await self._rest.refresh(refresh_token.get_secret_value())
+            tokens = await self._rest.refresh(refresh_token.get_secret_value())
         except RefusedByFirebaseError as error:
             if error.code in _BAD_REFRESH_CODES:
                 raise UnauthorizedError(_BAD_REFRESH_TOKEN) from None
             raise _refusal(error) from None
-        claims = await self._tokens.claims(answer.id_token)
+        claims = await self._decoder.claims(tokens.id_token)
         account = await self._tokens.account(str(claims["sub"]))
         # Firebase refuses revoked refresh tokens; its emulator doesn't.
         if account is None or account.disabled or claims["auth_time"] < account.valid_since:
             raise UnauthorizedError(_BAD_REFRESH_TOKEN)
-        return Tokens(id_token=answer.id_token, refresh_token=answer.refresh_token, expires_in=answer.expires_in)
+        return tokens
 
     async def reset_password(self, email: str) -> None:
         """Lets Firebase send a link if a user has this address; the caller can't tell whether it did."""
@@ -122,9 +119,16 @@ class IdentityService:
             if error.code not in {"EMAIL_NOT_FOUND", "INVALID_EMAIL", "RESET_PASSWORD_EXCEED_LIMIT"}:
                 raise _refusal(error) from None
 
-    async def log_out(self, uid: str) -> None:
-        """Revokes all of the user's tokens in every instance. Raises UnavailableError."""
-        await self._revoke(uid)
+    async def revoke_tokens(self, uid: str) -> None:
+        """Revokes in every instance each of the user's tokens that was issued before this call.
+
+        Firebase keeps times in whole seconds, and accepts a token that was issued in the second of the revocation.
+        So this waits for the next second. Raises UnavailableError.
+        """
+        second = math.floor(time.time()) + 1
+        await asyncio.sleep(second - time.time())
+        await self._directory.run(self._directory.revoke, uid, before=second)
+        await self._tokens.revocations.publish(uid)
 
     async def find_user(self, email: str) -> User:
         """Raises NotFoundError, UnavailableError."""
@@ -145,16 +149,16 @@ class IdentityService:
 
     async def close(self) -> None:
         """Closes connections, threads and tasks."""
-        await self._tokens.close()
-        await self._throttle.close()
-        await self._rest.close()
+        await self._tokens.revocations.close()
+        await self._redis.aclose()
+        await self._http.aclose()
         self._directory.close()
 
     async def _change_role(self, account: Account, role: Role | None) -> User:
         if includes(role, account.user.role):
             return (await self._directory.run(self._directory.set_role, account, role, valid_since=None)).user
         changed = await self._directory.run(self._directory.set_role, account, role, valid_since=int(time.time()))
-        await self._revoke(account.user.uid)
+        await self.revoke_tokens(account.user.uid)
         return changed.user
 
     async def _demote_admin(self, acting: User, uid: str, role: Role | None) -> User:
@@ -172,7 +176,7 @@ class IdentityService:
                 changed = await self._locks().write(work, lambda _connection, _account: True)
         except TimeoutError:
             raise UnavailableError(NO_ANSWER) from None
-        await self._revoke(uid)
+        await self.revoke_tokens(uid)
         return changed.user
 
     def _is_admin_now(self, uid: str) -> bool:
@@ -182,20 +186,20 @@ class IdentityService:
             return False
         return account.user.role == "admin" and not account.disabled
 
-    async def _revoke(self, uid: str) -> None:
-        """Revokes every token that was issued before this call.
 
-        Firebase keeps times in whole seconds, and accepts a token that was issued in the second of the revocation.
-        So this waits for the next second.
-        """
-        second = math.floor(time.time()) + 1
-        await asyncio.sleep(second - time.time())
-        await self._directory.run(self._directory.revoke, uid, before=second)
-        await self._tokens.revocations.publish(uid)
+def lock_admin_roles(connection: sa.Connection) -> None:
+    """Takes the lock for changes of admins' roles, until the caller's transaction ends.
+
+    On SQLite the write transaction is already such a lock. Raises UnavailableError after 4 s.
+    """
+    if connection.dialect.name != "sqlite" and not take_transaction_lock(connection, "identity:admins", 4_000):
+        raise UnavailableError("Another admin's role is being changed. Try again in a moment.")
 
 
 def _sign_up_refusal(error: RefusedByFirebaseError) -> ProblemError:
     match error.code:
+        case "EMAIL_EXISTS":
+            return ConflictError("A user with this e-mail address exists already. Log in instead.")
         case "INVALID_EMAIL":
             field, msg = "email", "expected an e-mail address, got one that Firebase refuses"
         case "WEAK_PASSWORD" | "PASSWORD_DOES_NOT_MEET_REQUIREMENTS":
@@ -208,9 +212,6 @@ def _sign_up_refusal(error: RefusedByFirebaseError) -> ProblemError:
 def _refusal(error: RefusedByFirebaseError) -> ProblemError:
     """A refusal that isn't the user's fault."""
     if error.code == "TOO_MANY_ATTEMPTS_TRY_LATER":
-        return TooManyRequestsError(
-            "Firebase accepts no more attempts for now. Try again in a minute.",
-            retry_after=_FIREBASE_THROTTLING_SECONDS,
-        )
+        return TooManyRequestsError("Firebase accepts no more attempts for now. Try again in a minute.", retry_after=60)
     log.error("Firebase refused a request: %s", error.code if error.code.isidentifier() else "without a code")
     return UnavailableError("Firebase refuses this app's requests. The app's log has the reason.", retry_after=30)

@@ -31,10 +31,10 @@ type Keys = Mapping[str, jwt.PyJWK]
 class SigningKeys:
     """The current keys by id; belongs to one event loop."""
 
-    def __init__(self, timeout_seconds: float) -> None:
+    def __init__(self, client: httpx.AsyncClient, timeout_seconds: float) -> None:
         """`timeout_seconds` limits one fetch of the keys."""
+        self._client = client
         self._timeout_seconds = timeout_seconds
-        self._client: httpx.AsyncClient | None = None
         self._keys: Keys = {}
         self._fresh_until = 0.0
         self._fetches = SingleFlight[str, Keys]()
@@ -45,14 +45,7 @@ class SigningKeys:
         keys = self._keys if is_fresh else await self._fetches.run(KEYS_URL, self._fetch)
         return keys.get(key_id)
 
-    async def close(self) -> None:
-        """Closes the connections."""
-        if self._client:
-            await self._client.aclose()
-
     async def _fetch(self) -> Keys:
-        if self._client is None:
-            self._client = httpx.AsyncClient()
         requested_at = time.monotonic()
         try:
             async with asyncio.timeout(self._timeout_seconds):

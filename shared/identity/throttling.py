@@ -16,15 +16,14 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.exceptions import RedisError
 
-from shared.http.problems import TooManyRequestsError
-from shared.identity.redis_client import redis_client
-from shared.settings import Settings
+from shared.http.problems import ConflictError, TooManyRequestsError, UnauthorizedError
 from shared.telemetry import metrics, spans
 
 if TYPE_CHECKING:
@@ -43,39 +42,33 @@ _COMMAND = "EVALSHA"
 _PAUSE_SECONDS = 5.0
 
 
-class FailedAttemptError(Exception):
-    """Raised within `Throttle.attempt` by an attempt that counts as failed."""
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class _InProgress:
-    """This process' attempts of one key; `users` also counts those that wait for a slot."""
+    """This process' attempts of one key."""
 
     attempts: int = 0
-    users: int = 0
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
 
 class Throttle:
     """Counts failed attempts; belongs to one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._redis: Redis = redis_client(settings)
-        url = f"async+{settings.redis_url.get_secret_value()}"
+    def __init__(self, redis_url: str, redis: Redis) -> None:
         storage = RedisStorage(
-            url,
+            f"async+{redis_url}",
             implementation="redispy",
             key_prefix="identity:failures",
-            connection_pool=self._redis.connection_pool,  # type: ignore[arg-type]  # documented, typed as plain values
+            connection_pool=redis.connection_pool,  # type: ignore[arg-type]  # documented, typed as plain values
         )
         self._shared = MovingWindowRateLimiter(storage)
         self._local = MovingWindowRateLimiter(MemoryStorage())
         self._redis_again_at = 0.0
-        self._in_progress: dict[tuple[RateLimitItem, str], _InProgress] = {}
+        # An entry lives as long as an attempt that runs or waits for its slot.
+        self._in_progress = WeakValueDictionary[tuple[RateLimitItem, str], _InProgress]()
 
     @contextlib.asynccontextmanager
     async def attempt(self, email: str, address: str) -> AsyncIterator[None]:
-        """An attempt with an e-mail from an address; counts a FailedAttemptError of the body and raises it again.
+        """An attempt with an e-mail from an address, which fails by UnauthorizedError or ConflictError.
 
         Raises TooManyRequestsError after too many failures.
         """
@@ -83,35 +76,25 @@ class Throttle:
         async with self._slot(PER_EMAIL, by_email), self._slot(PER_ADDRESS, by_address):
             try:
                 yield
-            except FailedAttemptError:
+            except (UnauthorizedError, ConflictError):
                 await self._count(PER_EMAIL, by_email)
                 await self._count(PER_ADDRESS, by_address)
                 raise
-
-    async def close(self) -> None:
-        """Closes the connections."""
-        await self._redis.aclose()
 
     @contextlib.asynccontextmanager
     async def _slot(self, limit: RateLimitItem, key: str) -> AsyncIterator[None]:
         """Lets as many attempts run at once as may still fail; else attempts sent together would all pass."""
         in_progress = self._in_progress.setdefault((limit, key), _InProgress())
-        in_progress.users += 1
+        async with in_progress.changed:
+            while await self._remaining(limit, key) <= in_progress.attempts:
+                await in_progress.changed.wait()
+            in_progress.attempts += 1
         try:
-            async with in_progress.changed:
-                while await self._remaining(limit, key) <= in_progress.attempts:
-                    await in_progress.changed.wait()
-                in_progress.attempts += 1
-            try:
-                yield
-            finally:
-                async with in_progress.changed:
-                    in_progress.attempts -= 1
-                    in_progress.changed.notify_all()
+            yield
         finally:
-            in_progress.users -= 1
-            if not in_progress.users:
-                del self._in_progress[limit, key]
+            async with in_progress.changed:
+                in_progress.attempts -= 1
+                in_progress.changed.notify_all()
 
     async def _remaining(self, limit: RateLimitItem, key: str) -> int:
         """How many attempts may still fail. Raises TooManyRequestsError for none."""

@@ -8,12 +8,14 @@ A token that is revoked anywhere is refused within that time. Revocations of thi
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from cachetools import FIFOCache, TLRUCache
 
 from shared.cache.single_flight import SingleFlight
 from shared.http.problems import NotFoundError, UnauthorizedError
@@ -21,7 +23,9 @@ from shared.identity.directory import Account, UserDirectory
 from shared.identity.id_token import INVALID_TOKEN, IdTokenDecoder
 from shared.identity.revocation_channel import RevocationChannel
 from shared.identity.roles import User, role_of
-from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 ACCOUNT_SECONDS = 60.0
 _MAX_TOKENS = 10_000
@@ -50,12 +54,14 @@ class _FetchedAccount:
 class TokenVerifier:
     """The tokens and accounts that this process knows; belongs to one event loop."""
 
-    def __init__(self, settings: Settings, directory: UserDirectory) -> None:
+    def __init__(self, decoder: IdTokenDecoder, directory: UserDirectory, redis: Redis) -> None:
+        self._decoder = decoder
         self._directory = directory
-        self._decoder = IdTokenDecoder(settings)
-        self.revocations = RevocationChannel(settings, self._forget, self._forget_all)
-        self._tokens: OrderedDict[bytes, _VerifiedToken] = OrderedDict()
-        self._accounts: OrderedDict[str, _FetchedAccount] = OrderedDict()
+        self.revocations = RevocationChannel(redis, self._forget, self._forget_all)
+        self._tokens = FIFOCache[bytes, _VerifiedToken](_MAX_TOKENS)
+        self._accounts = TLRUCache[str, _FetchedAccount](
+            _MAX_ACCOUNTS, ttu=lambda _uid, fetched, _now: fetched.at + ACCOUNT_SECONDS, timer=time.monotonic
+        )
         self._fetches = SingleFlight[str, _FetchedAccount]()
         self._revision = 0
 
@@ -66,9 +72,9 @@ class TokenVerifier:
         if verified is None:
             if len(token) > _MAX_TOKEN_CHARACTERS:
                 raise UnauthorizedError(INVALID_TOKEN)
-            claims = await self.claims(token)
+            claims = await self._decoder.claims(token)
             verified = _VerifiedToken(user_of(claims), float(claims["iat"]), float(claims["exp"]))
-            _keep(self._tokens, digest, verified, _MAX_TOKENS)
+            self._tokens[digest] = verified
         if verified.expires_at <= time.time():
             raise UnauthorizedError(INVALID_TOKEN)
         account = await self.account(verified.user.uid)
@@ -76,32 +82,23 @@ class TokenVerifier:
             raise UnauthorizedError(INVALID_TOKEN)
         return verified.user
 
-    async def claims(self, token: str) -> Mapping[str, Any]:
-        """As `IdTokenDecoder.claims`."""
-        return await self._decoder.claims(token)
-
     async def account(self, uid: str) -> Account | None:
         """The account as it was within the last 60 s; None for a deleted user. Raises UnavailableError."""
         fetched = self._accounts.get(uid)
-        if fetched is None or time.monotonic() - fetched.at >= ACCOUNT_SECONDS:
+        if fetched is None:
             self.revocations.listen()
             fetched = await self._fetches.run(uid, lambda: self._fetch(uid))
         return fetched.account
 
-    async def close(self) -> None:
-        """Stops listening and closes the connections."""
-        await self.revocations.close()
-        await self._decoder.close()
-
     async def _fetch(self, uid: str) -> _FetchedAccount:
         revision, at = self._revision, time.monotonic()
-        try:
-            fetched = _FetchedAccount(await self._directory.run(self._directory.account, uid), at)
-        except NotFoundError:
-            fetched = _FetchedAccount(None, at)
+        account: Account | None = None
+        with contextlib.suppress(NotFoundError):
+            account = await self._directory.run(self._directory.account, uid)
+        fetched = _FetchedAccount(account, at)
         # A reply from before a revocation isn't kept.
         if revision == self._revision:
-            _keep(self._accounts, uid, fetched, _MAX_ACCOUNTS)
+            self._accounts[uid] = fetched
         return fetched
 
     def _forget(self, uid: str) -> None:
@@ -119,11 +116,3 @@ def user_of(claims: Mapping[str, Any]) -> User:
     """The user that a token's claims name."""
     email = claims.get("email")
     return User(claims["sub"], email if isinstance(email, str) else None, role_of(claims))
-
-
-def _keep[K, V](cache: OrderedDict[K, V], key: K, value: V, maximum: int) -> None:
-    """Adds the newest entry and drops the oldest one beyond the maximum."""
-    cache[key] = value
-    cache.move_to_end(key)
-    if len(cache) > maximum:
-        cache.popitem(last=False)

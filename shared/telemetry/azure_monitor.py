@@ -25,7 +25,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import Span, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from shared.telemetry import metrics, spans, work
@@ -61,7 +61,8 @@ class Telemetry:
         resource = Resource.create({} if "OTEL_SERVICE_NAME" in os.environ else _site())
         self._ratio = ratio
         self._sampler = WorkSampler(ratio)
-        self._traces = TracerProvider(sampler=self._sampler, resource=resource)
+        # No exceptions as events of spans: the code that handles an exception logs it, once.
+        self._traces = TracerProvider(self._sampler, resource, span_limits=SpanLimits(max_events=0))
         self._traces.add_span_processor(WorkSpanProcessor())
         self._traces.add_span_processor(
             BatchSpanProcessor(AzureMonitorTraceExporter(connection_string=connection_string))
@@ -92,15 +93,12 @@ def _site() -> dict[str, str]:
 
 def _observe(meter: Meter) -> None:
     for counter in metrics.COUNTERS:
-        meter.create_observable_counter(counter.name, [_callback(counter)], counter.unit, counter.description)
+        meter.create_observable_counter(counter.name, [_callback(counter.observed)], counter.unit, counter.description)
     for gauge in metrics.GAUGES:
-        meter.create_observable_gauge(gauge.name, [_callback(gauge)], gauge.unit, gauge.description)
+        meter.create_observable_gauge(gauge.name, [_callback(gauge.observed)], gauge.unit, gauge.description)
     for histogram in metrics.HISTOGRAMS:
         histogram.recorder = meter.create_histogram(histogram.name, histogram.unit, histogram.description)
 
 
-def _callback(metric: metrics.Observable) -> Callable[[CallbackOptions], Iterable[Observation]]:
-    def read(_: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(amount, labels) for labels, amount in metric.observed()]
-
-    return read
+def _callback(observed: Callable[[], Iterable[metrics.Observed]]) -> Callable[[CallbackOptions], list[Observation]]:
+    return lambda _: [Observation(amount, labels) for labels, amount in observed()]

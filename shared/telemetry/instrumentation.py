@@ -8,8 +8,7 @@ instrumentor sends as an exception. The callers of Redis make their spans themse
 from __future__ import annotations
 
 import re
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, override
 from urllib.parse import urlsplit, urlunsplit
 
 from azure.core.settings import settings as azure_settings
@@ -17,13 +16,12 @@ from azure.core.tracing.ext.opentelemetry_span import OpenTelemetrySpan
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor, RequestInfo
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
 from opentelemetry.metrics import NoOpMeterProvider
-from opentelemetry.trace import Span, Tracer, TracerProvider
+from opentelemetry.trace import Span, TracerProvider
 
 from shared.telemetry.sql import trace_sql
 
 if TYPE_CHECKING:
     import requests
-    from opentelemetry.util.types import Attributes
 
 # The URL's attribute in the old and the new semantic conventions.
 _URL_ATTRIBUTES = ("http.url", "url.full")
@@ -35,52 +33,17 @@ def instrument(provider: TracerProvider) -> None:
     """Makes spans of their calls from now on."""
     # The libraries' own metrics would repeat those of metrics.py, with addresses as labels.
     no_metrics = NoOpMeterProvider()
-    without_exceptions = _WithoutExceptionsProvider(provider)
     trace_sql(provider.get_tracer(__name__))
     HTTPXClientInstrumentor().instrument(
-        tracer_provider=without_exceptions,
+        tracer_provider=provider,
         meter_provider=no_metrics,
         request_hook=_set_httpx_url,
         async_request_hook=_set_async_httpx_url,
     )
     RequestsInstrumentor().instrument(
-        tracer_provider=without_exceptions, meter_provider=no_metrics, request_hook=_set_requests_url
+        tracer_provider=provider, meter_provider=no_metrics, request_hook=_set_requests_url
     )
     azure_settings.tracing_implementation = _AzureSpan
-
-
-class _WithoutExceptionsProvider(TracerProvider):
-    """Tracers whose spans don't record exceptions: the code that handles an exception logs it, once."""
-
-    def __init__(self, provider: TracerProvider) -> None:
-        self._provider = provider
-
-    @override
-    def get_tracer(
-        self,
-        instrumenting_module_name: str,
-        instrumenting_library_version: str | None = None,
-        schema_url: str | None = None,
-        attributes: Attributes | None = None,
-    ) -> Tracer:
-        return _WithoutExceptionsTracer(
-            self._provider.get_tracer(instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
-        )
-
-
-class _WithoutExceptionsTracer(Tracer):
-    def __init__(self, tracer: Tracer) -> None:
-        self._tracer = tracer
-
-    @override
-    def start_span(self, name: str, *args: Any, **more: Any) -> Span:  # passed on unchanged
-        return self._tracer.start_span(name, *args, **{**more, "record_exception": False})
-
-    @override
-    def start_as_current_span(  # type: ignore[override]  # the library's decorated type
-        self, name: str, *args: Any, **more: Any
-    ) -> AbstractContextManager[Span]:
-        return self._tracer.start_as_current_span(name, *args, **{**more, "record_exception": False})
 
 
 class _AzureSpan(OpenTelemetrySpan):
@@ -107,7 +70,7 @@ def _set_httpx_url(span: Span, request: RequestInfo) -> None:
 
 
 async def _set_async_httpx_url(span: Span, request: RequestInfo) -> None:
-    _set_httpx_url(span, request)
+    _set_url(span, str(request.url))
 
 
 def _set_requests_url(span: Span, request: requests.PreparedRequest) -> None:

@@ -26,13 +26,25 @@ def use(tracer: Tracer | None) -> None:
 
 def span(name: str) -> AbstractContextManager[object]:
     """A span of work in this process."""
-    # No span here records its exception: the code that logs it reports it, once.
-    return _tracer.start_as_current_span(name, record_exception=False) if _tracer else _NO_SPAN
+    return _tracer.start_as_current_span(name) if _tracer else _NO_SPAN
 
 
-def kept_span(name: str) -> AbstractContextManager[object]:
+@contextlib.contextmanager
+def kept_span(name: str) -> Iterator[None]:
     """As `span`, for work whose whole trace is sent, whatever the sampling ratio."""
-    return _kept(_tracer, name) if _tracer else _NO_SPAN
+    if not _tracer:
+        yield
+        return
+    from opentelemetry import context
+
+    from shared.telemetry.sampler import keeping
+
+    token = context.attach(keeping(context.get_current()))
+    try:
+        with span(name):
+            yield
+    finally:
+        context.detach(token)
 
 
 def redis(command: str) -> AbstractContextManager[object]:
@@ -41,9 +53,7 @@ def redis(command: str) -> AbstractContextManager[object]:
         return _NO_SPAN
     from opentelemetry.trace import SpanKind
 
-    return _tracer.start_as_current_span(
-        command, kind=SpanKind.CLIENT, attributes=_redis_attributes(command), record_exception=False
-    )
+    return _tracer.start_as_current_span(command, kind=SpanKind.CLIENT, attributes=_redis_attributes(command))
 
 
 def redis_before(command: str, seconds: float) -> None:
@@ -66,20 +76,6 @@ def fail_current(description: str) -> None:
         from opentelemetry.trace import Status, StatusCode, get_current_span
 
         get_current_span().set_status(Status(StatusCode.ERROR, description))
-
-
-@contextlib.contextmanager
-def _kept(tracer: Tracer, name: str) -> Iterator[None]:
-    from opentelemetry import context
-
-    from shared.telemetry.sampler import keeping
-
-    token = context.attach(keeping(context.get_current()))
-    try:
-        with tracer.start_as_current_span(name, record_exception=False):
-            yield
-    finally:
-        context.detach(token)
 
 
 def _redis_attributes(command: str) -> Mapping[str, str]:

@@ -24,14 +24,7 @@ def trace_sql(tracer: Tracer) -> None:
     """Makes spans for the statements of all engines, with the statement's text and never its parameters."""
     open_spans: weakref.WeakKeyDictionary[ExecutionContext, Span] = weakref.WeakKeyDictionary()
 
-    def begin(
-        connection: sa.Connection,
-        _cursor: object,
-        statement: str,
-        _parameters: object,
-        context: ExecutionContext | None,
-        _executemany: bool,  # noqa: FBT001  # SQLAlchemy's order
-    ) -> None:
+    def begin(conn: sa.Connection, statement: str, context: ExecutionContext | None, **_: object) -> None:
         if context is None or not get_current_span().is_recording():
             return
         operation = statement.split(maxsplit=1)[0].upper()
@@ -39,20 +32,13 @@ def trace_sql(tracer: Tracer) -> None:
             return
         # https://opentelemetry.io/docs/specs/semconv/registry/attributes/db/
         attributes = {
-            "db.system.name": connection.dialect.name,
+            "db.system.name": conn.dialect.name,
             "db.operation.name": operation,
             "db.query.text": statement,
         }
         open_spans[context] = tracer.start_span(operation, kind=SpanKind.CLIENT, attributes=attributes)
 
-    def end(
-        _connection: sa.Connection,
-        _cursor: object,
-        _statement: str,
-        _parameters: object,
-        context: ExecutionContext | None,
-        _executemany: bool,  # noqa: FBT001  # SQLAlchemy's order
-    ) -> None:
+    def end(context: ExecutionContext | None, **_: object) -> None:
         span = open_spans.pop(context, None) if context else None
         if span:
             span.end()
@@ -65,6 +51,6 @@ def trace_sql(tracer: Tracer) -> None:
             span.set_status(Status(StatusCode.ERROR, type(failure.original_exception).__name__))
             span.end()
 
-    event.listen(sa.Engine, "before_cursor_execute", begin)
-    event.listen(sa.Engine, "after_cursor_execute", end)
+    event.listen(sa.Engine, "before_cursor_execute", begin, named=True)
+    event.listen(sa.Engine, "after_cursor_execute", end, named=True)
     event.listen(sa.Engine, "handle_error", fail)

@@ -20,7 +20,7 @@ from shared.database.keyset import Position
 from shared.database.mssql.engines import create_engine
 from shared.database.tables import cache_invalidations
 from shared.database.types import Hundredths
-from shared.identity.repository import lock_admin_roles
+from shared.identity.service import lock_admin_roles
 from shared.imports import repository as imports
 from shared.imports.records import NewRecord, Outcome, Record
 from shared.imports.tables import import_outcomes

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from shared.database.mssql import programs
-from shared.identity.repository import lock_admin_roles
+from shared.identity.service import lock_admin_roles
 from shared.imports import repository
 from shared.services import Services
 from shared.settings import Settings

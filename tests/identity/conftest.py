@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,19 @@ import pytest
 
 from shared.api import create_app
 from shared.services import Services
+from shared.settings import load_settings
 from testkit.fake_google import PROJECT, FakeGoogle
 from testkit.serving import catalog_settings, served
 from tests.identity.people import People
+
+ACCOUNT = json.dumps(
+    {"type": "service_account", "project_id": "p", "private_key": "S3CRET", "client_email": "e", "token_uri": "t"}
+)
+AZURE = {
+    "FIREBASE_PROJECT_ID": "test-project",
+    "FIREBASE_WEB_API_KEY": "S3CRET-key",
+    "FIREBASE_SERVICE_ACCOUNT": ACCOUNT,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +83,15 @@ def real_api(real_services: Services) -> Iterator[httpx.Client]:
 def people(api: httpx.Client, emulated: str) -> People:
     """This test's own users."""
     return People(api, emulated)
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The environment as in Azure; settings are read again."""
+    for name in ("AZURE_FUNCTIONS_ENVIRONMENT", "FIREBASE_AUTH_EMULATOR_HOST", "KEY_VAULT_URL", "WEBSITE_INSTANCE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in AZURE.items():
+        monkeypatch.setenv(name, value)
+    load_settings.cache_clear()
+    yield monkeypatch
+    load_settings.cache_clear()

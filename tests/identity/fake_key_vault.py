@@ -80,22 +80,16 @@ class FakeKeyVault:
             def log_message(self, *_: object) -> None:
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        server.block_on_close = False
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         write_certificate(self.certificate)
         context.load_cert_chain(self.certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        self.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            server.block_on_close = False  # the client keeps its connections
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            self.port = server.server_port
+            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
             yield self
-        finally:
             server.shutdown()
-            server.server_close()
-            thread.join()
 
 
 def write_certificate(path: Path) -> None:

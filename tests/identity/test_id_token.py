@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 
@@ -17,15 +18,11 @@ from testkit.fake_google import PROJECT, FakeGoogle
 
 
 def decode(token: str, **settings: str) -> Mapping[str, Any]:
-    decoder = IdTokenDecoder(
-        Settings(azure_functions_environment="Development", firebase_project_id=PROJECT, **settings)  # type: ignore[arg-type]  # texts of any field
-    )
+    configured = Settings(azure_functions_environment="Development", firebase_project_id=PROJECT, **settings)  # type: ignore[arg-type]  # texts of any field
 
     async def run() -> Mapping[str, Any]:
-        try:
-            return await decoder.claims(token)
-        finally:
-            await decoder.close()
+        async with httpx.AsyncClient() as client:
+            return await IdTokenDecoder(configured, client).claims(token)
 
     return asyncio.run(run())
 

@@ -13,9 +13,10 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.keyvault.secrets import SecretClient
 
 from shared.azure import key_vault
-from shared.settings import SettingsError, load_settings
+from shared.settings import load_settings
+from tests.identity.conftest import ACCOUNT, AZURE
 from tests.identity.fake_key_vault import FakeKeyVault
-from tests.identity.test_settings import ACCOUNT, AZURE
+from tests.identity.test_settings import refusal
 
 SECRETS = {"FIREBASE-WEB-API-KEY": "S3CRET-key", "firebase-service-account": ACCOUNT, "something-else": "S3CRET"}
 
@@ -41,11 +42,11 @@ def identity(monkeypatch: pytest.MonkeyPatch) -> Identity:
 
 
 @pytest.fixture
-def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, identity: Identity) -> Iterator[FakeKeyVault]:
+def vault(environment: pytest.MonkeyPatch, tmp_path: Path, identity: Identity) -> Iterator[FakeKeyVault]:
     """A vault with the app's secrets; the environment has none."""
     assert identity
-    for name in ("AZURE_FUNCTIONS_ENVIRONMENT", "FIREBASE_AUTH_EMULATOR_HOST", "WEBSITE_INSTANCE_ID", *AZURE):
-        monkeypatch.delenv(name, raising=False)
+    for name in AZURE:
+        environment.delenv(name)
     pem = tmp_path / "vault.pem"
 
     class TestClient(SecretClient):
@@ -56,21 +57,11 @@ def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, identity: Identity) -
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, verify_challenge_resource=False, connection_verify=str(pem), **options)
 
-    monkeypatch.setattr("azure.keyvault.secrets.SecretClient", TestClient)
+    environment.setattr("azure.keyvault.secrets.SecretClient", TestClient)
     with FakeKeyVault(pem, dict(SECRETS)).serving() as vault:
-        monkeypatch.setenv("FIREBASE_PROJECT_ID", "test-project")
-        monkeypatch.setenv("KEY_VAULT_URL", vault.url)
-        load_settings.cache_clear()
+        environment.setenv("FIREBASE_PROJECT_ID", "test-project")
+        environment.setenv("KEY_VAULT_URL", vault.url)
         yield vault
-    load_settings.cache_clear()
-
-
-def refusal() -> str:
-    """The error of the start."""
-    with pytest.raises(SettingsError) as error:
-        load_settings()
-    assert "S3CRET" not in str(error.value)
-    return str(error.value)
 
 
 def test_settings_that_the_environment_lacks_come_from_the_vault_once(vault: FakeKeyVault) -> None:
@@ -109,13 +100,7 @@ def test_a_vault_that_is_away_at_the_start_stops_it(vault: FakeKeyVault, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("status", "says"),
-    [
-        (403, "access is denied"),
-        (429, "throttling"),
-        (500, "status 500"),
-        (404, "doesn't exist"),
-    ],
+    ("status", "says"), [(403, "access is denied"), (429, "throttling"), (500, "status 500"), (404, "doesn't exist")]
 )
 def test_a_secret_that_cant_be_read_stops_the_start_with_its_name(vault: FakeKeyVault, status: int, says: str) -> None:
     vault.refusals["FIREBASE-WEB-API-KEY"] = status

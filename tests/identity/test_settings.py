@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
 
 from local.processes import PROJECT
 from shared.settings import Settings, SettingsError, load_settings
+from tests.identity.conftest import AZURE
 
-ACCOUNT = json.dumps(
-    {"type": "service_account", "project_id": "p", "private_key": "S3CRET", "client_email": "e", "token_uri": "t"}
-)
 SERVICE_ACCOUNT = "a service account's key: a JSON object with client_email, private_key, project_id, token_uri, type"
-AZURE = {
-    "FIREBASE_PROJECT_ID": "test-project",
-    "FIREBASE_WEB_API_KEY": "S3CRET-key",
-    "FIREBASE_SERVICE_ACCOUNT": ACCOUNT,
-}
-
-
-@pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """The environment as in Azure; settings are read again."""
-    for name in ("AZURE_FUNCTIONS_ENVIRONMENT", "FIREBASE_AUTH_EMULATOR_HOST", "KEY_VAULT_URL", "WEBSITE_INSTANCE_ID"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in AZURE.items():
-        monkeypatch.setenv(name, value)
-    load_settings.cache_clear()
-    yield monkeypatch
-    load_settings.cache_clear()
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from shared.api import create_app
 from shared.services import Services
+from testkit.serving import served
 from tests.identity.people import PASSWORD, People
 
 
@@ -74,9 +76,6 @@ def test_removing_a_role_revokes_the_users_tokens_at_once(api: httpx.Client, peo
 def test_log_out_revokes_a_token_of_the_same_second_in_every_instance(
     api: httpx.Client, people: People, services: Services
 ) -> None:
-    from shared.api import create_app
-    from testkit.serving import served
-
     with served(create_app(Services(services.settings))) as other:
         ada = people.sign_up()
         assert other.get("/api/auth/me", headers=ada.bearer).status_code == 200

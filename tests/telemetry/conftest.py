@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from testkit.ingestion import Ingestion, ingestion
 from testkit.local_cloud import LocalCloud
+
+# The names and labels that queries may use; these tests compare them with what the real exporter posts.
+FIELDS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "posted_fields.json").read_text())
 
 
 @dataclass(frozen=True)

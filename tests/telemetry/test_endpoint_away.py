@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from testkit.ingestion import Ingestion, dimensions, ingestion, trace_of
-from tests.telemetry.fields import FIELDS
+from testkit.ingestion import dimensions, ingestion, trace_of
+from tests.telemetry.conftest import FIELDS
 from tests.telemetry.serving import instance
 
 _REQUESTS = 60
@@ -33,21 +32,12 @@ def _longest_request(client: httpx.Client) -> float:
     return longest
 
 
-def _slow(endpoint: Ingestion) -> None:
-    endpoint.delay = _SLOW_SECONDS
-
-
-def _broken(endpoint: Ingestion) -> None:
-    endpoint.answer = 500
-
-
-@pytest.mark.parametrize("trouble", [_slow, _broken, None])
+@pytest.mark.parametrize("trouble", [{"delay": _SLOW_SECONDS}, {"answer": 500}, {}], ids=["slow", "broken", "away"])
 def test_no_request_waits_or_fails_with_a_faulty_endpoint(
-    tmp_path: Path, valkey: str, trouble: Callable[[Ingestion], None] | None
+    tmp_path: Path, valkey: str, trouble: dict[str, float]
 ) -> None:
     with ingestion() as endpoint:
-        if trouble:
-            trouble(endpoint)
+        vars(endpoint).update(trouble)
         environment = endpoint.environment if trouble else _away(endpoint.environment)
         with instance(tmp_path, valkey, {**environment, "TELEMETRY_SAMPLING_RATIO": "1"}) as client:
             _longest_request(client)
@@ -74,12 +64,8 @@ def test_an_unexpected_exception_is_posted_once_with_its_stack_and_a_failed_span
         assert posted["catalog.operation"] == "get_product"
         assert sorted(name for name in posted if name.startswith(("catalog.", "logger"))) == _FIELDS
         assert "B000000001" not in str(exception), "the route is posted, and not the path"
-        spans = endpoint.wait_for(
-            lambda: [
-                item for item in endpoint.of("dependencies", name="GET /api/products/{asin}") if trace_of(item) == trace
-            ]
-        )
-        assert [item["data"]["baseData"]["success"] for item in spans] == [False]
+        spans = endpoint.wait_for(lambda: endpoint.of("dependencies", name="GET /api/products/{asin}"))
+        assert [(trace_of(item), item["data"]["baseData"]["success"]) for item in spans] == [(trace, False)]
 
 
 def test_errors_are_posted_although_no_trace_is_sampled(tmp_path: Path, valkey: str) -> None:

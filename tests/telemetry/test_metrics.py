@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from shared.telemetry import metrics
 from shared.telemetry.metrics import ConnectionsInUse, Counter, Gauge
-from tests.telemetry.fields import FIELDS
+from tests.telemetry.conftest import FIELDS
 
 
 def test_the_metrics_of_the_code_are_those_of_the_posted_fields() -> None:
@@ -16,24 +16,18 @@ def test_the_metrics_of_the_code_are_those_of_the_posted_fields() -> None:
 
 
 def test_a_counter_adds_up_for_each_label_value() -> None:
-    counter = Counter("rows", "{row}", "Rows.", "kind")
+    counter = Counter("rows", "{row}", "Rows.", ("kind",))
     counter.add("products")
     counter.add("products", amount=4)
     counter.add("categories")
     assert list(counter.observed()) == [({"kind": "products"}, 5), ({"kind": "categories"}, 1)]
 
 
-def test_a_gauge_has_no_value_before_it_is_set() -> None:
-    gauge = Gauge("state", "1", "A state.")
-    assert list(gauge.observed()) == []
-    gauge.set(2)
-    assert list(gauge.observed()) == [({}, 2)]
-
-
-def test_a_gauge_has_no_value_after_its_maximum_age(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gauge_has_no_value_before_it_is_set_and_after_its_maximum_age(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("shared.telemetry.metrics.time.monotonic", lambda: now)
     age = Gauge("age", "s", "An age.", max_age_seconds=90)
+    assert list(age.observed()) == []
     age.set(70)
     now = 89.0
     assert list(age.observed()) == [({}, 70)]
@@ -47,7 +41,7 @@ def test_an_old_value_of_the_outbox_expires() -> None:
 
 def test_connections_in_use_are_those_that_are_checked_out() -> None:
     engine = sa.create_engine("sqlite://", poolclass=sa.QueuePool)
-    in_use = ConnectionsInUse("pool", "{connection}", "Connections.", "pool")
+    in_use = ConnectionsInUse("pool", "{connection}", "Connections.", ("pool",))
     in_use.watch(engine, "catalog")
     with engine.connect():
         assert list(in_use.observed()) == [({"pool": "catalog"}, 1)]

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from testkit.ingestion import Ingestion, dimensions, ingestion, name_of
-from tests.telemetry.fields import FIELDS
+from tests.telemetry.conftest import FIELDS
 from tests.telemetry.serving import instance
 
 _AT_ONCE = 24

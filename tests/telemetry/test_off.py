@@ -14,12 +14,12 @@ from testkit.ingestion import ingestion
 _LOADED = "import sys, {modules}; print(*sorted(name for name in sys.modules if name.startswith({prefix!r})))"
 
 
-def _loaded(modules: str, prefix: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("APPLICATIONINSIGHTS")}
+def _printed(code: str, environment: Mapping[str, str]) -> str:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("APPLICATIONINSIGHTS")}
     process = subprocess.run(
-        [sys.executable, "-c", _LOADED.format(modules=modules, prefix=prefix)],
+        [sys.executable, "-c", code],
         cwd=PROJECT,
-        env={**environment, "AZURE_FUNCTIONS_ENVIRONMENT": "Development"},
+        env={**inherited, "AZURE_FUNCTIONS_ENVIRONMENT": "Development", **environment},
         stdout=subprocess.PIPE,
         check=True,
         text=True,
@@ -28,14 +28,14 @@ def _loaded(modules: str, prefix: str) -> str:
 
 
 def test_the_app_doesnt_load_opentelemetry() -> None:
-    assert _loaded("function_app", "opentelemetry") == ""
+    assert _printed(_LOADED.format(modules="function_app", prefix="opentelemetry"), {}) == ""
 
 
 def test_the_endpoints_load_nothing_that_traces_or_exports() -> None:
     # FastAPI and redis-py themselves load OpenTelemetry's interfaces and its metrics SDK.
     modules = "function_app, shared.api, shared.cache.store, shared.catalog.service, shared.imports.service"
     for part in ("opentelemetry.sdk.trace", "opentelemetry.instrumentation", "azure.monitor"):
-        assert _loaded(modules, part) == ""
+        assert _printed(_LOADED.format(modules=modules, prefix=part), {}) == ""
 
 
 # Which parts of telemetry a process has after a request.
@@ -68,16 +68,7 @@ print(json.dumps({
 
 
 def _answering(environment: Mapping[str, str]) -> dict[str, object]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("APPLICATIONINSIGHTS")}
-    process = subprocess.run(
-        [sys.executable, "-c", _ANSWERS],
-        cwd=PROJECT,
-        env={**inherited, "AZURE_FUNCTIONS_ENVIRONMENT": "Development", **environment},
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    found: dict[str, object] = json.loads(process.stdout)
+    found: dict[str, object] = json.loads(_printed(_ANSWERS, environment))
     assert found.pop("status") == 200
     return found
 

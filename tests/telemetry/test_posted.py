@@ -8,8 +8,7 @@ from azure.storage.blob import BlobServiceClient
 from testkit.csv_files import categories, products
 from testkit.ingestion import TABLES, dimensions, name_of
 from testkit.secrecy import secret_in
-from tests.telemetry.conftest import Watched
-from tests.telemetry.fields import FIELDS
+from tests.telemetry.conftest import FIELDS, Watched
 
 _EMAIL, _PASSWORD, _TITLE = "S3CRET.person@example.org", "S3CRET horse", "S3CRET lamp"
 _PRODUCT = {"asin": "B0S3CRET99", "title": _TITLE, "category_id": 1}
