@@ -18,9 +18,9 @@ from shared.catalog.declaration import (
     AsciiCode,
     Declared,
     HttpUrlText,
-    Hundredths,
     Text,
     TrueOrFalse,
+    TwoDecimals,
     WholeNumber,
     declared,
 )
@@ -70,7 +70,7 @@ def _faults_of_rule(field: Declared) -> Iterator[tuple[str, str, bool]]:
             yield "nul", "contains a NUL character", False
             yield "too_long", f"longer than {max_length:,} characters", False
             yield "not_url", "not an http or https URL", True
-        case Hundredths(maximum):
+        case TwoDecimals(maximum):
             yield "not_number", "not a number", True
             yield "more_decimals", "more than two decimals", True
             yield "out_of_range", f"not between 0 and {maximum:,}", True
@@ -96,7 +96,7 @@ def rendered() -> dict[str, str]:
         listed=_listed,
         when=_when,
         case=_case,
-        numbers_of=lambda fields: [field for field in fields if isinstance(field.rule, Hundredths | WholeNumber)],
+        numbers_of=lambda fields: [field for field in fields if isinstance(field.rule, TwoDecimals | WholeNumber)],
         optional_of=lambda fields: [field for field in fields if not field.mandatory],
         inserted_of=lambda fields, inserted: [inserted(field) for field in fields],
         rule_of=lambda field: type(field.rule).__name__,

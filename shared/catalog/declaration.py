@@ -79,7 +79,7 @@ class HttpUrlText(GroupedMetadata):
 
 
 @dataclass(frozen=True, slots=True)
-class Hundredths(GroupedMetadata):
+class TwoDecimals(GroupedMetadata):
     """A number from 0 to `maximum` with at most two decimals; 0 in a file means null ("missing" in the data set)."""
 
     maximum: Decimal
@@ -113,8 +113,8 @@ class TrueOrFalse:
     """`True` or `False` in any case in a file; a JSON boolean in the API."""
 
 
-type Rule = AsciiCode | Text | HttpUrlText | Hundredths | WholeNumber | TrueOrFalse
-_RULES = (AsciiCode, Text, HttpUrlText, Hundredths, WholeNumber, TrueOrFalse)
+type Rule = AsciiCode | Text | HttpUrlText | TwoDecimals | WholeNumber | TrueOrFalse
+_RULES = (AsciiCode, Text, HttpUrlText, TwoDecimals, WholeNumber, TrueOrFalse)
 
 
 def _without_nul(text: str) -> str:

@@ -8,12 +8,12 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from shared.catalog.declaration import AsciiCode, HttpUrlText, Hundredths, Text, WholeNumber
+from shared.catalog.declaration import AsciiCode, HttpUrlText, Text, TwoDecimals, WholeNumber
 from shared.http.fields import MAX_INTEGER, integer_from_query
 
 _ASIN = AsciiCode(10, "0-9A-Z")
-_MONEY = Hundredths(Decimal("99999999.99"))
-_STARS = Hundredths(Decimal(5))
+_MONEY = TwoDecimals(Decimal("99999999.99"))
+_STARS = TwoDecimals(Decimal(5))
 _CATEGORY_ID = WholeNumber(1, MAX_INTEGER)
 
 ASIN_PATTERN = _ASIN.pattern

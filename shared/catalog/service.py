@@ -14,6 +14,7 @@ from shared.cache.page import etag_of
 from shared.catalog import rendering, repository, tags
 from shared.catalog.paging import order_of
 from shared.catalog.schemas import CategoryPatch, NewCategory, NewProduct, ProductPatch, ProductQuery
+from shared.catalog.title_search import TitleIndex
 from shared.database.database import Database
 from shared.http.cursors import decode_cursor, encode_cursor
 from shared.http.problems import (
@@ -30,9 +31,9 @@ class CatalogService:
     """Products and categories. Replies are JSON as bytes, ready to be sent and cached."""
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
-        self._database = database
         self._store = database.catalog
         self._outbox = outbox
+        self._title_index = TitleIndex(database.catalog)
 
     @property
     def caches_words(self) -> bool:
@@ -43,7 +44,7 @@ class CatalogService:
         """A page of products. Raises BadRequestError for another list's cursor, NotSupportedError for q."""
         order = order_of(query.sort)
         after = order.decode(decode_cursor(query.cursor, query.filters)) if query.cursor is not None else None
-        if query.q and not await self._database.has_title_words():
+        if query.q and not await self._title_index.exists():
             raise NotSupportedError("q: this deployment's database has no text index.")
 
         def read(connection: sa.Connection) -> tuple[Sequence[sa.Row[Any]], int | None]:

@@ -13,10 +13,10 @@ from sqlalchemy.types import TypeEngine
 from shared.catalog.declaration import (
     AsciiCode,
     HttpUrlText,
-    Hundredths,
     Rule,
     Text,
     TrueOrFalse,
+    TwoDecimals,
     WholeNumber,
     declared,
 )
@@ -32,7 +32,7 @@ def _sql_type(rule: Rule) -> TypeEngine[Any]:
         case Text(max_length) | HttpUrlText(max_length):
             # A code point is up to two UTF-16 units, which NVARCHAR counts.
             return types.exact_text(2 * max_length)
-        case Hundredths(maximum):
+        case TwoDecimals(maximum):
             return types.Hundredths(precision=_digits(maximum))
         case WholeNumber():
             return Integer()

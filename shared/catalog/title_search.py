@@ -7,17 +7,49 @@ docs/architecture.md says how its words differ.
 
 from __future__ import annotations
 
+import logging
+import time
+
 import sqlalchemy as sa
 
 from shared.catalog.schemas import words_of
 from shared.catalog.tables import products
 from shared.database.sqlite.title_words import is_one_token
+from shared.database.transactions import Transactions
+
+log = logging.getLogger(__name__)
+
+_FULL_TEXT_INDEXES = "SELECT COUNT(*) FROM sys.fulltext_indexes WHERE object_id = OBJECT_ID(N'dbo.products')"
+# A deployment makes the index while older processes may still run.
+_LOOK_AGAIN_SECONDS = 60.0
 
 _FTS5 = sa.table("products_title_words", sa.column("rowid"), sa.column("products_title_words"))
 
 # Up to this many titles with the words of `q` are fetched and sorted. If there are more, SQLite walks the list in its
 # own order instead, and soon finds enough of them for a page.
 _FEW_TITLES = 20_000
+
+
+class TitleIndex:
+    """The text index of the products' titles: always there on SQLite, optional on Azure SQL."""
+
+    def __init__(self, store: Transactions) -> None:
+        self._store = store
+        self._exists = store.engine.dialect.name == "sqlite"
+        self._look_again_at = time.monotonic()
+
+    async def exists(self) -> bool:
+        """Whether titles can be searched. Raises UnavailableError where the database can't be asked."""
+        if not self._exists and time.monotonic() >= self._look_again_at:
+            self._exists = await self._store.read(_has_full_text_index)
+            self._look_again_at = time.monotonic() + _LOOK_AGAIN_SECONDS
+            if not self._exists:
+                log.warning("The database has no full-text index of the products' titles: requests with q get 501.")
+        return self._exists
+
+
+def _has_full_text_index(connection: sa.Connection) -> bool:
+    return bool(connection.exec_driver_sql(_FULL_TEXT_INDEXES).scalar_one())
 
 
 def among_titles(connection: sa.Connection, q: str) -> sa.ColumnElement[bool]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
-
 import sqlalchemy as sa
 
 from shared.database.metadata import IMPORT_SCHEMA
@@ -16,12 +13,6 @@ from shared.settings import Settings
 from shared.telemetry import metrics
 from shared.telemetry.executor import ContextExecutor
 
-log = logging.getLogger(__name__)
-
-_TITLE_INDEX = "SELECT COUNT(*) FROM sys.fulltext_indexes WHERE object_id = OBJECT_ID(N'dbo.products')"
-# A deployment makes the index while older processes may still run.
-_LOOK_AGAIN_SECONDS = 60.0
-
 
 class Database:
     """Transactions on the catalog and on the imports: two files on SQLite, one database on Azure SQL."""
@@ -32,20 +23,8 @@ class Database:
         self._executor = ContextExecutor(settings.database_pool_size, "sql")
         if self.url.get_backend_name() == "sqlite":
             self.catalog, self.imports = self._on_sqlite()
-            self._has_title_words = True
         else:
             self.catalog = self.imports = self._on_azure_sql()
-            self._has_title_words = False  # until it is looked for
-        self._look_again_at = time.monotonic()
-
-    async def has_title_words(self) -> bool:
-        """Whether titles can be searched for words. Raises UnavailableError where the database can't be asked."""
-        if not self._has_title_words and time.monotonic() >= self._look_again_at:
-            self._has_title_words = await self.catalog.read(_has_title_index)
-            self._look_again_at = time.monotonic() + _LOOK_AGAIN_SECONDS
-            if not self._has_title_words:
-                log.warning("The database has no full-text index of the products' titles: requests with q get 501.")
-        return self._has_title_words
 
     def close(self) -> None:
         """Ends the threads and connections, after waiting for statements that run."""
@@ -75,7 +54,3 @@ class Database:
     def _transactions(self, writing: sa.Engine, reading: sa.Engine) -> Transactions:
         policy = RetryPolicy(total=self._settings.database_retry_seconds)
         return Transactions(writing, reading, self._executor, self._settings.database_statement_seconds, policy)
-
-
-def _has_title_index(connection: sa.Connection) -> bool:
-    return bool(connection.exec_driver_sql(_TITLE_INDEX).scalar_one())

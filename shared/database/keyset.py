@@ -21,6 +21,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
+from shared.http.cursors import check_position
+
 # SQLite's form of a value is the one that JSON has exactly: a price in cents, a time in microseconds.
 _JSON_DIALECT = sqlite.dialect()
 
@@ -56,7 +58,10 @@ class Order:
         return [_encoded(self.column, position.value), _encoded(self.key, position.key)]
 
     def decode(self, cursor: Sequence[str | int | None]) -> Position:
-        """The position that `encode` was given."""
+        """The position that `encode` was given. Raises BadRequestError for what `encode` can't have made."""
+        nullable = {type(None)} if self.column.nullable else set()
+        values = {type(None)} if self.by_key else {_encoded_type(self.column), *nullable}
+        check_position(cursor, values, {_encoded_type(self.key)})
         value, key = cursor
         return Position(_decoded(self.column, value), _decoded(self.key, key))
 
@@ -100,6 +105,11 @@ def _whole_ties(backwards: Sequence[sa.Row[Any]], order: Order) -> tuple[list[sa
     ties = [list(tie) for _, tie in itertools.groupby(backwards, lambda row: order.position(row).value)]
     last = order.position(backwards[-1]).value if backwards else None
     return [row for tie in ties[:-1] for row in reversed(tie)], last
+
+
+def _encoded_type(column: sa.Column[Any]) -> type:
+    kind = column.type
+    return (kind.load_dialect_impl(_JSON_DIALECT) if isinstance(kind, sa.TypeDecorator) else kind).python_type
 
 
 def _encoded(column: sa.Column[Any], value: Any) -> Any:  # noqa: ANN401  # a value of any column

@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from shared.http.problems import BadRequestError
 
@@ -29,7 +29,7 @@ def encode_cursor(position: Position, query: str) -> str:
     return _encode(_digest(payload, query) + payload)
 
 
-def decode_cursor(cursor: str, query: str) -> list[str | int | None]:
+def decode_cursor(cursor: str, query: str) -> Position:
     """The position of the cursor. Raises BadRequestError for a damaged cursor or another query."""
     try:
         raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
@@ -38,8 +38,22 @@ def decode_cursor(cursor: str, query: str) -> list[str | int | None]:
     digest, payload = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
     if digest != _digest(payload, query) or _encode(raw) != cursor:
         raise BadRequestError(_REFUSED)
-    position: list[str | int | None] = json.loads(payload)
+    try:
+        position: Position = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise BadRequestError(_REFUSED) from error
     return position
+
+
+def check_position(position: Position, *types: Collection[type]) -> None:
+    """Raises BadRequestError where a cursor's position hasn't one value of each of these types.
+
+    Anybody can make the checksum of any JSON.
+    """
+    # The exact type: isinstance would accept True as an int.
+    fits = isinstance(position, list) and len(position) == len(types)
+    if not fits or any(type(value) not in allowed for value, allowed in zip(position, types, strict=True)):
+        raise BadRequestError(_REFUSED)
 
 
 def _encode(raw: bytes) -> str:

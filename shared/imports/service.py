@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError
 
 from shared.cache.outbox import Outbox
 from shared.database.database import Database
-from shared.http.cursors import decode_cursor, encode_cursor
+from shared.http.cursors import check_position, decode_cursor, encode_cursor
 from shared.http.problems import ConflictError, NotFoundError, UnavailableError
 from shared.imports import repository
 from shared.imports.cleanup import ImportCleanup
@@ -182,9 +182,9 @@ class ImportService:
 
 
 def _sequence(cursor: str) -> int:
-    (sequence,) = decode_cursor(cursor, _LIST)
-    assert isinstance(sequence, int)
-    return sequence
+    position = decode_cursor(cursor, _LIST)
+    check_position(position, {int})
+    return int(position[0] or 0)
 
 
 def _shown(record: Record) -> ImportRecord:

@@ -8,19 +8,19 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from shared.catalog.declaration import CsvColumn, Declared, Hundredths, Text, declared
+from shared.catalog.declaration import CsvColumn, Declared, Text, TwoDecimals, declared
 from shared.catalog.schemas import NewProduct, ProductPatch
 
 
 class Example(BaseModel):
     name: Annotated[str, Text(5), CsvColumn("Name", mandatory=True, column="example_name")]
-    rate: Annotated[Annotated[Decimal, Hundredths(Decimal(2))] | None, CsvColumn("Rate")] = None
+    rate: Annotated[Annotated[Decimal, TwoDecimals(Decimal(2))] | None, CsvColumn("Rate")] = None
 
 
 def test_a_field_s_column_rule_and_default_are_read_from_its_annotation() -> None:
     assert declared(Example) == (
         Declared("name", "example_name", "Name", True, Text(5), False, True, None),  # noqa: FBT003
-        Declared("rate", "rate", "Rate", False, Hundredths(Decimal(2)), True, False, None),  # noqa: FBT003
+        Declared("rate", "rate", "Rate", False, TwoDecimals(Decimal(2)), True, False, None),  # noqa: FBT003
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from shared.catalog.schemas import SORTS, ProductQuery
+from shared.http.cursors import encode_cursor
 from shared.services import Services
 from testkit.serving import catalog_settings, served_catalog
 
@@ -201,3 +202,20 @@ def test_equal_lists_have_the_same_normal_form() -> None:
     assert shows(min_price="1", limit="20") == shows(min_price="1.00")
     assert shows(q="blue  SUITCASE") == shows(q="SUITCASE, blue!")
     assert shows(sort="price") != shows(sort="-price")
+
+
+@pytest.mark.parametrize(
+    ("sort", "position"),
+    [
+        *itertools.product(("price", "asin"), (None, 7, "x", {}, [], [1], [1, "B000000001", 2], ["x", "B000000001"])),
+        ("price", [True, "B000000001"]),
+        ("price", [1.5, "B000000001"]),
+        ("price", [1, None]),
+        ("price", [[1], "B000000001"]),
+        ("asin", [None, 1]),
+        ("reviews", [None, "B000000001"]),
+    ],
+)
+def test_a_forged_cursor_of_another_shape_or_type_is_refused(api: httpx.Client, sort: str, position: Any) -> None:
+    cursor = encode_cursor(position, ProductQuery(sort=sort).filters)
+    assert api.get("/api/products", params={"sort": sort, "cursor": cursor}).status_code == 400

@@ -69,7 +69,7 @@ def test_without_a_full_text_index_q_is_501_and_the_log_says_so(start: Start, ca
 def test_a_full_text_index_that_is_made_while_the_app_runs_is_used(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.database.database._LOOK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("shared.catalog.title_search._LOOK_AGAIN_SECONDS", 0.0)
     driver = RecordingDriver()
     driver.has_title_index = False
     api = start(driver)

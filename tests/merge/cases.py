@@ -12,10 +12,10 @@ from decimal import Decimal
 from shared.catalog.declaration import (
     AsciiCode,
     HttpUrlText,
-    Hundredths,
     Rule,
     Text,
     TrueOrFalse,
+    TwoDecimals,
     WholeNumber,
     declared,
 )
@@ -44,7 +44,7 @@ TEXTS: Mapping[type[Rule], tuple[str, str]] = {
     AsciiCode: ("B00000000X", "B00000000Y"),
     Text: ("Before", "After"),
     HttpUrlText: ("https://example.org/before", "https://example.org/after"),
-    Hundredths: ("1.25", "2.5"),
+    TwoDecimals: ("1.25", "2.5"),
     WholeNumber: ("3", "4"),
     TrueOrFalse: ("True", "False"),
 }
