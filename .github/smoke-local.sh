@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make smoke` against an app on the services of `make services`: signs its user up and makes him an administrator first.
+# `make smoke` against an app on the services of `make services`: first signs up a user and makes that user an administrator.
 set -euo pipefail
 
 curl --fail --silent --show-error --header 'Content-Type: application/json' \

@@ -35,7 +35,7 @@ class Stop:
             raise StoppedError
 
     def wait(self, seconds: float) -> None:
-        """Waits so long. Raises StoppedError at a request."""
+        """Waits this many seconds. Raises StoppedError if a stop is requested."""
         if self._requested.wait(seconds):
             raise StoppedError
 
