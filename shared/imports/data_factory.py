@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -88,6 +89,19 @@ class Run:
         return next((activity for activity in reversed(self.activities) if activity.name == name), None)
 
 
+@contextlib.contextmanager
+def _answered() -> Iterator[None]:
+    """Raises DataFactoryRejectedError for a refused request, DataFactoryUnavailableError where none was answered."""
+    try:
+        yield
+    except HttpResponseError as error:
+        if error.status_code is None or error.status_code >= _SERVER_ERROR:
+            raise DataFactoryUnavailableError(error.message) from error
+        raise DataFactoryRejectedError(error.message) from error
+    except AzureError as error:
+        raise DataFactoryUnavailableError(error.message) from error
+
+
 class DataFactoryClient:
     """All calls block, and may raise DataFactoryUnavailableError."""
 
@@ -100,15 +114,8 @@ class DataFactoryClient:
         Raises DataFactoryRejectedError.
         """
         parameters = {"import_id": import_id, "mapping": _mapping(columns)}
-        try:
-            reply = self._client.pipelines.create_run(*self._names, _pipeline(kind), parameters)
-        except HttpResponseError as error:
-            if error.status_code is None or error.status_code >= _SERVER_ERROR:
-                raise DataFactoryUnavailableError(error.message) from error
-            raise DataFactoryRejectedError(error.message) from error
-        except AzureError as error:
-            raise DataFactoryUnavailableError(error.message) from error
-        return str(reply.run_id)
+        with _answered():
+            return str(self._client.pipelines.create_run(*self._names, _pipeline(kind), parameters).run_id)
 
     def find_run(self, kind: Kind, import_id: str, since: dt.datetime) -> str | None:
         """The id of a run of this import that was started after `since` and hasn't failed, or None."""
@@ -159,13 +166,10 @@ class DataFactoryClient:
     def cancel_run(self, run_id: str) -> None:
         """Requests that a run is cancelled; does nothing where it has ended or the factory doesn't know its id."""
         try:
-            self._client.pipeline_runs.cancel(*self._names, run_id)
-        except HttpResponseError as error:
-            if error.status_code is None or error.status_code >= _SERVER_ERROR:
-                raise DataFactoryUnavailableError(error.message) from error
-            log.info("Data Factory refused to cancel run %s: %s", run_id, error.message)
-        except AzureError as error:
-            raise DataFactoryUnavailableError(error.message) from error
+            with _answered():
+                self._client.pipeline_runs.cancel(*self._names, run_id)
+        except DataFactoryRejectedError as error:
+            log.info("Data Factory refused to cancel run %s: %s", run_id, error)
 
     def _activities(self, run_id: str, since: dt.datetime) -> tuple[ActivityRun, ...]:
         from azure.mgmt.datafactory.models import RunFilterParameters

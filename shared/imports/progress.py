@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 
 from shared.imports.data_factory import ActivityRun, Run
 from shared.imports.records import Change, Record
@@ -20,22 +19,14 @@ _COPY_SHARE = 1 / (1 + _MERGE_PER_COPY)
 _LARGEST_SHARE = 0.99
 
 
-@dataclass(frozen=True, slots=True)
-class _Estimate:
-    """The share that is done, and the seconds that the rest may take (None: unknown)."""
-
-    share: float
-    seconds_left: float | None
-
-
 def of_running(run: Run, record: Record) -> Change:
     """The progress of an unfinished import: steps, share, seconds left, rows so far and rows per second."""
     copy = run.latest(_COPY)
-    estimate = _estimate(copy, run.latest(_MERGE), record.size_bytes)
+    share, seconds_left = _estimate(copy, run.latest(_MERGE), record.size_bytes)
     change: Change = {
         "steps": _steps(run),
-        "progress": max(record.progress, round(estimate.share, 4)),
-        "seconds_left": estimate.seconds_left,
+        "progress": max(record.progress, round(share, 4)),
+        "seconds_left": seconds_left,
     }
     if copy and (rows := _number(copy, "rowsRead") or _number(copy, "rowsCopied")):
         change["counts"] = RowCounts(rows_read=int(rows))
@@ -51,20 +42,21 @@ def of_ended(run: Run, rows_read: int | None) -> Change:
     return change
 
 
-def _estimate(copy: ActivityRun | None, merge: ActivityRun | None, size: int) -> _Estimate:
+def _estimate(copy: ActivityRun | None, merge: ActivityRun | None, size: int) -> tuple[float, float | None]:
+    """The share that is done, and the seconds that the rest may take (None: unknown)."""
     if copy is None:
-        return _Estimate(0.0, None)
+        return 0.0, None
     if merge is None:
         done = min(1.0, _number(copy, "dataRead") / size) if size else 1.0
         if not done:
-            return _Estimate(0.0, None)
+            return 0.0, None
         whole = copy.seconds / done
-        return _Estimate(_COPY_SHARE * done, round(whole * (1 - done + _MERGE_PER_COPY), 1))
+        return _COPY_SHARE * done, round(whole * (1 - done + _MERGE_PER_COPY), 1)
     expected = max(copy.seconds * _MERGE_PER_COPY, 0.1)
     # Approaches 1 without reaching it, so that a merge that takes longer than expected still shows progress.
     merged = 1 - math.exp(-merge.seconds / expected)
     share = min(_COPY_SHARE + (1 - _COPY_SHARE) * merged, _LARGEST_SHARE)
-    return _Estimate(share, round(max(expected - merge.seconds, expected * (1 - merged) / 2), 1))
+    return share, round(max(expected - merge.seconds, expected * (1 - merged) / 2), 1)
 
 
 def _number(activity: ActivityRun, name: str) -> float:

@@ -25,7 +25,7 @@ class NewRecord(ImportFile):
     finished_at: dt.datetime | None
 
 
-class Record(ImportRecord):
+class Record(NewRecord, ImportRecord):
     """A row of import_records. The API shows the fields that it has from ImportRecord.
 
     `started_at` is set when a run is requested: from then on there may be one, whatever `status` and `run_id` are.
@@ -34,10 +34,6 @@ class Record(ImportRecord):
     model_config = ConfigDict(frozen=True)
 
     sequence: int
-    etag: str
-    size_bytes: int
-    max_reject_share: float
-    csv_columns: str | None
     cancel_requested: bool
     steps: Json[list[Step]]
 

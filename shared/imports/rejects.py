@@ -6,6 +6,7 @@ Data Factory writes a session log as CSV files to `imports-rejects/{import_id}/c
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import io
@@ -14,7 +15,6 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from azure.core.exceptions import ResourceNotFoundError
 
@@ -36,34 +36,28 @@ csv.field_size_limit(_LONGEST_FIELD)
 _EXPECTED_COLUMNS = re.compile(r"expected column count (\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedRow:
-    """A row with more fields than the header."""
-
-    reason: str
-    fields: Sequence[str]
-
-
 class SessionLogs:
     """Data Factory's logs of skipped rows. All calls block."""
 
     def __init__(self, storage: ImportStorage) -> None:
         self._storage = storage
 
-    def skipped_rows(self, import_id: str) -> Iterator[SkippedRow]:
-        """The rows that an import's Copy skipped, streamed."""
+    def skipped_rows(self, import_id: str) -> Iterator[Sequence[str]]:
+        """The rows that an import's Copy skipped, streamed: the reason, then the fields, more than the header has."""
         for name in self._longest_log(import_id):
             lines = _lines(self._storage.session_logs.download_blob(name).chunks())
             for entry in csv.DictReader(lines):
                 if entry["OperationName"] == "TabularRowSkip":
-                    yield SkippedRow(_reason(entry["Message"]), _fields(entry["OperationItem"]))
+                    fields = next(csv.reader([entry["OperationItem"]], skipinitialspace=True), [])
+                    yield [_reason(entry["Message"]), *fields]
 
     def delete_older(self, than: dt.datetime, continuation: str | None) -> str | None:
         """Deletes the older ones of a page of all logs; the continuation of the next page (None: it was the last)."""
         blobs, following = list_page(self._storage.session_logs, continuation)
         for blob in blobs:
             if blob.last_modified < than:
-                self._delete(blob.name)
+                with contextlib.suppress(ResourceNotFoundError):  # another process has deleted it
+                    self._storage.session_logs.delete_blob(blob.name)
         return following
 
     def _longest_log(self, import_id: str) -> list[str]:
@@ -79,12 +73,6 @@ class SessionLogs:
             names[attempt].append(str(blob.name))
             sizes[attempt] += int(blob.size or 0)
         return names[max(sizes, key=lambda attempt: sizes[attempt])] if sizes else []
-
-    def _delete(self, name: str) -> None:
-        try:
-            self._storage.session_logs.delete_blob(name)
-        except ResourceNotFoundError:  # another process has deleted it
-            return
 
 
 class Rejects:
@@ -112,7 +100,7 @@ class Rejects:
             after = rejects[-1].row_no
         skipped = iter(self._logs.skipped_rows(import_id))
         while rows := await self._executor.run(lambda: list(itertools.islice(skipped, _PART))):
-            yield [(row.reason, *row.fields) for row in rows]
+            yield rows
 
     async def _read(self, import_id: str, after: int) -> Sequence[repository.Reject]:
         return await self._records.read(lambda connection: repository.read_rejects(connection, import_id, after, _PART))
@@ -122,10 +110,6 @@ def _reason(message: str) -> str:
     """The reason in this app's words."""
     expected = _EXPECTED_COLUMNS.search(message)
     return f"too many columns: expected {expected.group(1)}" if expected else "too many columns"
-
-
-def _fields(row: str) -> list[str]:
-    return next(csv.reader([row], skipinitialspace=True), [])
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[str]:

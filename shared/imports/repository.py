@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -46,8 +45,7 @@ _INITIAL: Change = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(NamedTuple):
     """A rejected row. `fields` is a JSON list of its texts."""
 
     row_no: int
@@ -55,8 +53,7 @@ class Reject:
     fields: str
 
 
-@dataclass(frozen=True, slots=True)
-class StagedRow:
+class StagedRow(NamedTuple):
     """The number of a row in a staging table, and the run that inserted it."""
 
     row_no: int
@@ -87,33 +84,22 @@ def read_page(connection: sa.Connection, before: int | None, count: int) -> Sequ
 
 def read_oldest(connection: sa.Connection, after: int, count: int) -> Sequence[Record]:
     """Records, oldest first, with higher sequence numbers than `after`."""
-    rows = sa.select(import_records).where(_record.sequence > after).order_by(_record.sequence).limit(count)
-    return _read_records(connection, rows)
+    return _read_oldest(connection, after, count)
 
 
 def read_unfinished(connection: sa.Connection, after: int, count: int) -> Sequence[Record]:
     """Unfinished records, oldest first, with higher sequence numbers than `after`."""
-    rows = (
-        sa.select(import_records)
-        .where(_record.status.in_(UNFINISHED), _record.sequence > after)
-        .order_by(_record.sequence)
-        .limit(count)
-    )
-    return _read_records(connection, rows)
+    return _read_oldest(connection, after, count, _record.status.in_(UNFINISHED))
 
 
 def known_imports(connection: sa.Connection, import_ids: Iterable[str]) -> set[str]:
     """Which of these imports have a record."""
-    rows = sa.select(_record.import_id).where(_record.import_id.in_(list(import_ids)))
-    return set(connection.execute(rows).scalars())
+    return _which(connection, import_ids)
 
 
 def finished_imports(connection: sa.Connection, import_ids: Iterable[str]) -> set[str]:
     """Which of these imports are finished."""
-    rows = sa.select(_record.import_id).where(
-        _record.import_id.in_(list(import_ids)), _record.status.not_in(UNFINISHED)
-    )
-    return set(connection.execute(rows).scalars())
+    return _which(connection, import_ids, _record.status.not_in(UNFINISHED))
 
 
 def change_record(connection: sa.Connection, seen: Record, change: Change, *conditions: Condition) -> bool:
@@ -179,7 +165,7 @@ def read_rejects(connection: sa.Connection, import_id: str, after: int, count: i
         .order_by(_reject.row_no)
         .limit(count)
     )
-    return [Reject(**row._asdict()) for row in connection.execute(rows)]
+    return [Reject(*row) for row in connection.execute(rows)]
 
 
 def delete_rejects(connection: sa.Connection, import_ids: Iterable[str]) -> None:
@@ -189,16 +175,14 @@ def delete_rejects(connection: sa.Connection, import_ids: Iterable[str]) -> None
 
 def imports_with_rejects(connection: sa.Connection, import_ids: Iterable[str]) -> set[str]:
     """Which of these imports have rejected rows."""
-    has_some = sa.exists().where(_reject.import_id == _record.import_id)
-    rows = sa.select(_record.import_id).where(_record.import_id.in_(list(import_ids)), has_some)
-    return set(connection.execute(rows).scalars())
+    return _which(connection, import_ids, sa.exists().where(_reject.import_id == _record.import_id))
 
 
 def first_staged_row(connection: sa.Connection, kind: Kind) -> StagedRow | None:
     """The first row of a staging table, on Azure SQL."""
     row = _STAGING[kind].c
     first = connection.execute(sa.select(row.row_no, row.run_id).order_by(row.row_no).limit(1)).one_or_none()
-    return StagedRow(**first._asdict()) if first else None
+    return StagedRow(*first) if first else None
 
 
 def is_run_awaited(connection: sa.Connection, run_id: str) -> bool:
@@ -227,6 +211,17 @@ def delete_staged_rows(connection: sa.Connection, kind: Kind, first: StagedRow, 
 
 def _read_records(connection: sa.Connection, rows: sa.Select[Any]) -> Sequence[Record]:
     return [Record.model_validate(row._asdict()) for row in connection.execute(rows)]
+
+
+def _read_oldest(connection: sa.Connection, after: int, count: int, *conditions: Condition) -> Sequence[Record]:
+    rows = sa.select(import_records).where(*conditions, _record.sequence > after)
+    return _read_records(connection, rows.order_by(_record.sequence).limit(count))
+
+
+def _which(connection: sa.Connection, import_ids: Iterable[str], *conditions: Condition) -> set[str]:
+    """Which of these imports have a record that meets the conditions."""
+    rows = sa.select(_record.import_id).where(_record.import_id.in_(list(import_ids)), *conditions)
+    return set(connection.execute(rows).scalars())
 
 
 def _columns(change: Change) -> dict[str, Any]:

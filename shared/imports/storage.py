@@ -9,7 +9,7 @@ import datetime as dt
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
@@ -65,12 +65,6 @@ class BlobChangedError(Exception):
         self.change = change
 
 
-class _WithAccountKey(Protocol):
-    """The SDK's credential for a connection string that has a key."""
-
-    account_key: str
-
-
 class ImportStorage:
     """The storage account and its containers. Clients are created at first use, and any thread may use them."""
 
@@ -81,23 +75,17 @@ class ImportStorage:
     def account(self) -> BlobServiceClient:
         """The account: by connection string locally, by endpoint and managed identity in Azure."""
         # The SDK's default waits 15 s before its first retry. The next reconcile retries whatever fails here.
-        retry = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=2, random_jitter_range=0)
-        if self._settings.import_storage:
-            return BlobServiceClient.from_connection_string(
-                self._settings.import_storage.get_secret_value(),
-                retry_policy=retry,
-                connection_timeout=_CONNECT_SECONDS,
-                read_timeout=_READ_SECONDS,
-            )
+        options: dict[str, Any] = {
+            "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=2, random_jitter_range=0),
+            "connection_timeout": _CONNECT_SECONDS,
+            "read_timeout": _READ_SECONDS,
+        }
+        if connection_string := self._settings.import_storage:
+            return BlobServiceClient.from_connection_string(connection_string.get_secret_value(), **options)
         if not self._settings.import_storage_blob_uri:
             raise ValueError("IMPORT_STORAGE or IMPORT_STORAGE__blobServiceUri: expected one of them, got neither")
-        return BlobServiceClient(
-            self._settings.import_storage_blob_uri,
-            azure_credential(self._settings.azure_client_id),
-            retry_policy=retry,
-            connection_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
-        )
+        credential = azure_credential(self._settings.azure_client_id)
+        return BlobServiceClient(self._settings.import_storage_blob_uri, credential, **options)
 
     @functools.cached_property
     def uploads(self) -> ContainerClient:
@@ -167,27 +155,19 @@ class Uploads:
         the managed identity, which needs the role Storage Blob Delegator.
         """
         account = self._storage.account
-        permission = BlobSasPermissions(create=True, write=True)
-        holder: _WithAccountKey | None = account.credential if hasattr(account.credential, "account_key") else None
-        if holder:
-            token = generate_blob_sas(
-                str(account.account_name),
-                UPLOADS,
-                name,
-                account_key=holder.account_key,
-                permission=permission,
-                expiry=expires_at,
-            )
-        else:
-            token = generate_blob_sas(
-                str(account.account_name),
-                UPLOADS,
-                name,
-                user_delegation_key=account.get_user_delegation_key(dt.datetime.now(dt.UTC) - _CLOCK_SKEW, expires_at),
-                permission=permission,
-                expiry=expires_at,
-                protocol="https",
-            )
+        key: str | None = getattr(account.credential, "account_key", None)
+        token = generate_blob_sas(
+            str(account.account_name),
+            UPLOADS,
+            name,
+            account_key=key,
+            user_delegation_key=None
+            if key
+            else account.get_user_delegation_key(dt.datetime.now(dt.UTC) - _CLOCK_SKEW, expires_at),
+            permission=BlobSasPermissions(create=True, write=True),
+            expiry=expires_at,
+            protocol=None if key else "https",
+        )
         return f"{self.url(name)}?{token}"
 
 

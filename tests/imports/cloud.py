@@ -170,6 +170,18 @@ class App:
 
         self.run(receive())
 
+    def upload(self, cloud: Cloud, name: str, content: bytes) -> Blob:
+        """Uploads a file and delivers its event."""
+        blob = cloud.put(name, content)
+        self.receive(cloud, name)
+        return blob
+
+    def import_file(self, cloud: Cloud, name: str, content: bytes) -> tuple[Blob, dict[str, Any]]:
+        """Uploads a file and returns it with the record of its finished import."""
+        blob = self.upload(cloud, name, content)
+        (record,) = self.end(cloud, blob)
+        return blob, record
+
     def reconcile(self) -> None:
         """One run of the timer."""
         self.run(self.services.reconciliation.run())

@@ -31,9 +31,7 @@ PAGES_OF_OTHERS = (
 
 
 def imported(app: App, cloud: Cloud, content: bytes) -> None:
-    blob = cloud.put("lamps.csv", content)
-    app.receive(cloud, blob.name)
-    (record,) = app.end(cloud, blob)
+    _blob, record = app.import_file(cloud, "lamps.csv", content)
     assert record["status"] == "succeeded"
 
 

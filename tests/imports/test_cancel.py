@@ -53,8 +53,7 @@ def test_an_import_that_waits_for_its_copy_ends_at_once(
     monkeypatch: pytest.MonkeyPatch, app: App, api: httpx.Client, cloud: Cloud
 ) -> None:
     monkeypatch.setattr(storage, "_state", lambda _: "pending")
-    blob = cloud.put("lamps.csv", products(2))
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "lamps.csv", products(2))
     assert cloud.record(blob.import_id)["status"] == "received"
     record = cancel(api, blob)
     assert (record["status"], record["message"]) == ("cancelled", "Cancelled before it began; nothing was loaded.")
@@ -63,8 +62,7 @@ def test_an_import_that_waits_for_its_copy_ends_at_once(
 
 
 def test_an_import_that_waits_for_the_factory_ends_though_the_factory_is_away(away: App, cloud: Cloud) -> None:
-    blob = cloud.put("lamps.csv", products(2))
-    away.receive(cloud, blob.name)
+    blob = away.upload(cloud, "lamps.csv", products(2))
     record = cloud.record(blob.import_id)
     assert record["status"] == "received"
     assert "Data Factory, which doesn't answer" in record["message"]
@@ -102,8 +100,7 @@ def test_a_running_copy_is_stopped_and_its_rows_are_gone(
             yield chunk[len(chunk) // 2 :]
 
     monkeypatch.setattr(BlobStore, "read", read_slowly)
-    blob = cloud.put("lamps.csv", products(1000))
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "lamps.csv", products(1000))
     assert begun.wait(DEADLINE_SECONDS)
     cancel(api, blob)
     told.set()
@@ -133,8 +130,7 @@ def test_a_running_merge_is_rolled_back_and_a_second_cancel_before_the_end_is_ta
 
 
 def test_what_is_committed_stays_succeeded(app: App, api: httpx.Client, cloud: Cloud) -> None:
-    blob = cloud.put("lamps.csv", products(2))
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "lamps.csv", products(2))
     app.reconcile_until(lambda: bool(cloud.outcomes()), "the merge has committed")
     if cloud.record(blob.import_id)["status"] == "running":
         assert cancel(api, blob)["status"] == "succeeded"
@@ -144,9 +140,7 @@ def test_what_is_committed_stays_succeeded(app: App, api: httpx.Client, cloud: C
 
 @pytest.mark.parametrize("content", [products(1), b"a,b\n"])
 def test_a_finished_import_cannot_be_cancelled(app: App, api: httpx.Client, cloud: Cloud, content: bytes) -> None:
-    blob = cloud.put("a.csv", content)
-    app.receive(cloud, blob.name)
-    (record,) = app.end(cloud, blob)
+    blob, record = app.import_file(cloud, "a.csv", content)
     detail = problem_of(api.post(f"/api/imports/{blob.import_id}/cancel"), 409)
     assert detail == f"Expected an import that hasn't ended, got one that is {record['status']}."
 

@@ -40,9 +40,7 @@ def mapped(settings: Settings, blob: Blob) -> list[str]:
 def test_the_mapping_has_the_known_columns_of_the_file(
     app: App, cloud: Cloud, settings: Settings, content: bytes, columns: str
 ) -> None:
-    blob = cloud.put("a.csv", content)
-    app.receive(cloud, blob.name)
-    (record,) = app.end(cloud, blob)
+    blob, record = app.import_file(cloud, "a.csv", content)
     assert (record["status"], record["rows_inserted"], record["csv_columns"]) == ("succeeded", 1, columns)
     assert mapped(settings, blob) == [*columns.split(","), "run_id"]
 
@@ -64,9 +62,7 @@ def test_a_file_without_optional_columns_leaves_their_fields_as_they_are(app: Ap
         "whole.csv": products(2, price="1.5"),
         "titles.csv": f"{MANDATORY}\nB000000000,Lamp 0,1\nB000000001,Desk,1\nB000000002,Chair,1\n".encode(),
     }.items():
-        blob = cloud.put(name, content)
-        app.receive(cloud, name)
-        (record,) = app.end(cloud, blob)
+        _blob, record = app.import_file(cloud, name, content)
         assert record["status"] == "succeeded", record
     assert (record["rows_inserted"], record["rows_updated"], record["rows_unchanged"]) == (1, 1, 1)
     columns = products_table.c
@@ -76,7 +72,6 @@ def test_a_file_without_optional_columns_leaves_their_fields_as_they_are(app: Ap
 
 
 def test_a_rejected_file_has_no_columns(app: App, cloud: Cloud) -> None:
-    blob = cloud.put("other.csv", b"asin,title\n")
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "other.csv", b"asin,title\n")
     record = cloud.record(blob.import_id)
     assert (record["status"], record["csv_columns"]) == ("rejected", None)

@@ -52,9 +52,7 @@ def ends(entry: Entry, cloud: Cloud, app: App) -> None:
     """Imports the file into an empty catalog and compares the result with the entry."""
     for table in (products, categories):
         cloud.rows.change(sa.delete(table))
-    blob = cloud.put(f"{entry.name}.csv", entry.bytes)
-    app.receive(cloud, blob.name)
-    (record,) = app.end(cloud, blob)
+    blob, record = app.import_file(cloud, f"{entry.name}.csv", entry.bytes)
     assert record["status"] == entry.status, record
     assert (record["message"] is None) == (entry.message is None), record
     assert (entry.message or "") in (record["message"] or ""), record
@@ -84,9 +82,7 @@ def in_hundredths(value: object) -> object:
 
 def the_next_good_file_works(cloud: Cloud, app: App) -> None:
     title = f"Lamp {next(_GOOD_FILES)}"
-    blob = cloud.put("good.csv", (PRODUCTS_HEADER + line("B999999999", title=title)).encode())
-    app.receive(cloud, blob.name)
-    (record,) = app.end(cloud, blob)
+    _blob, record = app.import_file(cloud, "good.csv", (PRODUCTS_HEADER + line("B999999999", title=title)).encode())
     assert (record["status"], record["rows_inserted"]) == ("succeeded", 1)
     found = cloud.rows.read(sa.select(products.c.title).where(products.c.asin == "B999999999"))
     assert found == [{"title": title}]
@@ -122,9 +118,7 @@ def test_what_people_write_in_prices_and_stars_is_rejected_row_by_row(landing: t
         theirs = list(csv.reader(file))[1:]
     for number, (link, title, stars, reviews, price) in enumerate(theirs):
         rows.writerow([f"B{number:09}", title, "", link, stars, reviews, price, "", 1, "False", 0])
-    blob = cloud.put("messy rows.csv", text.getvalue().encode())
-    app.receive(cloud, blob.name)
-    (record,) = app.end(cloud, blob)
+    blob, record = app.import_file(cloud, "messy rows.csv", text.getvalue().encode())
     assert (record["status"], record["rows_read"]) == ("failed", len(theirs))
     assert "nothing was loaded" in record["message"]
     rejected = rejects_of(app, blob.import_id)

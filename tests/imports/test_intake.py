@@ -19,8 +19,7 @@ OTHER = b"a,b\n1,2\n"
 
 def test_a_name_that_does_not_end_in_csv_is_left_alone(app: App, cloud: Cloud) -> None:
     for name in ("lamps.txt", "lamps.csv.gz", "csv", "lamps.csv "):
-        blob = cloud.put(name, products(1))
-        app.receive(cloud, name)
+        blob = app.upload(cloud, name, products(1))
         app.run(app.services.imports.record_poison(blob.message))
     app.reconcile()
     assert cloud.records() == []
@@ -31,9 +30,7 @@ def test_a_name_that_does_not_end_in_csv_is_left_alone(app: App, cloud: Cloud) -
     ["a.csv", "A.CSV", "ü ñ/%41#?&+=;,'.csv", "a//b/c.csv", "\U0001f4a1.csv", ".csv", "x" * 900 + ".csv", "100%.Csv"],
 )
 def test_a_csv_file_of_any_name_is_imported(app: App, cloud: Cloud, name: str) -> None:
-    blob = cloud.put(name, products(3))
-    app.receive(cloud, blob.name)
-    (record,) = app.end(cloud, blob)
+    blob, record = app.import_file(cloud, name, products(3))
     assert (record["blob_name"], record["status"], record["rows_inserted"]) == (blob.name, "succeeded", 3)
 
 
@@ -157,8 +154,7 @@ def test_a_message_of_the_poison_queue_is_recorded_as_failed_once(app: App, clou
 
 
 def test_a_message_of_the_poison_queue_leaves_an_import_alone_that_has_a_record(app: App, cloud: Cloud) -> None:
-    blob = cloud.put("lamps.csv", products(2))
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "lamps.csv", products(2))
     app.run(app.services.imports.record_poison(blob.message))
     (record,) = app.end(cloud, blob)
     assert record["status"] == "succeeded"

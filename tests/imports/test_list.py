@@ -75,8 +75,7 @@ def test_a_query_that_is_not_documented_is_422(api: httpx.Client, query: str) ->
 
 
 def test_a_record_has_the_documented_fields(api: httpx.Client, app: App, cloud: Cloud) -> None:
-    blob = cloud.put("lamps.csv", products(5))
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "lamps.csv", products(5))
     app.end(cloud, blob)
     (listed,) = api.get("/api/imports").json()["items"]
     record = api.get(f"/api/imports/{blob.import_id}").json()

@@ -28,9 +28,7 @@ def _prices(cloud: Cloud) -> list[int]:
 
 
 def _imported(app: App, cloud: Cloud, name: str, content: bytes) -> None:
-    blob = cloud.put(name, content)
-    app.receive(cloud, name)
-    (record,) = app.end(cloud, blob)
+    _blob, record = app.import_file(cloud, name, content)
     assert record["status"] == "succeeded"
 
 

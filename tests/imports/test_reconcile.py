@@ -68,8 +68,7 @@ def test_the_container_is_listed_page_by_page_and_each_run_goes_on_where_the_las
 def test_an_import_waits_while_its_copy_is_being_made(monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud) -> None:
     with monkeypatch.context() as slowly:
         slowly.setattr(storage, "_state", lambda _: "pending")
-        blob = cloud.put("lamps.csv", products(2))
-        app.receive(cloud, blob.name)
+        blob = app.upload(cloud, "lamps.csv", products(2))
         app.reconcile()
         assert cloud.record(blob.import_id)["status"] == "received"
     (record,) = app.end(cloud, blob)
@@ -81,8 +80,7 @@ def test_an_import_whose_copy_the_service_could_not_make_fails_and_can_be_tried_
 ) -> None:
     with monkeypatch.context() as in_vain:
         in_vain.setattr(storage, "_state", lambda _: "failed")
-        blob = cloud.put("lamps.csv", products(2))
-        app.receive(cloud, blob.name)
+        blob = app.upload(cloud, "lamps.csv", products(2))
     record = cloud.record(blob.import_id)
     assert record["status"] == "failed"
     assert "Storage failed to make the import's working copy" in record["message"]
@@ -95,8 +93,7 @@ def test_an_import_whose_copy_the_service_could_not_make_fails_and_can_be_tried_
 def test_an_import_waits_for_an_unreachable_factory_and_says_so(
     away: App, cloud: Cloud, settings_without_factory: Settings, tmp_path: Path, start_app: Callable[[Settings], App]
 ) -> None:
-    blob = cloud.put("lamps.csv", products(2))
-    away.receive(cloud, blob.name)
+    blob = away.upload(cloud, "lamps.csv", products(2))
     away.reconcile()
     record = cloud.record(blob.import_id)
     assert record["status"] == "received"
@@ -142,8 +139,7 @@ def test_a_run_that_the_factory_took_and_then_throttled_is_started_again(
     create_run = DataFactoryClient.create_run
     monkeypatch.setattr(DataFactoryClient, "get_run", once_throttled)
     monkeypatch.setattr(DataFactoryClient, "create_run", lambda *_: "throttled-run")
-    blob = cloud.put("lamps.csv", products(2))
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "lamps.csv", products(2))
     app.reconcile()
     record = cloud.record(blob.import_id)
     assert (record["status"], record["run_id"]) == ("received", None)
@@ -207,8 +203,7 @@ def test_an_import_that_cannot_continue_stops_no_other(monkeypatch: pytest.Monke
 def test_an_unreachable_storage_stops_no_other_part_of_reconcile(
     monkeypatch: pytest.MonkeyPatch, app: App, cloud: Cloud
 ) -> None:
-    blob = cloud.put("lamps.csv", products(2))
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "lamps.csv", products(2))
 
     def away(*_: object) -> None:
         raise ServiceRequestError("no route")
@@ -271,8 +266,7 @@ def test_progress_is_visible_while_the_merge_runs_and_never_goes_back(
 
 
 def test_get_import_advances_it_without_the_timer(app: App, cloud: Cloud) -> None:
-    blob = cloud.put("kinds.csv", categories(3))
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "kinds.csv", categories(3))
 
     def shown() -> tuple[str, int | None]:
         record = app.run(app.services.imports.get(blob.import_id))
@@ -290,8 +284,7 @@ def test_an_import_succeeds_only_when_redis_has_its_invalidations(
         waiting.append(cloud.rows.read(UNTOLD))
 
     monkeypatch.setattr(app.services.outbox, "catch_up", too_much_to_do)
-    blob = cloud.put("lamps.csv", products(2))
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "lamps.csv", products(2))
     app.reconcile_until(lambda: bool(waiting), "the outcome was seen")
     app.reconcile()
     assert waiting[0]
@@ -308,9 +301,7 @@ def test_an_import_ends_although_redis_is_unreachable(
     from pydantic import SecretStr
 
     app = start_app(settings.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:9")}))
-    blob = cloud.put("lamps.csv", products(2))
-    app.receive(cloud, blob.name)
-    (record,) = app.end(cloud, blob)
+    _blob, record = app.import_file(cloud, "lamps.csv", products(2))
     assert record["status"] == "succeeded"
 
 
@@ -341,9 +332,7 @@ def test_the_record_of_a_failed_run_has_our_own_sentence_and_the_log_has_the_err
     )
     monkeypatch.setattr(DataFactoryClient, "create_run", lambda *_: "a-run")
     monkeypatch.setattr(DataFactoryClient, "get_run", lambda *_: Run("Failed", "Operation failed", tuple(activities)))
-    blob = cloud.put("lamps.csv", products(1))
-    app.receive(cloud, blob.name)
-    (record,) = app.end(cloud, blob)
+    _blob, record = app.import_file(cloud, "lamps.csv", products(1))
     assert record["status"] == "failed"
     assert record["message"].startswith("The run ended in its step Merge; nothing was loaded.")
     assert "10.0.0.1" not in record["message"]

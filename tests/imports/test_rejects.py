@@ -56,9 +56,7 @@ def test_the_rows_of_the_merge_come_first_then_those_with_too_many_columns(
         "6,Chairs",
         "7,Desks",
     ]
-    blob = cloud.put("kinds.csv", "\n".join([CATEGORIES, *rows]).encode())
-    app.receive(cloud, blob.name)
-    (record,) = app.end(cloud, blob)
+    blob, record = app.import_file(cloud, "kinds.csv", "\n".join([CATEGORIES, *rows]).encode())
     assert (record["status"], record["rows_read"], record["rows_rejected"]) == ("succeeded", 8, 4)
     assert rejects(api, blob) == [
         ["reason", "id", "category_name"],
@@ -81,8 +79,7 @@ def test_an_import_without_rejects_and_one_that_was_not_recognised_give_the_head
 
 @pytest.mark.parametrize(("merged", "skipped"), [(10_001, 5), (9_998, 5), (0, 10_001)])
 def test_the_first_10_000_are_given(app: App, api: httpx.Client, cloud: Cloud, merged: int, skipped: int) -> None:
-    blob = cloud.put("wrong.csv", b"a,b\n")
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "wrong.csv", b"a,b\n")
     reject = {"import_id": blob.import_id, "reason": "id: empty"}
     if merged:
         rows = [reject | {"row_no": n, "fields": f'["", "n{n}"]'} for n in range(merged)]
@@ -95,8 +92,7 @@ def test_the_first_10_000_are_given(app: App, api: httpx.Client, cloud: Cloud, m
 
 
 def test_a_copy_that_was_tried_again_counts_once(app: App, api: httpx.Client, cloud: Cloud) -> None:
-    blob = cloud.put("wrong.csv", b"a,b\n")
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "wrong.csv", b"a,b\n")
     lines = [log_line([str(n), "x", "y"], 2) for n in range(4)]
     put_log(cloud, blob.import_id, "cut-short", LOG_HEADER + "".join(lines[:2]))
     put_log(cloud, blob.import_id, "whole", LOG_HEADER + "".join(lines))
@@ -106,8 +102,7 @@ def test_a_copy_that_was_tried_again_counts_once(app: App, api: httpx.Client, cl
 
 def test_a_long_field_is_given_whole(app: App, api: httpx.Client, cloud: Cloud) -> None:
     long = "long " * 100_000
-    blob = cloud.put("wrong.csv", b"a,b\n")
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "wrong.csv", b"a,b\n")
     put_log(cloud, blob.import_id, "a", LOG_HEADER + log_line(["1", long, "y"], 2))
     assert rejects(api, blob)[1] == ["too many columns: expected 2", "1", long, "y"]
 
@@ -141,8 +136,7 @@ def test_logs_are_dropped_page_by_page_once_they_are_old_enough(cloud: Cloud, ap
 
 def test_fields_of_the_table_are_a_json_list(app: App, cloud: Cloud) -> None:
     """The merge writes what list_rejects reads."""
-    blob = cloud.put("kinds.csv", f"{CATEGORIES}\n,x\n1,Toys\n2,y\n".encode())
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "kinds.csv", f"{CATEGORIES}\n,x\n1,Toys\n2,y\n".encode())
     app.end(cloud, blob)
     (row,) = cloud.rows.read(sa.select(import_rejects.c.fields))
     assert json.loads(row["fields"]) == ["", "x"]

@@ -51,8 +51,7 @@ def test_a_cancelled_import_succeeds_when_it_is_retried(app: App, api: httpx.Cli
 def test_an_import_that_failed_for_its_bad_rows_has_one_outcome_after_each_try(
     app: App, api: httpx.Client, cloud: Cloud
 ) -> None:
-    blob = cloud.put("bad.csv", BAD_ROWS)
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "bad.csv", BAD_ROWS)
     (first,) = app.end(cloud, blob)
     assert (first["status"], first["rows_rejected"]) == ("failed", 3)
     retry(api, blob)
@@ -69,8 +68,7 @@ def test_an_import_that_failed_for_its_bad_rows_has_one_outcome_after_each_try(
 
 
 def test_a_file_that_cannot_be_read_to_its_end_fails_each_time(app: App, api: httpx.Client, cloud: Cloud) -> None:
-    blob = cloud.put("open.csv", OPEN_QUOTE)
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "open.csv", OPEN_QUOTE)
     for _ in range(2):
         (record,) = app.end(cloud, blob)
         assert (record["status"], record["rows_read"]) == ("failed", None)
@@ -129,8 +127,7 @@ def test_of_concurrent_retries_one_starts_the_import(
     cloud: Cloud, settings: Settings, start_app: Callable[[Settings], App], api: httpx.Client
 ) -> None:
     app = start_app(settings)
-    blob = cloud.put("bad.csv", BAD_ROWS)
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "bad.csv", BAD_ROWS)
     app.end(cloud, blob)
     replies: list[int] = []
     url = f"{api.base_url}/api/imports/{blob.import_id}/retry"
@@ -152,8 +149,7 @@ def test_of_concurrent_retries_one_starts_the_import(
 def test_a_merge_that_has_committed_meanwhile_is_found_instead_of_done_again(
     app: App, api: httpx.Client, cloud: Cloud
 ) -> None:
-    blob = cloud.put("lamps.csv", products(2))
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "lamps.csv", products(2))
     app.end(cloud, blob)
     # As if the record had been finished before the merge committed.
     forgotten = {"status": "failed", "rows_read": None, "rows_inserted": None}
@@ -189,8 +185,7 @@ def test_a_process_that_dies_in_a_retry_leaves_an_import_that_can_be_retried(
     from shared.imports import repository
 
     app = start_app(settings)
-    blob = cloud.put("bad.csv", BAD_ROWS)
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "bad.csv", BAD_ROWS)
     app.end(cloud, blob)
     die_once(monkeypatch, repository, "reset_record", when)
     with pytest.raises(Died):

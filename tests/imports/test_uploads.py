@@ -42,8 +42,7 @@ def test_a_file_is_put_there_and_its_import_names_who_asked(app: App, api: httpx
 
 
 def test_a_dropped_file_has_no_uploader(app: App, api: httpx.Client, cloud: Cloud) -> None:
-    blob = cloud.put("lamps.csv", products(1))
-    app.receive(cloud, blob.name)
+    blob = app.upload(cloud, "lamps.csv", products(1))
     assert api.get(f"/api/imports/{blob.import_id}").json()["uploaded_by"] is None
 
 
