@@ -16,8 +16,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from local import PROJECT
 from local.datafactory.stores import SqlStore, sql_store
-from local.processes import PROJECT
 from shared.database import migrate
 from shared.database.metadata import catalog_metadata, imports_metadata, staging_metadata
 

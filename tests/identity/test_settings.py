@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from local.processes import PROJECT
+from local import PROJECT
 from shared.settings import Settings, SettingsError, load_settings
 
 ACCOUNT = json.dumps(

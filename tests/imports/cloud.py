@@ -18,13 +18,13 @@ import httpx
 import sqlalchemy as sa
 from azure.storage.blob import BlobServiceClient
 
+from local import PROJECT
 from local.datafactory.definitions import Definitions
 from local.datafactory.factory import Factory
 from local.datafactory.run_records import RunRecords
 from local.datafactory.server import create_app
 from local.datafactory.stores import Stores
 from local.datafactory.stores.blobs import BlobStore
-from local.processes import PROJECT
 from shared.catalog.tables import products as products_table
 from shared.database.sqlite import files
 from shared.imports.intake import import_id_of
