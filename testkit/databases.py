@@ -42,11 +42,6 @@ def fresh_database(folder: Path) -> str:
     return f"sqlite:///{folder / 'database' / 'catalog.db'}"
 
 
-def bare_database() -> sa.URL:
-    """URL of a database on the server without tables. Only this worker uses it."""
-    return _made(f"{_PREFIX}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_bare")
-
-
 def server_engine(url: sa.URL, **options: Any) -> sa.Engine:
     """An engine for statements of the tests themselves."""
     from shared.database.mssql import engines
