@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from local import PROJECT
 from local.errors import LocalCloudError
-from local.processes import PROJECT
 from local.state import read_run_file
 
 if TYPE_CHECKING:

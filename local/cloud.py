@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local import PROJECT
 from local.errors import LocalCloudError
-from local.processes import PROJECT, end_with_parent
+from local.processes import end_with_parent
 from local.services import free_ports
 from local.state import RunFile, read_run_file
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
+from local import PROJECT
 from local.errors import LocalCloudError
-from local.processes import PROJECT
 from local.services import HOST, PROJECT_ID, free_ports, storage_connection_string
 
 if TYPE_CHECKING:

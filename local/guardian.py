@@ -17,7 +17,7 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING
 
-from local.processes import PROJECT
+from local import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

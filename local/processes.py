@@ -1,4 +1,4 @@
-"""The project's folder, and how a child process ends with its parent."""
+"""How a child process ends with its parent."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import ctypes
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-PROJECT = Path(__file__).parent.parent
 
 _PR_SET_PDEATHSIG = 1
 # When set, a test checks that the guardian suffices on systems without a parent-death signal.

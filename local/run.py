@@ -20,11 +20,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from local import services
+from local import PROJECT, services
 from local.environment import Addresses, app_environment, port_of_local_settings
 from local.errors import LocalCloudError
 from local.make_process import MakeProcess
-from local.processes import PROJECT
 from local.services import HOST, Service
 from local.state import STATE, RunFile, locked
 from local.supervisor import Supervisor

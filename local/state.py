@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from local import PROJECT
 from local.errors import LocalCloudError
 from local.file_lock import try_lock, write_pid
-from local.processes import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,10 @@ import signal
 import time
 from typing import TYPE_CHECKING, Self
 
+from local import PROJECT
 from local.errors import LocalCloudError
 from local.guardian import Guardian
-from local.processes import PROJECT, end_with_parent
+from local.processes import end_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

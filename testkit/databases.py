@@ -16,8 +16,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from local import PROJECT
 from local.datafactory.stores import SqlStore, sql_store
-from local.processes import PROJECT
 from shared.database import migrate
 from shared.database.metadata import catalog_metadata, imports_metadata, staging_metadata
 
@@ -40,11 +40,6 @@ def fresh_database(folder: Path) -> str:
         return _emptied().render_as_string(hide_password=False)
     shutil.copytree(_migrated_catalog().name, folder / "database")
     return f"sqlite:///{folder / 'database' / 'catalog.db'}"
-
-
-def bare_database() -> sa.URL:
-    """URL of a database on the server without tables. Only this worker uses it."""
-    return _made(f"{_PREFIX}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_bare")
 
 
 def server_engine(url: sa.URL, **options: Any) -> sa.Engine:

@@ -12,7 +12,8 @@ from typing import Self
 
 import psutil
 
-from local.processes import PROJECT, end_with_parent
+from local import PROJECT
+from local.processes import end_with_parent
 from local.services import Service
 from testkit.waiting import wait_until
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import pyarrow as pa
 import sqlalchemy as sa
 
+from local import PROJECT
 from local.datafactory.delimited_text import DelimitedText
 from local.datafactory.stop import Stop
 from local.datafactory.stores import sql_store
 from local.dataset.generate import CATEGORIES_FILE, PRODUCTS_FILE, write_catalog
-from local.processes import PROJECT
 from shared.catalog.schemas import CSV_COLUMNS
 from shared.database import migrate
 from shared.database.sqlite import files

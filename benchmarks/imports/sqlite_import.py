@@ -16,7 +16,8 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.imports.cost import Cost
-from local.processes import PROJECT, end_with_parent
+from local import PROJECT
+from local.processes import end_with_parent
 
 _TABLE = """
 CREATE TABLE products (

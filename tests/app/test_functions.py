@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from local.processes import PROJECT
+from local import PROJECT
 from shared.api import operations
 from shared.operations import OPERATIONS
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.__main__ import BENCHMARKS, run
 from benchmarks.figure import Bound, Figure
-from local.processes import PROJECT
+from local import PROJECT
 
 _SIGNS = {"<=": "≤", ">=": "≥", "=": "="}
 

@@ -16,7 +16,8 @@ import httpx
 import pytest
 import redis
 
-from local.processes import PROJECT, end_with_parent
+from local import PROJECT
+from local.processes import end_with_parent
 from local.services import HOST, free_ports
 from testkit.waiting import wait_until
 

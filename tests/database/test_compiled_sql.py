@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import exp
 
 from golden.statements import FOLDER, rendered
-from local.processes import PROJECT
+from local import PROJECT
 from shared.catalog import repository as catalog
 from shared.catalog.tables import products
 from shared.imports import repository as imports

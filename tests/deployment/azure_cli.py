@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.processes import PROJECT
+from local import PROJECT
 from tests.deployment import bicep
 
 OUTPUTS = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from pycep import BicepParser
 
-from local.processes import PROJECT
+from local import PROJECT
 
 INFRA = PROJECT / "infra"
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from local.processes import PROJECT
+from local import PROJECT
 
 _LIST = """
 import json, function_app

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.mssql import pyodbc as mssql_pyodbc
 
-from local.processes import PROJECT
+from local import PROJECT
 from shared.azure.redis_credentials import redis_credentials
 from shared.settings import Settings, read_settings
 from tests.deployment import bicep

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.processes import PROJECT
+from local import PROJECT
 from tests.deployment import bicep
 
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles

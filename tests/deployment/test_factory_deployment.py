@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.processes import PROJECT
+from local import PROJECT
 from tests.deployment import bicep
 
 _FILES = sorted((PROJECT / "datafactory").rglob("*.json"))

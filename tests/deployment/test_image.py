@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from infra.image.files import locked_packages
-from local.processes import PROJECT
+from local import PROJECT
 
 _DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 _BIN = PROJECT / ".venv" / "bin"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]  # has no types
 
-from local.processes import PROJECT
+from local import PROJECT
 from tests.deployment import azure_cli, bicep
 from tests.deployment.azure_cli import Call, commands, position
 

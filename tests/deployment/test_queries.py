@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.processes import PROJECT
+from local import PROJECT
 
 _QUERIES = sorted((PROJECT / "infra" / "queries").glob("*.kql"))
 # What the real exporter posted in a test: tests/telemetry keeps the file true.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from local.processes import PROJECT
+from local import PROJECT
 
 _SCRIPTS = sorted([*(PROJECT / "infra").rglob("*.sh"), *(PROJECT / ".github").glob("*.sh"), PROJECT / ".ci" / "run"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from local.processes import PROJECT
+from local import PROJECT
 from shared.imports.storage import UPLOADS
 from tests.deployment import bicep
 from tests.deployment.functions import triggers

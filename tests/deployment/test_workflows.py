@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # has no types
 
-from local.processes import PROJECT
+from local import PROJECT
 
 _WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
 _BIN = PROJECT / ".venv" / "bin"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from local.processes import PROJECT
+from local import PROJECT
 from shared.operations import OPERATIONS, PREFIX
 from shared.settings import Settings
 

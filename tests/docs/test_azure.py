@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from local.processes import PROJECT
+from local import PROJECT
 from tests.deployment import bicep
 
 _PAGE = (PROJECT / "docs" / "azure.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.processes import PROJECT
+from local import PROJECT
 from tests.app.test_rooms import SHARED, _imports_of_rooms
 from tests.docs.references import Page, make_targets, pages
 

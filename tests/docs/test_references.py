@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.processes import PROJECT
+from local import PROJECT
 from tests.docs import references
 from tests.docs.references import CHECKS, Page
 

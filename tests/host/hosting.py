@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.processes import PROJECT
+from local import PROJECT
 from local.services import HOST
 from testkit.processes import Process
 from testkit.waiting import wait_until

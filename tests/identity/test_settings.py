@@ -8,7 +8,7 @@ import sys
 import pytest
 from pydantic import SecretStr
 
-from local.processes import PROJECT
+from local import PROJECT
 from shared.settings import Settings, SettingsError, load_settings
 from tests.identity.conftest import AZURE
 

@@ -18,6 +18,7 @@ import httpx
 import sqlalchemy as sa
 from azure.storage.blob import BlobServiceClient
 
+from local import PROJECT
 from local.datafactory.definitions import Definitions
 from local.datafactory.factory import Factory
 from local.datafactory.run_records import RunRecords
@@ -25,7 +26,6 @@ from local.datafactory.server import create_app
 from local.datafactory.stores import Stores
 from local.datafactory.stores.blobs import BlobStore
 from local.datafactory.stores.sqlite import staging_files
-from local.processes import PROJECT
 from shared.catalog.tables import products as products_table
 from shared.imports.intake import import_id_of
 from shared.imports.tables import categories_staging, import_outcomes, import_records, products_staging

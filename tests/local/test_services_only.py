@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local import PROJECT
 from local.environment import EXAMPLE
-from local.processes import PROJECT
 from local.services import free_ports, function_host
 from local.state import read_run_file
 from tests.local.marked_process import MarkedProcess

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from local.processes import PROJECT
+from local import PROJECT
 from testkit.ingestion import ingestion
 
 _LOADED = "import sys, {modules}; print(*sorted(name for name in sys.modules if name.startswith({prefix!r})))"

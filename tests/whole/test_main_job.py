@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local.processes import PROJECT
+from local import PROJECT
 from testkit.csv_files import PRODUCTS
 from testkit.local_cloud import LocalCloud
 from testkit.processes import run_python

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.processes import PROJECT
+from local import PROJECT
 from testkit.local_cloud import LocalCloud
 
 BLOCKS = re.findall(r"```sh\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
