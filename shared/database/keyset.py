@@ -108,8 +108,9 @@ def _whole_ties(backwards: Sequence[sa.Row[Any]], order: Order) -> tuple[list[sa
 
 
 def _encoded_type(column: sa.Column[Any]) -> type:
-    kind = column.type
-    return (kind.load_dialect_impl(_JSON_DIALECT) if isinstance(kind, sa.TypeDecorator) else kind).python_type
+    """The JSON type of the column's values, in which `_encoded` gives them."""
+    kind = column.type.dialect_impl(_JSON_DIALECT)
+    return (kind.impl_instance if isinstance(kind, sa.TypeDecorator) else kind).python_type
 
 
 def _encoded(column: sa.Column[Any], value: Any) -> Any:  # noqa: ANN401  # a value of any column
