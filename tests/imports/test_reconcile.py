@@ -148,6 +148,7 @@ def test_a_run_that_the_factory_took_and_then_throttled_is_started_again(
     assert record["status"] == "succeeded"
 
 
+@pytest.mark.timeout(240)
 def test_150_small_files_at_once_are_150_imports(app: App, cloud: Cloud) -> None:
     blobs = [cloud.put(f"{number}.csv", products(2, first=10 * number)) for number in range(150)]
     app.receive(cloud, *(blob.name for blob in blobs))
